@@ -1,0 +1,272 @@
+//! A gate to test `dl_auth` against. It speaks the service's protocol over TLS on loopback ports, misbehaves on order,
+//! and counts what it sees. Blocking threads, one for each connection: a test is easier to follow than an event loop.
+//!
+//! ```
+//! use dl_auth_gate::Gate;
+//! use serde_json::json;
+//!
+//! let gate = Gate::start();
+//! gate.plan(json!([{"do": "status", "status": 503, "headers": {"Retry-After": 1}}, {"do": "ok", "lifetime": 60}]));
+//! // ... a client asks gate.url(), trusting gate.ca_file() ...
+//! assert_eq!(gate.counts().requests, 0);
+//! ```
+//!
+//! Behaviours, settings and the control endpoint are in README.md.
+
+mod behave;
+mod certs;
+mod control;
+mod counts;
+mod fields;
+mod grant;
+mod http;
+mod proxy;
+mod reply;
+mod serve;
+mod settings;
+mod state;
+mod token;
+mod wire;
+
+pub use counts::{Counts, Seen};
+pub use settings::Settings;
+
+use certs::{Certs, Folder};
+use serde_json::{Value, json};
+use serve::Door;
+use state::{Shared, State};
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// How long [`Gate::wait`] is patient.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running gate; it stops when dropped. Any number can run in one process.
+pub struct Gate {
+    shared: Arc<Shared>,
+    folder: Folder,
+    urls: Urls,
+    doors: Vec<JoinHandle<()>>,
+    /// Bound but not listening: the port stays ours, and whoever connects is refused.
+    _refusing: socket2::Socket,
+}
+
+struct Urls {
+    good: String,
+    wrong_host: String,
+    expired: String,
+    self_signed: String,
+    http: String,
+    silent: String,
+    refused: String,
+    proxy: String,
+    control: String,
+}
+
+impl Gate {
+    /// Starts a gate with the default [`Settings`]. Panics when that fails.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::start_with(Settings::default())
+    }
+
+    /// Starts a gate. Panics when that fails.
+    #[must_use]
+    pub fn start_with(settings: Settings) -> Self {
+        Self::try_start(settings).unwrap_or_else(|e| panic!("the gate cannot start: {e}"))
+    }
+
+    /// Starts a gate, or says why not.
+    pub fn try_start(settings: Settings) -> io::Result<Self> {
+        let certs = Certs::make().map_err(io::Error::other)?;
+        let folder = Folder::with_ca(&certs.ca_pem)?;
+        let shared = Arc::new(Shared::new(settings, seed()));
+        // A failure half-way must leave no listener behind.
+        match open_all(&shared, certs) {
+            Ok((urls, doors, refusing)) => Ok(Self { shared, folder, urls, doors, _refusing: refusing }),
+            Err(e) => {
+                shared.stop();
+                Err(e)
+            }
+        }
+    }
+
+    /// The token endpoint, with a good certificate for `localhost` and `127.0.0.1`.
+    pub fn url(&self) -> &str {
+        &self.urls.good
+    }
+
+    /// The same, with a certificate from the CA for `elsewhere.invalid` only.
+    pub fn wrong_host_url(&self) -> &str {
+        &self.urls.wrong_host
+    }
+
+    /// The same, with a certificate from the CA that expired in 2001.
+    pub fn expired_url(&self) -> &str {
+        &self.urls.expired
+    }
+
+    /// The same, with a certificate that the CA did not sign.
+    pub fn self_signed_url(&self) -> &str {
+        &self.urls.self_signed
+    }
+
+    /// The same without TLS.
+    pub fn http_url(&self) -> &str {
+        &self.urls.http
+    }
+
+    /// An `https` URL where connections are accepted and then nothing is ever said: the TLS handshake hangs.
+    pub fn silent_url(&self) -> &str {
+        &self.urls.silent
+    }
+
+    /// An `https` URL where connections are refused.
+    pub fn refused_url(&self) -> &str {
+        &self.urls.refused
+    }
+
+    /// An HTTP proxy that takes `CONNECT` to `localhost` and `127.0.0.1`.
+    pub fn proxy_url(&self) -> &str {
+        &self.urls.proxy
+    }
+
+    /// The control endpoint.
+    pub fn control_url(&self) -> &str {
+        &self.urls.control
+    }
+
+    /// The CA's certificate, PEM.
+    pub fn ca_file(&self) -> &Path {
+        self.folder.ca_file()
+    }
+
+    /// Appends behaviours (an array, or a single one) to the plan. Panics when the plan is wrong.
+    #[track_caller]
+    pub fn plan(&self, plan: Value) {
+        self.shared.with(|state| state.add_plan(&plan)).unwrap_or_else(|e| panic!("a wrong plan: {e}"));
+    }
+
+    /// Drops what is left of the plan.
+    pub fn clear_plan(&self) {
+        self.shared.with(|state| state.plan.clear());
+    }
+
+    /// How many requests the plan still has behaviours for.
+    pub fn planned(&self) -> usize {
+        self.shared.with(|state| control::planned(state))
+    }
+
+    /// Changes the settings that `settings` names. Panics when they are wrong.
+    #[track_caller]
+    pub fn set(&self, settings: Value) {
+        self.shared.with(|state| state.set(&settings)).unwrap_or_else(|e| panic!("wrong settings: {e}"));
+    }
+
+    /// The counts at this moment.
+    pub fn counts(&self) -> Counts {
+        self.shared.with(|state| state.counts)
+    }
+
+    /// Waits until the counts are as `done` wants them, and returns them. Panics after 30 s.
+    #[track_caller]
+    pub fn wait(&self, done: impl Fn(&Counts) -> bool) -> Counts {
+        let mut counts = Counts::default();
+        let came = self.shared.wait(PATIENCE, |state| {
+            counts = state.counts;
+            done(&counts)
+        });
+        assert!(came, "the gate waited {PATIENCE:?} in vain: {counts:?}");
+        counts
+    }
+
+    /// Lets all requests that hang go on.
+    pub fn release(&self) {
+        self.shared.release();
+    }
+
+    /// Counts to zero, plans away, settings as at the start. Refresh tokens stay good, and what hangs keeps hanging.
+    pub fn reset(&self) {
+        self.shared.with(State::reset);
+    }
+
+    /// The last request that a token listener has read, of any path.
+    pub fn last_request(&self) -> Option<Seen> {
+        self.shared.with(|state| state.last_request.clone())
+    }
+
+    /// The last request that the proxy has read.
+    pub fn last_connect(&self) -> Option<Seen> {
+        self.shared.with(|state| state.last_connect.clone())
+    }
+
+    /// The last token that counted as issued.
+    pub fn last_token(&self) -> Option<String> {
+        self.shared.with(|state| state.last_token.clone())
+    }
+
+    /// Waits until the control endpoint has been told to stop, at most so long; tells whether it has.
+    pub fn stopped_within(&self, timeout: Duration) -> bool {
+        self.shared.wait(timeout, |state| state.stopping)
+    }
+
+    /// All addresses and the credentials, as the program prints them.
+    pub fn describe(&self) -> Value {
+        let (username, password) =
+            self.shared.with(|state| (state.settings.username.clone(), state.settings.password.clone()));
+        json!({
+            "url": self.url(), "wrong_host_url": self.wrong_host_url(), "expired_url": self.expired_url(),
+            "self_signed_url": self.self_signed_url(), "http_url": self.http_url(), "silent_url": self.silent_url(),
+            "refused_url": self.refused_url(), "proxy_url": self.proxy_url(), "control_url": self.control_url(),
+            "ca_file": self.ca_file(), "username": username, "password": password, "pid": std::process::id(),
+        })
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.shared.stop();
+        for door in self.doors.drain(..) {
+            let _ = door.join();
+        }
+        self.shared.drained(Duration::from_secs(3));
+    }
+}
+
+fn open_all(shared: &Arc<Shared>, certs: Certs) -> io::Result<(Urls, Vec<JoinHandle<()>>, socket2::Socket)> {
+    let mut doors = Vec::new();
+    let mut open = |door| {
+        let (address, handle) = serve::open(shared, door)?;
+        doors.push(handle);
+        Ok::<_, io::Error>(address)
+    };
+    let token = |scheme, host, address: SocketAddr| format!("{scheme}://{host}:{}/token?default", address.port());
+    let secure = |address| token("https", "localhost", address);
+    let base = |address: SocketAddr| format!("http://{address}");
+    let (refusing, refused) = serve::bind()?;
+    let urls = Urls {
+        good: secure(open(Door::Tls(certs.good))?),
+        wrong_host: secure(open(Door::Tls(certs.wrong_host))?),
+        expired: secure(open(Door::Tls(certs.expired))?),
+        self_signed: secure(open(Door::Tls(certs.self_signed))?),
+        http: token("http", "127.0.0.1", open(Door::Plain)?),
+        silent: secure(open(Door::Silent)?),
+        refused: secure(refused),
+        proxy: base(open(Door::Proxy)?),
+        control: base(open(Door::Control)?),
+    };
+    Ok((urls, doors, refusing))
+}
+
+/// Different for each gate, so that no two gates mint the same token.
+fn seed() -> u64 {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    let nanos = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos() as u64;
+    let process = u64::from(std::process::id());
+    nanos ^ process.rotate_left(48) ^ STARTED.fetch_add(1, Ordering::Relaxed).rotate_left(32)
+}
