@@ -1,0 +1,70 @@
+//! Generates the C header from `src/capi/` into `OUT_DIR`, and gives the shared library its name and its manners.
+//!
+//! Nothing is written into the source tree: `make header` copies the header to `include/`, and a test fails when the
+//! two differ.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::{env, fs};
+
+/// In the order in which the header is to be read.
+const SOURCES: [&str; 6] = ["handle.rs", "auth.rs", "config.rs", "error.rs", "info.rs", "jwt.rs"];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rerun-if-changed=cbindgen.toml");
+    println!("cargo::rerun-if-changed=src/capi");
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+    let part = |name: &str| env::var(format!("CARGO_PKG_VERSION_{name}"));
+    config.after_includes = Some(format!(
+        "\n/* The version of this header; dl_auth_version() tells the library's. */\n\
+         #define DL_AUTH_VERSION \"{}\"\n\
+         #define DL_AUTH_VERSION_MAJOR {}\n\
+         #define DL_AUTH_VERSION_MINOR {}\n\
+         #define DL_AUTH_VERSION_PATCH {}\n\n\
+         #ifdef __cplusplus\n\
+         extern \"C\" {{\n\
+         #endif",
+        env::var("CARGO_PKG_VERSION")?,
+        part("MAJOR")?,
+        part("MINOR")?,
+        part("PATCH")?,
+    ));
+    let builder = SOURCES.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
+        builder.with_src(root.join("src/capi").join(source))
+    });
+    let mut header = Vec::new();
+    builder.generate()?.write(&mut header);
+    fs::write(out.join("dl_auth.h"), tidy(&String::from_utf8(header)?))?;
+
+    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libdl_auth.so.0");
+        // A thread of the host may end after dlclose with Rust's thread-local destructors still to run: the code must
+        // stay mapped.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
+    Ok(())
+}
+
+/// What cbindgen has no setting for: a negative number in parentheses (`5 X` would else be a subtraction), a comment of
+/// one line on one line, and types by their `typedef`.
+fn tidy(header: &str) -> String {
+    let mut tidied: Vec<String> = Vec::new();
+    for line in header.lines() {
+        let before = tidied.len().saturating_sub(2);
+        if line.trim() == "*/" && tidied.get(before).is_some_and(|opening| opening.trim() == "/**") {
+            let text = tidied.pop().unwrap_or_default();
+            let opening = tidied.pop().unwrap_or_default();
+            tidied.push(format!("{opening} {} */", text.trim().trim_start_matches("* ")));
+        } else if let Some((name, number)) = line.strip_prefix("#define ").and_then(|line| line.split_once(" -")) {
+            tidied.push(format!("#define {name} (-{number})"));
+        } else if line.starts_with("typedef struct") {
+            tidied.push(line.to_owned());
+        } else {
+            tidied.push(line.replace("struct dl_auth_", "dl_auth_"));
+        }
+    }
+    tidied.join("\n") + "\n"
+}

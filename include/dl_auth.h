@@ -1,0 +1,420 @@
+/*
+ * dl_auth: trades Dataloop API credentials for a JWT, keeps it valid, and hands it to any number of threads.
+ *
+ *   dl_auth_t *auth;
+ *   char jwt[DL_AUTH_TOKEN_MAX];
+ *   if (dl_auth_new(NULL, &auth, NULL) != DL_AUTH_OK) return 1;      // NULL: configured by the environment
+ *   if (dl_auth_token(auth, jwt, sizeof jwt, NULL, NULL) == DL_AUTH_OK) use(jwt);
+ *   dl_auth_free(auth);
+ *
+ * Generated from src/capi/ by `make header`; do not edit.
+ *
+ * Memory. The library copies into your memory and keeps copies of what you give it. You free what you made with a
+ * *_new, by its *_free, and nothing else. Every *_free(NULL) does nothing.
+ *
+ * Threads. `const dl_auth_t *` means: any number of threads at the same time; it does not promise that nothing changes.
+ * A dl_auth_config_t is for one thread at a time. Functions without a handle are for any thread.
+ *
+ * Handles. A handle that was freed is recognised, not undefined behaviour: DL_AUTH_E_CLOSED. Freeing it again does
+ * nothing. Freeing it while other threads are inside lets them finish, and wakes those that wait.
+ *
+ * Parameters. Outputs come after inputs, `error` is last and may be NULL. A string is NUL-terminated UTF-8. `buf` is
+ * NUL-terminated after every call where `cap` > 0; `*len` does not count the NUL, and is set on success and on
+ * DL_AUTH_E_BUFFER_TOO_SMALL. A struct begins with its size, which its *_INIT sets: the library fills as much as both
+ * sides know, and sets `size` to that. What the documentation does not call nullable gives DL_AUTH_E_NULL_ARGUMENT.
+ *
+ * The process. No thread at rest; the one of a refresh is named dl-auth and has all signals blocked. No signal handler,
+ * no atexit, no SIGPIPE, no output. The environment is read in dl_auth_new only. dlclose is safe and does nothing.
+ * Where memory cannot be allocated, the process aborts.
+ */
+#ifndef DL_AUTH_H
+#define DL_AUTH_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; dl_auth_version() tells the library's. */
+#define DL_AUTH_VERSION "0.1.0"
+#define DL_AUTH_VERSION_MAJOR 0
+#define DL_AUTH_VERSION_MINOR 1
+#define DL_AUTH_VERSION_PATCH 0
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * A buffer of this many bytes fits every token, its NUL, and its claims: a longer token is not taken from the gate,
+ * for it would not fit the header limit of most servers.
+ */
+#define DL_AUTH_TOKEN_MAX 8192
+
+/** A buffer of this many bytes fits every "Bearer <token>" and its NUL. */
+#define DL_AUTH_BEARER_MAX 8199
+
+/** dl_auth_info_t.state: there is no token. */
+#define DL_AUTH_STATE_EMPTY 0
+
+/** dl_auth_info_t.state: valid, and needs no refresh. */
+#define DL_AUTH_STATE_FRESH 1
+
+/** dl_auth_info_t.state: valid, and the next call that finds it begins a refresh. */
+#define DL_AUTH_STATE_DUE 2
+
+/** dl_auth_info_t.state: not handed out any more: it has ended, or the platform refused it. */
+#define DL_AUTH_STATE_EXPIRED 3
+
+/** dl_auth_info_t.activity: nothing. */
+#define DL_AUTH_ACTIVITY_IDLE 0
+
+/** dl_auth_info_t.activity: a refresh is in flight. */
+#define DL_AUTH_ACTIVITY_REFRESHING 1
+
+/** dl_auth_info_t.activity: the last refresh failed, and the next begins in retry_in_ms at the earliest. */
+#define DL_AUTH_ACTIVITY_COOLING 2
+
+/** dl_auth_info_t.activity: the gate refused the credentials the last time it was asked. */
+#define DL_AUTH_ACTIVITY_DENIED 3
+
+/**
+ * Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
+ * freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
+ */
+typedef struct dl_auth_config_t dl_auth_config_t;
+
+/**
+ * A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
+ * between. It points to nothing that a host may read; a handle that was freed is recognised (DL_AUTH_E_CLOSED).
+ */
+typedef struct dl_auth_t dl_auth_t;
+
+/** What a call came to: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative, so `if (status)` reads well. */
+typedef int32_t dl_auth_status_t;
+
+/**
+ * How a call failed, in the caller's own memory: initialise it with DL_AUTH_ERROR_INIT and pass its address. It holds
+ * no pointer and nothing to free. A call that succeeds leaves it as it is.
+ */
+typedef struct dl_auth_error_t {
+  /**
+   * The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. 0: not initialised, and
+   * nothing is written.
+   */
+  uint32_t size;
+  /** What the call returned. */
+  int32_t status;
+  /** The HTTP status of the answer behind the failure; 0: there was none. */
+  uint32_t http_status;
+  /** 0. */
+  uint32_t reserved;
+  /** Milliseconds until the library itself tries again; 0: at the next call, or never. */
+  uint64_t retry_after_ms;
+  /**
+   * What happened, to what, and what to do: a line of UTF-8, NUL-terminated, cut at a character's boundary. It never
+   * holds a username, a password or a token.
+   */
+  char message[512];
+} dl_auth_error_t;
+
+/**
+ * A look at a handle, in the caller's own memory: initialise it with DL_AUTH_INFO_INIT. A later version may add fields
+ * at the end; it fills no more than yours has.
+ */
+typedef struct dl_auth_info_t {
+  /** The struct's size, set by DL_AUTH_INFO_INIT; afterwards, how much of it was written. */
+  uint32_t size;
+  /** What the token is good for: one of DL_AUTH_STATE_*. */
+  int32_t state;
+  /** What the handle is doing: one of DL_AUTH_ACTIVITY_*. */
+  int32_t activity;
+  /** 0. */
+  uint32_t reserved;
+  /** How many tokens the handle has held; 0: none yet. */
+  uint64_t generation;
+  /** The token's `iat` in Unix seconds; 0: none. */
+  int64_t issued_at;
+  /** The token's `exp` in Unix seconds; 0: none. */
+  int64_t expires_at;
+  /**
+   * Milliseconds until the token ends, by a clock that counts suspend and that nobody can set; negative: it has
+   * ended; 0: none.
+   */
+  int64_t expires_in_ms;
+  /** Milliseconds until its refresh is due; negative: it is due; 0: none. */
+  int64_t refresh_in_ms;
+  /** The gate's clock minus this machine's, in milliseconds, as measured at the last answer that had a token. */
+  int64_t clock_skew_ms;
+  /** Tokens that were got for the password. */
+  uint64_t logins;
+  /** Tokens that were got for a refresh token. */
+  uint64_t refreshes;
+  /** Refreshes that failed, each with all its tries. */
+  uint64_t failures;
+  /** Tokens that were found in the shared store. 0: there is no shared store yet. */
+  uint64_t shared_hits;
+  /** Failures of the shared store. 0: there is no shared store yet. */
+  uint64_t store_failures;
+  /** Callers that wait at this moment. */
+  uint64_t waiting;
+  /** The status of the last refresh that has ended; DL_AUTH_OK: it worked, or there was none. */
+  int32_t last_status;
+  /** The HTTP status of its answer, where it failed; 0: it worked, or there was no answer. */
+  uint32_t last_http_status;
+  /** Milliseconds until the next refresh may begin, after one that failed; 0: at once. */
+  int64_t retry_in_ms;
+} dl_auth_info_t;
+
+/** It worked. */
+#define DL_AUTH_OK 0
+
+/** A pointer that must not be NULL is, or a struct was not initialised. Fix the call. */
+#define DL_AUTH_E_NULL_ARGUMENT (-1)
+
+/** A string is not UTF-8. Fix the call. */
+#define DL_AUTH_E_NOT_UTF8 (-2)
+
+/** Grow the buffer to `*len + 1` bytes and call again. */
+#define DL_AUTH_E_BUFFER_TOO_SMALL (-3)
+
+/** The handle was freed, before the call or during it; or dl_auth_new never made it. */
+#define DL_AUTH_E_CLOSED (-4)
+
+/** There is no such option. Fix the configuration; the message names the nearest key. */
+#define DL_AUTH_E_UNKNOWN_KEY (-10)
+
+/**
+ * A value has not the form that its key needs. Fix the configuration; the message names the key, the form, and who
+ * gave the value: a call, or which variable of the environment.
+ */
+#define DL_AUTH_E_INVALID_VALUE (-11)
+
+/**
+ * There is no username or no password, neither from a call nor from the environment. Or: a ready `token` has ended,
+ * and there is nothing to log in with.
+ */
+#define DL_AUTH_E_NO_CREDENTIALS (-12)
+
+/** The option is known, but not built into this library. */
+#define DL_AUTH_E_UNSUPPORTED (-13)
+
+/** The gate refused the credentials: HTTP 401, or 400 or 403 in the gate's own form. Ask whoever issued them. */
+#define DL_AUTH_E_DENIED (-20)
+
+/** `wait_ms` was 0 and there is no token that serves; a refresh is under way. Ask again later. */
+#define DL_AUTH_E_PENDING (-30)
+
+/** The time that the call may wait, or the refresh's own limit, ran out. Ask again. */
+#define DL_AUTH_E_TIMEOUT (-31)
+
+/** No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again. */
+#define DL_AUTH_E_UNREACHABLE (-32)
+
+/** HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again. */
+#define DL_AUTH_E_RATE_LIMITED (-33)
+
+/**
+ * HTTP 5xx, 408, 425, or a 400 or 403 that is not in the gate's own form: the gate, or what is before it, is not
+ * well. Ask again.
+ */
+#define DL_AUTH_E_GATE (-34)
+
+/**
+ * An answer that no gate gives: not JSON, too large, a redirect, 404, no `id_token`, no JWT, no usable `exp`, or a
+ * token that has ended already. Check `url` and what stands between.
+ */
+#define DL_AUTH_E_BAD_RESPONSE (-35)
+
+/** There is a token, but with less life than `min_valid_ms`, and a new one would live no longer. Ask for less. */
+#define DL_AUTH_E_TOO_SHORT (-36)
+
+/** TLS failed: a certificate that is not trusted, for another host, or expired; or no TLS at that port. */
+#define DL_AUTH_E_TLS (-40)
+
+/** The shared store cannot be used, and `store_required` is set. */
+#define DL_AUTH_E_STORE (-41)
+
+/** What was given to dl_auth_jwt_claims or dl_auth_jwt_expiry is no JWT, or has no usable `exp`. */
+#define DL_AUTH_E_BAD_JWT (-50)
+
+/** A bug in the library: a panic was caught. The handle and its token stay usable. */
+#define DL_AUTH_E_INTERNAL (-99)
+
+/**
+ * Makes a handle from a configuration and the environment; `config` may be NULL: the environment alone. The
+ * configuration is copied. Files that it names are read, the network is not touched: the first dl_auth_token logs in.
+ * Free the handle with dl_auth_free. Where the call fails, `*auth` is NULL.
+ *
+ * DL_AUTH_E_NO_CREDENTIALS, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_UNSUPPORTED, DL_AUTH_E_NULL_ARGUMENT.
+ */
+dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
+                             dl_auth_t **auth,
+                             dl_auth_error_t *error);
+
+/**
+ * Copies a valid token into `buf`: at once while there is one, else after the refresh in flight, which this call
+ * begins where there is none, and at most after the time that `wait` gives. From any thread.
+ *
+ * `*len`, where `len` is not NULL, is the token's length without its NUL. With `buf` NULL and `cap` 0 the call asks
+ * for that length (DL_AUTH_E_BUFFER_TOO_SMALL); it may have changed by the next call. Nothing is to be freed; the copy
+ * is yours, and as secret as a password.
+ *
+ * DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
+ * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED,
+ * DL_AUTH_E_NULL_ARGUMENT.
+ */
+dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
+                               char *buf,
+                               size_t cap,
+                               size_t *len,
+                               dl_auth_error_t *error);
+
+/**
+ * Gives up a handle. NULL, and a handle that was freed before, do nothing. Threads inside a call finish it; those that
+ * wait are woken with DL_AUTH_E_CLOSED. The call does not wait for them, nor for a refresh in flight.
+ */
+void dl_auth_free(dl_auth_t *auth);
+
+/**
+ * As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait of
+ * at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch.
+ *
+ * As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT (no
+ * token of the gate lives for `min_valid_ms`).
+ */
+dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
+                                      uint64_t min_valid_ms,
+                                      uint64_t wait_ms,
+                                      char *buf,
+                                      size_t cap,
+                                      size_t *len,
+                                      dl_auth_error_t *error);
+
+/**
+ * As dl_auth_token, but copies "Bearer <token>", the value of the header Authorization (RFC 6750).
+ * DL_AUTH_BEARER_MAX bytes always fit.
+ */
+dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
+                                char *buf,
+                                size_t cap,
+                                size_t *len,
+                                dl_auth_error_t *error);
+
+/**
+ * As dl_auth_token, but copies the token's payload: a JSON object (RFC 7519), as the gate wrote it. The claims say
+ * what the token says of itself; the signature is not checked. DL_AUTH_TOKEN_MAX bytes always fit.
+ */
+dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
+                                char *buf,
+                                size_t cap,
+                                size_t *len,
+                                dl_auth_error_t *error);
+
+/**
+ * The number of the present token, counted from 1 and never given twice, where it needs no refresh; else 0, and then
+ * dl_auth_token is to be called. For a host that keeps a copy of its own: while the number is the same, so is the
+ * token. Never waits, refreshes nothing; 0 for a bad handle too.
+ */
+uint64_t dl_auth_generation(const dl_auth_t *auth);
+
+/**
+ * Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current one,
+ * it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a thousand
+ * threads that saw a 401 cause one refresh. DL_AUTH_OK in each case.
+ *
+ * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ */
+dl_auth_status_t dl_auth_invalidate(const dl_auth_t *auth,
+                                    const char *rejected_token,
+                                    dl_auth_error_t *error);
+
+/**
+ * Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token is
+ * dropped, a refresh in flight is disowned (who waits for it gets the new one's token), and the present token stays
+ * only where the username does.
+ *
+ * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NO_CREDENTIALS (no username to keep), DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT,
+ * DL_AUTH_E_NOT_UTF8.
+ */
+dl_auth_status_t dl_auth_set_credentials(const dl_auth_t *auth,
+                                         const char *username,
+                                         const char *password,
+                                         dl_auth_error_t *error);
+
+/**
+ * An empty configuration: what is not set comes from the environment (DL_AUTH_ and the key in capitals), else from the
+ * defaults. Never NULL unless there is a bug in the library. Free it with dl_auth_config_free.
+ */
+dl_auth_config_t *dl_auth_config_new(void);
+
+/**
+ * Sets an option: `key` is one of those that dl_auth_config_key tells, `value` is text in the form that the README's
+ * table gives. Both are copied. A value set again replaces the first; one that is refused changes nothing.
+ *
+ * A value that can be judged alone is judged here. What must be judged together or needs a file (`url`, `token`,
+ * `ca_file`, `password_file`) is judged by dl_auth_new.
+ *
+ * DL_AUTH_E_UNKNOWN_KEY, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ */
+dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config,
+                                    const char *key,
+                                    const char *value,
+                                    dl_auth_error_t *error);
+
+/** Frees a configuration, wiping what it holds. NULL does nothing. Handles made with it live on. */
+void dl_auth_config_free(dl_auth_config_t *config);
+
+/** The name of the index-th option, counted from 0; NULL past the last. The string is static: do not free it. */
+const char *dl_auth_config_key(size_t index);
+
+/**
+ * The name of a status, such as "DL_AUTH_E_DENIED"; "DL_AUTH_E_UNKNOWN" for a number that is none. Never NULL.
+ * The string is static: do not free it.
+ */
+const char *dl_auth_status_name(dl_auth_status_t status);
+
+/**
+ * Looks at a handle. Starts nothing and waits for nothing.
+ *
+ * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
+ */
+dl_auth_status_t dl_auth_info(const dl_auth_t *auth,
+                              dl_auth_info_t *info,
+                              dl_auth_error_t *error);
+
+/** The library's version, such as "1.2.3". The string is static: do not free it. */
+const char *dl_auth_version(void);
+
+/** The number of the ABI: it grows by 1 with each symbol that is added. A host that needs a later one must not go on. */
+uint32_t dl_auth_abi_version(void);
+
+/**
+ * Copies the payload of a JWT, a JSON object (RFC 7519), into `buf`; buffer and length as for dl_auth_token. The
+ * signature is not checked: the claims say what the token says of itself, not that it is genuine.
+ *
+ * DL_AUTH_E_BAD_JWT, DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ */
+dl_auth_status_t dl_auth_jwt_claims(const char *jwt,
+                                    char *buf,
+                                    size_t cap,
+                                    size_t *len,
+                                    dl_auth_error_t *error);
+
+/**
+ * Tells when a JWT ends: its claim `exp`, in Unix seconds. Nothing is checked but that it is a date.
+ *
+ * DL_AUTH_E_BAD_JWT, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ */
+dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_auth_error_t *error);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+/* Initialisers, with every field spelled out so that no compiler warns:
+ *   dl_auth_error_t error = DL_AUTH_ERROR_INIT; */
+#define DL_AUTH_ERROR_INIT { (uint32_t)sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
+#define DL_AUTH_INFO_INIT \
+  { (uint32_t)sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+#endif /* DL_AUTH_H */

@@ -1,0 +1,39 @@
+//! The one way out: `Result` to status and message, a panic to `DL_AUTH_E_INTERNAL`.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t, write};
+use crate::error::{Error, Status};
+
+/// Runs the body of an exported function.
+///
+/// # Safety
+/// `error` is NULL or points to a `dl_auth_error_t` of which as many bytes as its `size` says may be written.
+pub unsafe fn guard(error: *mut dl_auth_error_t, body: impl FnOnce() -> Result<(), Error>) -> dl_auth_status_t {
+    match caught(body) {
+        Ok(()) => DL_AUTH_OK,
+        Err(failure) => {
+            // SAFETY: passed on from our caller.
+            unsafe { write(error, &failure) };
+            failure.status() as dl_auth_status_t
+        }
+    }
+}
+
+/// Runs a body that has no way to say what went wrong: after an error or a panic, the default.
+pub fn guard_or<T>(default: T, body: impl FnOnce() -> Result<T, Error>) -> T {
+    caught(body).unwrap_or(default)
+}
+
+fn caught<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let what = match panic.downcast_ref::<&'static str>() {
+            Some(text) => text,
+            // A formatted message may quote what was being worked on.
+            None => "its message is withheld, for it may quote a secret",
+        };
+        let message = format!("a bug in dl_auth, a panic was caught ({what}); the handle and its token stay usable");
+        std::mem::forget(panic); // whose drop could panic again
+        Err(Error::new(Status::Internal, message))
+    })
+}

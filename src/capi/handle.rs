@@ -1,0 +1,179 @@
+//! The slots behind the handles: what makes a stale handle an error, never undefined behaviour.
+//!
+//! A handle is an address inside a slot of a table that grows and is never unmapped. A slot has 256 bytes, and its
+//! n-th tenant's handle is the slot's address + n, so that a freed handle never compares equal to a later one; after
+//! 256 tenants the slot is retired. So a handle costs one byte for ever, and the slot's 256 once. The library never
+//! dereferences a handle: it compares it with the table's bounds, and then with the handle that the tenant was given.
+
+use std::ptr;
+
+use arc_swap::ArcSwapOption;
+
+use super::text::null;
+use crate::auth::Auth;
+use crate::error::{Error, Status};
+use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
+
+/// A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
+/// between. It points to nothing that a host may read; a handle that was freed is recognised (DL_AUTH_E_CLOSED).
+pub struct dl_auth_t {
+    _never_made: [u8; 0],
+}
+
+/// How many tenants a slot has in its life: one for each of its bytes.
+const TENANTS: usize = 256;
+
+#[repr(align(256))]
+#[derive(Default)]
+struct Slot {
+    tenant: ArcSwapOption<Tenant>,
+    tenants: AtomicUsize,
+}
+
+const _: () = assert!(size_of::<Slot>() == TENANTS);
+
+/// A handle's value with what it stands for, published together, so that a stale one is never taken for its successor.
+struct Tenant {
+    handle: usize,
+    auth: Auth,
+}
+
+/// The table: chunk k has `FIRST << k` slots, and stays where it was made.
+const FIRST: usize = 16;
+static CHUNKS: [OnceLock<Box<[Slot]>>; 32] = [const { OnceLock::new() }; 32];
+
+/// The slots that may take a tenant: those that were freed, and those that never had one.
+struct Vacant {
+    freed: Vec<&'static Slot>,
+    /// The chunk, and the place in it, of the first slot that never had a tenant.
+    unused: (usize, usize),
+}
+
+static VACANT: Mutex<Vacant> = Mutex::new(Vacant { freed: Vec::new(), unused: (0, 0) });
+
+/// Gives a handle to `auth`.
+pub fn open(auth: Auth) -> Result<*mut dl_auth_t, Error> {
+    let slot = vacant().ok_or_else(|| Error::new(Status::Internal, "there are too many handles"))?;
+    let nth = slot.tenants.fetch_add(1, Ordering::Relaxed);
+    let handle = ptr::from_ref(slot).cast::<dl_auth_t>().wrapping_byte_add(nth).cast_mut();
+    slot.tenant.store(Some(Arc::new(Tenant { handle: handle.addr(), auth })));
+    Ok(handle)
+}
+
+/// Runs `f` on what a handle stands for.
+pub fn with<R>(handle: *const dl_auth_t, f: impl FnOnce(&Auth) -> Result<R, Error>) -> Result<R, Error> {
+    if handle.is_null() {
+        return Err(null("auth"));
+    }
+    let slot = slot_of(handle.addr()).ok_or_else(closed)?;
+    match slot.tenant.load().as_deref() {
+        Some(tenant) if tenant.handle == handle.addr() => f(&tenant.auth),
+        _ => Err(closed()),
+    }
+}
+
+/// Takes a handle back. One that stands for nothing is left alone.
+pub fn close(handle: *const dl_auth_t) {
+    let Some(slot) = slot_of(handle.addr()) else { return };
+    let tenant = slot.tenant.load();
+    let Some(leaving) = tenant.as_ref().filter(|tenant| tenant.handle == handle.addr()) else { return };
+    let taken_out = slot.tenant.compare_and_swap(&*tenant, None);
+    if !taken_out.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, leaving)) {
+        return; // another thread freed it first
+    }
+    leaving.auth.close();
+    if slot.tenants.load(Ordering::Relaxed) < TENANTS {
+        lock(&VACANT).freed.push(slot);
+    }
+}
+
+/// The slot that an address lies in, whoever made it up.
+fn slot_of(address: usize) -> Option<&'static Slot> {
+    CHUNKS.iter().map_while(|chunk| chunk.get()).find_map(|chunk| {
+        let offset = address.checked_sub(chunk.as_ptr().addr())?;
+        chunk.get(offset / size_of::<Slot>())
+    })
+}
+
+fn vacant() -> Option<&'static Slot> {
+    let mut vacant = lock(&VACANT);
+    if let Some(slot) = vacant.freed.pop() {
+        return Some(slot);
+    }
+    let (chunk, place) = vacant.unused;
+    let slots = CHUNKS.get(chunk)?.get_or_init(|| (0..FIRST << chunk).map(|_| Slot::default()).collect());
+    let slot = slots.get(place)?;
+    vacant.unused = if place + 1 < slots.len() { (chunk, place + 1) } else { (chunk + 1, 0) };
+    Some(slot)
+}
+
+fn closed() -> Error {
+    Error::new(Status::Closed, "this handle was freed, or never made by dl_auth_new")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn auth() -> Auth {
+        let mut config = Config::new();
+        for (key, value) in [("username", "u"), ("password", "p"), ("tls_roots", "bundled"), ("proxy", "none")] {
+            config.set(key, value).unwrap();
+        }
+        Auth::new(&config).unwrap()
+    }
+
+    fn is_open(handle: *const dl_auth_t) -> bool {
+        match with(handle, |_| Ok(())) {
+            Ok(()) => true,
+            Err(error) => {
+                assert_eq!(error.status(), Status::Closed);
+                false
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_handles_are_ever_equal_and_a_stale_one_stays_stale() {
+        let mut seen = std::collections::HashSet::new();
+        for _ in 0..3 * TENANTS {
+            let handle = open(auth()).unwrap();
+            assert!(seen.insert(handle.addr()));
+            assert!(is_open(handle));
+            close(handle);
+            assert!(!is_open(handle));
+            close(handle);
+        }
+        assert!(seen.iter().all(|address| !is_open(ptr::without_provenance(*address))));
+    }
+
+    #[test]
+    fn an_address_outside_the_table_is_closed() {
+        let handle = open(auth()).unwrap();
+        let local = 0u8;
+        for made_up in [ptr::from_ref(&local).cast(), ptr::without_provenance(1), ptr::without_provenance(usize::MAX)] {
+            assert!(!is_open(made_up));
+            close(made_up);
+        }
+        for offset in 1..4096 {
+            assert!(!is_open(handle.wrapping_byte_add(offset)), "a neighbour's address");
+        }
+        assert!(is_open(handle));
+        close(handle);
+    }
+
+    #[test]
+    fn of_many_frees_of_one_handle_one_counts() {
+        for _ in 0..50 {
+            let handle = open(auth()).unwrap().addr();
+            let freed = lock(&VACANT).freed.len();
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| close(ptr::without_provenance(handle)));
+                }
+            });
+            assert!(lock(&VACANT).freed.len() <= freed + 2, "one slot, and what the other tests of this process freed");
+        }
+    }
+}

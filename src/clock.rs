@@ -1,0 +1,117 @@
+//! The two clocks: one that counts time spent in suspend and that nobody can set, for every deadline; and the wall
+//! clock, for what is compared with the gate's own time.
+//!
+//! Rust's `Instant` stops while a Linux machine is suspended, so a token would seem to live hours too long. Hence
+//! `CLOCK_BOOTTIME` there, and on Apple's systems `CLOCK_MONOTONIC`, which counts the sleep. Elsewhere `Instant`.
+
+use std::time::{Duration, SystemTime};
+
+/// A point in time on the suspend-aware clock, since an origin that is fixed while the process lives.
+pub type Boot = Duration;
+
+/// What time it is. The real one is [`System`]; tests set their own.
+pub trait Clock: Send + Sync {
+    /// The suspend-aware clock. It never goes back.
+    fn boot(&self) -> Boot;
+
+    /// The wall clock in Unix milliseconds, as wrong as the machine has it.
+    fn wall_ms(&self) -> i64;
+
+    /// Lets time pass.
+    fn sleep(&self, time: Duration);
+}
+
+/// The machine's own clocks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct System;
+
+impl Clock for System {
+    fn boot(&self) -> Boot {
+        boot()
+    }
+
+    fn wall_ms(&self) -> i64 {
+        unix_ms(SystemTime::now())
+    }
+
+    fn sleep(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
+}
+
+/// Unix milliseconds, negative before 1970, saturating where they do not fit.
+pub fn unix_ms(time: SystemTime) -> i64 {
+    match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
+    }
+}
+
+#[cfg(unix)]
+fn boot() -> Boot {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
+
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `clock_gettime` only writes the timespec it is given, which is ours and alive. It cannot fail with a
+    // clock that the system has; if it did, the zeroes would stay.
+    unsafe { libc::clock_gettime(CLOCK, &mut time) };
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+#[cfg(not(unix))]
+fn boot() -> Boot {
+    static ORIGIN: std::sync::OnceLock<std::time::Instant> = std::sync::OnceLock::new();
+    ORIGIN.get_or_init(std::time::Instant::now).elapsed()
+}
+
+#[cfg(test)]
+pub(crate) mod fake {
+    //! A clock that a test sets.
+
+    use super::*;
+    use crate::sync::{Mutex, lock};
+
+    pub(crate) struct Fake(Mutex<(Boot, i64)>);
+
+    impl Fake {
+        pub(crate) fn at(wall_s: i64) -> Fake {
+            Fake(Mutex::new((Duration::from_secs(1000), wall_s * 1000)))
+        }
+    }
+
+    impl Clock for Fake {
+        fn boot(&self) -> Boot {
+            lock(&self.0).0
+        }
+
+        fn wall_ms(&self) -> i64 {
+            lock(&self.0).1
+        }
+
+        fn sleep(&self, time: Duration) {
+            let mut now = lock(&self.0);
+            now.0 += time;
+            now.1 += time.as_millis() as i64;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_boot_clock_does_not_go_back() {
+        let first = System.boot();
+        assert!(System.boot() >= first && first > Duration::ZERO);
+    }
+
+    #[test]
+    fn times_before_1970_are_negative() {
+        assert_eq!(unix_ms(SystemTime::UNIX_EPOCH - Duration::from_millis(1500)), -1500);
+        assert_eq!(unix_ms(SystemTime::UNIX_EPOCH + Duration::from_millis(1500)), 1500);
+    }
+}

@@ -1,0 +1,366 @@
+//! The configuration: one table of keys, and the values that a caller set.
+//!
+//! Keys are strings so that a new option never changes the ABI. The setter, the environment's reader, the
+//! enumeration in C, the README's table and the bindings' options all come from [`KEYS`]. A value that can be judged
+//! alone is judged when it is set; what must be judged together, or needs a file, is judged in `settings.rs` when a
+//! handle is made.
+
+use std::collections::BTreeMap;
+use std::ffi::CStr;
+use std::time::Duration;
+
+use crate::error::{Error, Status};
+use crate::secret::Secret;
+
+/// One option.
+#[derive(Debug)]
+pub struct Key {
+    /// The name, as `dl_auth_config_set` takes it. The environment variable is `DL_AUTH_` + the name in capitals.
+    pub c_name: &'static CStr,
+    /// The default, as the README words it.
+    pub default: &'static str,
+    /// What a value must look like, as a message words it.
+    pub form: &'static str,
+    /// What it does, in a line.
+    pub meaning: &'static str,
+    /// Whether a value, or what is wrong with it, must never be shown.
+    pub secret: bool,
+    check: fn(&str) -> bool,
+}
+
+impl Key {
+    /// The name as a Rust string.
+    pub fn name(&self) -> &'static str {
+        self.c_name.to_str().unwrap_or_default()
+    }
+
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("DL_AUTH_{}", self.name().to_ascii_uppercase())
+    }
+
+    /// Checks a value, or says in one line what it must be. `source` says who gave it.
+    pub fn accept(&self, value: &str, source: &str) -> Result<(), Error> {
+        if (self.check)(value) { Ok(()) } else { Err(self.invalid(source, "")) }
+    }
+
+    /// The error for a value of this key: key, form and source, and what else is known. Never the value of a secret.
+    pub fn invalid(&self, source: &str, why: &str) -> Error {
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let message = format!("`{}` ({source}) must be {}{why}", self.name(), self.form);
+        Error::new(Status::InvalidValue, message)
+    }
+}
+
+const fn key(
+    c_name: &'static CStr,
+    default: &'static str,
+    form: &'static str,
+    check: fn(&str) -> bool,
+    meaning: &'static str,
+) -> Key {
+    Key { c_name, default, form, meaning, secret: false, check }
+}
+
+const fn secret(c_name: &'static CStr, form: &'static str, meaning: &'static str) -> Key {
+    Key { c_name, default: "none", form, meaning, secret: true, check: is_text }
+}
+
+/// Every option there is, in the order of the README's table.
+pub static KEYS: [Key; 20] = [
+    key(c"username", "none", "text, not empty", is_text, "the user, or bot, to log in as"),
+    secret(c"password", "text, not empty", "its password; held zeroised, never logged"),
+    key(
+        c"password_file",
+        "none",
+        "the path of a file that holds the password",
+        is_text,
+        "read when a handle is made; a line end at its end does not count",
+    ),
+    secret(
+        c"token",
+        "a JWT with an `exp` that is not past",
+        "a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials",
+    ),
+    key(
+        c"environment",
+        "prod",
+        "`prod`, `rc`, `dev`, `new-dev`, `aws` or `local`",
+        |value| gate_of(value).is_some(),
+        "which gate of the service; sets `url`",
+    ),
+    key(
+        c"url",
+        "by `environment`",
+        "an https URL without credentials: a gate, its API base, or its /token endpoint",
+        is_text,
+        "the gate to log in at; `http` only to a loopback address and with `allow_http=true`",
+    ),
+    key(
+        c"ca_file",
+        "none",
+        "the path of a PEM file with at least one certificate",
+        is_text,
+        "certificates trusted besides the roots; read when a handle is made",
+    ),
+    key(
+        c"tls_roots",
+        "auto",
+        "`auto`, `system`, `bundled` or `ca_file_only`",
+        |value| ["auto", "system", "bundled", "ca_file_only"].contains(&value),
+        "whom to trust; `auto`: the system's roots, else the bundled ones",
+    ),
+    Key {
+        c_name: c"proxy",
+        default: "`HTTPS_PROXY`, `NO_PROXY`",
+        form: "an http or https URL, or `none`",
+        meaning: "the proxy to the gate; `none`: none, whatever the environment says",
+        secret: true, // it may hold a password
+        check: |value| value == "none" || proxy(value).is_some(),
+    },
+    key(
+        c"connect_timeout",
+        "10s",
+        "a duration from 1ms to 5m, such as 500ms, 30s or 2m",
+        |value| duration(value).is_some_and(|time| (MS..=5 * MINUTE).contains(&time)),
+        "the most that a connection may take, TLS included",
+    ),
+    key(
+        c"timeout",
+        "30s",
+        "a duration from 1ms to 10m, such as 500ms, 30s or 2m",
+        |value| duration(value).is_some_and(|time| (MS..=10 * MINUTE).contains(&time)),
+        "the most that one whole refresh may take, DNS and retries included",
+    ),
+    key(
+        c"wait",
+        "30s",
+        "a duration from 0s to 10m, such as 500ms, 30s or 2m",
+        |value| duration(value).is_some_and(|time| time <= 10 * MINUTE),
+        "the most that `dl_auth_token` holds its caller while there is no valid token",
+    ),
+    key(
+        c"refresh",
+        "on_demand",
+        "`on_demand` or `background`",
+        |value| ["on_demand", "background"].contains(&value),
+        "what starts a refresh; `background` is not built yet: `DL_AUTH_E_UNSUPPORTED`",
+    ),
+    key(
+        c"refresh_at",
+        "0.8",
+        "a number from 0.1 to 0.9",
+        |value| fraction(value).is_some_and(|part| (0.1..=0.9).contains(&part)),
+        "the part of a token's life after which a refresh is due",
+    ),
+    key(c"refresh_grant", "true", "`true` or `false`", is_bool, "use the refresh token before the password"),
+    key(
+        c"max_attempts",
+        "3",
+        "a whole number from 1 to 10",
+        |value| count(value).is_some_and(|count| (1..=10).contains(&count)),
+        "tries within one refresh, of what may pass by itself",
+    ),
+    key(
+        c"store",
+        "none",
+        "`none`, `file:DIR` or `redis://HOST`",
+        |value| value == "none" || ["file:", "redis://", "rediss://"].iter().any(|form| value.starts_with(form)),
+        "where processes share a token; any but `none` is not built yet: `DL_AUTH_E_UNSUPPORTED`",
+    ),
+    key(
+        c"store_required",
+        "false",
+        "`true` or `false`",
+        is_bool,
+        "fail rather than log in unshared; without a `store` it changes nothing",
+    ),
+    key(
+        c"user_agent",
+        "none",
+        "visible ASCII characters and single spaces, at most 200",
+        |value| value.len() <= 200 && !value.is_empty() && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()),
+        "appended to `dl_auth/VERSION` in each request",
+    ),
+    key(c"allow_http", "false", "`true` or `false`", is_bool, "take an `http` URL to a loopback address, for tests"),
+];
+
+const MS: Duration = Duration::from_millis(1);
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// The key of that name, or an error that names the nearest one.
+pub fn find(name: &str) -> Result<&'static Key, Error> {
+    if let Some(key) = KEYS.iter().find(|key| key.name() == name) {
+        return Ok(key);
+    }
+    let nearest = KEYS.iter().min_by_key(|key| strsim::osa_distance(key.name(), name)).map_or("", |key| key.name());
+    let shown = crate::secret::quote(name, &[]);
+    Err(Error::new(Status::UnknownKey, format!("there is no option `{shown}`; the nearest is `{nearest}`")))
+}
+
+/// The values that a caller set, each in its form.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    values: BTreeMap<&'static str, Secret>,
+}
+
+impl Config {
+    /// Nothing set: all comes from the environment and the defaults.
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// Sets one option. A value set again replaces the first; one that is refused changes nothing.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let key = find(name)?;
+        key.accept(value, "set by call")?;
+        self.values.insert(key.name(), Secret::new(value.to_owned()));
+        Ok(())
+    }
+
+    /// What was set for this key.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(Secret::expose)
+    }
+}
+
+fn is_text(value: &str) -> bool {
+    !value.is_empty() && !value.contains('\0')
+}
+
+fn is_bool(value: &str) -> bool {
+    boolean(value).is_some()
+}
+
+/// `true` or `false`.
+pub fn boolean(value: &str) -> Option<bool> {
+    value.parse().ok()
+}
+
+/// A whole number in decimal digits.
+pub fn count(value: &str) -> Option<u32> {
+    value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok())?
+}
+
+/// A decimal fraction, such as `0.8`.
+pub fn fraction(value: &str) -> Option<f64> {
+    value.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| value.parse().ok())?
+}
+
+/// A duration: a whole number and `ms`, `s`, `m` or `h`.
+pub fn duration(value: &str) -> Option<Duration> {
+    let digits = value.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = value.split_at_checked(digits)?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => number.checked_mul(60).map(Duration::from_secs),
+        "h" => number.checked_mul(3600).map(Duration::from_secs),
+        _ => None,
+    }
+}
+
+/// A proxy that can be used: ureq reads its URL, and of its schemes those that need no feature are taken.
+pub fn proxy(value: &str) -> Option<ureq::Proxy> {
+    // ureq would take any word for a host's name, and so "None" for a proxy.
+    let proxy = ureq::Proxy::new(value).ok().filter(|_| value.contains("://"))?;
+    matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https).then_some(proxy)
+}
+
+/// The gate of an environment's name, as GATE.md lists them.
+pub fn gate_of(environment: &str) -> Option<&'static str> {
+    match environment {
+        "prod" => Some("https://gate.dataloop.ai"),
+        "rc" => Some("https://rc-gate.dataloop.ai"),
+        "dev" => Some("https://dev-gate.dataloop.ai"),
+        "new-dev" => Some("https://custom1-gate.dataloop.ai"),
+        "aws" => Some("https://poc-gate.dataloop.ai"),
+        "local" => Some("https://localhost:8443"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        for (wrong, right) in [("usrename", "username"), ("pasword", "password"), ("time_out", "timeout"), ("", "url")]
+        {
+            let error = Config::new().set(wrong, "x").unwrap_err();
+            assert_eq!(error.status(), Status::UnknownKey);
+            assert!(error.message().contains(&format!("nearest is `{right}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn each_malformed_value_names_key_form_and_source_and_never_the_value() {
+        for (key, bad) in [
+            ("username", &[""][..]),
+            ("password", &[""]),
+            ("password_file", &[""]),
+            ("token", &[""]),
+            ("environment", &["", "canary", "PROD"]),
+            ("url", &[""]),
+            ("ca_file", &[""]),
+            ("tls_roots", &["", "canary", "none"]),
+            (
+                "proxy",
+                &["", "None", "canary:3128", "socks5://canary", "http://", "ftp://canary", "http://canary@", "a b"],
+            ),
+            (
+                "connect_timeout",
+                &["", "10", "s", "-1s", "1.5s", "0ms", "6m", "1h", "10 s", "10S", "99999999999999999999s"],
+            ),
+            ("timeout", &["", "30", "0s", "11m", "18446744073709551615h"]),
+            ("wait", &["", "30", "11m", "canary"]),
+            ("refresh", &["", "on-demand", "canary"]),
+            ("refresh_at", &["", "0", "0.09", "0.91", "1", "NaN", "inf", "1e-1", "-0.5", "80%", "0,8"]),
+            ("refresh_grant", &["", "yes", "1", "True"]),
+            ("max_attempts", &["", "0", "11", "-1", "3.0", "canary", "99999999999"]),
+            ("store", &["", "canary", "file", "redis:"]),
+            ("store_required", &["", "0", "canary"]),
+            ("user_agent", &["", "a\r\nb", "ü", "\u{7f}"]),
+            ("allow_http", &["", "yes"]),
+        ] {
+            for value in bad {
+                let mut config = Config::new();
+                let error = config.set(key, value).unwrap_err();
+                assert_eq!(error.status(), Status::InvalidValue, "{key}={value}");
+                let message = error.message();
+                assert!(message.starts_with(&format!("`{key}` (set by call) must be ")), "{message}");
+                assert!(!message.contains("canary"), "{message}");
+                assert_eq!(config.get(key), None);
+            }
+        }
+    }
+
+    #[test]
+    fn each_key_has_a_valid_value() {
+        for (key, value) in [
+            ("wait", "0s"),
+            ("wait", "500ms"),
+            ("timeout", "10m"),
+            ("connect_timeout", "1ms"),
+            ("refresh_at", "0.1"),
+            ("refresh_at", ".9"),
+            ("max_attempts", "10"),
+            ("proxy", "none"),
+            ("proxy", "http://u:p@proxy.invalid:3128"),
+            ("user_agent", "robot/1 (x)"),
+            ("store", "file:/tmp"),
+            ("token", "x"),
+        ] {
+            Config::new().set(key, value).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_configuration_has_no_readable_debug_form() {
+        let mut config = Config::new();
+        config.set("password", "canary").unwrap();
+        assert!(!format!("{config:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,171 @@
+//! What is said to the gate and how its answers are read: GATE.md, as pure functions.
+//!
+//! Nothing here does I/O or reads a clock. The gate's answer is hostile until proven otherwise: it may be a proxy's
+//! page, a captive portal's, or another server's.
+
+use serde_json::{Value, json};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Status};
+use crate::jwt::{Jwt, TOKEN_MAX};
+use crate::policy;
+use crate::secret::{Secret, SecretJson, quote};
+use crate::settings::Credentials;
+
+/// What is given for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// Username and password.
+    Login,
+    /// The refresh token of an earlier answer.
+    Refresh,
+}
+
+/// A request to the token endpoint: a POST of JSON.
+pub struct Request {
+    /// What the body gives.
+    pub grant: Grant,
+    /// The body.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// The longest body that is read.
+pub const BODY_MAX: usize = 64 << 10;
+
+/// An answer, as it came.
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The header `Date`, in Unix milliseconds, where there is one that can be read.
+    pub date_ms: Option<i64>,
+    /// The header `Retry-After`.
+    pub retry_after: Option<String>,
+    /// The header `Content-Encoding`, unless it is `identity`.
+    pub encoding: Option<String>,
+    /// The body, at most [`BODY_MAX`] long.
+    pub body: Zeroizing<Vec<u8>>,
+}
+
+/// What a good answer holds.
+#[derive(Debug)]
+pub struct Tokens {
+    /// `id_token`.
+    pub jwt: Jwt,
+    /// Its `exp`, which is there.
+    pub expiry: i64,
+    /// `refresh_token`, where there is one.
+    pub refresh_token: Option<Secret>,
+}
+
+/// The request that logs in (GATE.md, "Log in").
+pub fn login(credentials: &Credentials) -> Request {
+    let body = json!({
+        "username": credentials.username.expose(),
+        "password": credentials.password.expose(),
+        "type": "user_credentials",
+    });
+    request(Grant::Login, body)
+}
+
+/// The request that spends a refresh token (GATE.md, "Refresh").
+pub fn refresh(refresh_token: &Secret) -> Request {
+    request(Grant::Refresh, json!({"type": "refresh_token", "refresh_token": refresh_token.expose()}))
+}
+
+fn request(grant: Grant, body: Value) -> Request {
+    let body = SecretJson(body);
+    // Sized beforehand, so that the text never moves: an escape makes six bytes of one at most.
+    let strings = body.0.as_object().into_iter().flat_map(|fields| fields.values()).filter_map(Value::as_str);
+    let mut bytes = Zeroizing::new(Vec::with_capacity(128 + strings.map(|text| text.len() * 6).sum::<usize>()));
+    // Writing JSON made of strings into memory cannot fail; if it did, the gate would refuse the short body.
+    serde_json::to_writer(&mut *bytes, &body.0).ok();
+    Request { grant, body: bytes }
+}
+
+/// Reads an answer: the tokens in it, or what to think of it. `secrets` are struck out of what the gate wrote;
+/// `now_ms` is our wall clock, where the answer has no date of its own.
+pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tokens, Error> {
+    match response.status {
+        200..=299 => tokens(response).map_err(|error| error.with_http_status(response.status)),
+        status => {
+            let gate_ms = response.date_ms.unwrap_or(now_ms);
+            let retry_after = response.retry_after.as_deref().and_then(|header| policy::retry_after(header, gate_ms));
+            Err(refusal(status, &response.body, secrets, retry_after))
+        }
+    }
+}
+
+fn tokens(response: &Response) -> Result<Tokens, Error> {
+    let bad = |what: &str| Error::new(Status::BadResponse, format!("the gate answered without a token: {what}"));
+    if let Some(encoding) = &response.encoding {
+        let encoding = quote(encoding, &[]);
+        return Err(bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for")));
+    }
+    if response.body.is_empty() {
+        return Err(bad("its body is empty"));
+    }
+    let mut body = SecretJson(
+        serde_json::from_slice(&response.body)
+            .map_err(|_| bad("its body is not JSON; is a proxy or a portal in the way?"))?,
+    );
+    let field = |body: &mut SecretJson, name: &str| body.0.get_mut(name).map(Value::take);
+    let id_token = match field(&mut body, "id_token") {
+        Some(Value::String(text)) => Secret::new(text),
+        Some(Value::Null) | None => return Err(bad("there is no `id_token` in it")),
+        Some(other) => {
+            drop(SecretJson(other));
+            return Err(bad("its `id_token` is not a string"));
+        }
+    };
+    if id_token.expose().len() > TOKEN_MAX {
+        return Err(bad(&format!("its `id_token` is longer than {TOKEN_MAX} bytes")));
+    }
+    let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
+    let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
+    let refresh_token = match field(&mut body, "refresh_token") {
+        Some(Value::String(text)) if !text.is_empty() => Some(Secret::new(text)),
+        other => {
+            drop(other.map(SecretJson));
+            None
+        }
+    };
+    Ok(Tokens { jwt, expiry, refresh_token })
+}
+
+/// What any other status means (DESIGN.md, "Failing" and "Refusals").
+fn refusal(status: u16, body: &[u8], secrets: &[&Secret], retry_after: Option<std::time::Duration>) -> Error {
+    let document = SecretJson(serde_json::from_slice(body).unwrap_or(Value::Null));
+    let said = ["message", "error_description", "error"]
+        .iter()
+        .find_map(|name| document.0.get(name)?.as_str())
+        .map(|text| format!(": {}", quote(text, secrets)))
+        .unwrap_or_default();
+    let its_own = document.0.is_object();
+    let (kind, message) = match status {
+        401 | 400 | 403 if status == 401 || its_own => (
+            Status::Denied,
+            format!("the gate refused the credentials (HTTP {status}{said}); check `username` and `password`"),
+        ),
+        400 | 403 => (
+            Status::Gate,
+            format!(
+                "something before the gate refused the request (HTTP {status}, not in the gate's form); is a proxy in the way?"
+            ),
+        ),
+        407 => {
+            (Status::Unreachable, "a proxy wants to be logged in to (HTTP 407); put its user into `proxy`".to_owned())
+        }
+        429 => (Status::RateLimited, format!("the gate has had too many requests (HTTP 429{said})")),
+        408 | 425 | 500..=599 => (Status::Gate, format!("the gate is not well (HTTP {status}{said})")),
+        300..=399 => (
+            Status::BadResponse,
+            format!("the gate answered with a redirect (HTTP {status}), which is never followed; check `url`"),
+        ),
+        404 => (Status::BadResponse, "there is no token endpoint at this `url` (HTTP 404)".to_owned()),
+        _ => {
+            (Status::BadResponse, format!("the gate answered what no gate answers (HTTP {status}{said}); check `url`"))
+        }
+    };
+    let honoured = matches!(status, 429 | 503);
+    Error::new(kind, message).with_http_status(status).with_retry_after(retry_after.filter(|_| honoured))
+}

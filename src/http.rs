@@ -1,0 +1,319 @@
+//! The way to the gate: the [`Transport`] trait, and ureq behind it.
+//!
+//! ureq keeps the time-outs, the proxy and HTTP/1.1; TLS is put under it here, on the set-up that the process shares,
+//! so that a certificate's fault keeps its reason and no agent parses roots of its own. Each request has an agent and
+//! a connection of its own: one login in 18 hours gains nothing from a pool, and a child process inherits none.
+//! Names are resolved on the calling thread, for ureq's own resolver starts a thread, and panics when it cannot.
+
+use std::io::{self, Read, Write};
+use std::net::ToSocketAddrs;
+use std::time::{Duration, SystemTime};
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use ureq::Agent;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, TcpConnector,
+    Transport as Wire, TransportAdapter,
+};
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Status};
+use crate::gate::{BODY_MAX, Request, Response};
+use crate::settings::{Proxy, Settings};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
+use crate::tls::{Trust, explain};
+
+/// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
+pub trait Transport: Send + Sync {
+    /// Sends one request and waits for the whole answer, at most this long. Any HTTP status is an answer.
+    fn send(&self, request: &Request, limit: Duration) -> Result<Response, Failure>;
+
+    /// Makes the requests in flight fail soon, for nobody wants their answers any more.
+    fn cancel(&self) {}
+}
+
+/// Why there is no answer.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The reason.
+    pub error: Error,
+    /// Whether the gate may have got the request all the same.
+    pub sent: bool,
+}
+
+/// HTTP/1.1 over TLS to one endpoint.
+pub struct Http {
+    endpoint: String,
+    /// What a message calls the other side.
+    host: String,
+    trust: Arc<Trust>,
+    proxy: Option<Proxy>,
+    connect_timeout: Duration,
+    user_agent: String,
+    /// The agents of the requests in flight: one, and those that were disowned and have not ended yet.
+    in_flight: Mutex<Vec<(u64, Agent)>>,
+}
+
+/// Buffers for one small request and one answer; ureq's own are 128 KiB each.
+const INPUT_BUFFER: usize = 16 << 10;
+const OUTPUT_BUFFER: usize = 8 << 10;
+
+impl Http {
+    /// The way that these settings describe. Touches neither network nor files.
+    pub fn new(settings: &Settings) -> Http {
+        let host = settings.endpoint.parse::<Uri>().ok().and_then(|uri| Some(uri.authority()?.to_string()));
+        Http {
+            endpoint: settings.endpoint.clone(),
+            host: host.unwrap_or_default(),
+            trust: Trust::shared(settings.roots.clone()),
+            proxy: settings.proxy.clone(),
+            connect_timeout: settings.connect_timeout,
+            user_agent: settings.user_agent.clone(),
+            in_flight: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// One request over a connection of its own.
+    fn exchange(&self, request: &Request, limit: Duration, tls: Arc<ClientConfig>) -> Result<Response, Raw> {
+        let connected = Arc::new(AtomicBool::new(false));
+        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+        let connector = connector.chain(Tls { config: tls, gate: self.host.clone(), connected: connected.clone() });
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .proxy(self.proxy.as_ref().map(|proxy| proxy.proxy.clone()))
+            .timeout_global(Some(limit))
+            .timeout_connect(Some(self.connect_timeout))
+            .max_idle_connections(0)
+            .max_response_header_size(INPUT_BUFFER)
+            .input_buffer_size(INPUT_BUFFER)
+            .output_buffer_size(OUTPUT_BUFFER)
+            .user_agent(self.user_agent.as_str())
+            .build();
+        let agent = Agent::with_parts(config, connector, OnThisThread);
+        let number = self.register(agent.clone());
+        let answer = agent
+            .post(&self.endpoint)
+            .header("Content-Type", "application/json")
+            .header("Accept", "application/json")
+            .header("Accept-Encoding", "identity")
+            .send(request.body.as_slice())
+            .and_then(read);
+        lock(&self.in_flight).retain(|(other, _)| *other != number);
+        answer.map_err(|error| Raw { error, sent: connected.load(Ordering::Relaxed) })
+    }
+
+    fn register(&self, agent: Agent) -> u64 {
+        let mut in_flight = lock(&self.in_flight);
+        let number = in_flight.last().map_or(0, |(last, _)| last + 1);
+        in_flight.push((number, agent));
+        number
+    }
+
+    fn explain(&self, error: ureq::Error) -> Error {
+        let host = &self.host;
+        let through =
+            self.proxy.as_ref().map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default();
+        let unreachable =
+            |why: String| Error::new(Status::Unreachable, format!("{host} cannot be reached{through}: {why}"));
+        match error {
+            ureq::Error::Timeout(what) => Error::new(
+                Status::Timeout,
+                format!("{host} did not answer in time{through} ({what}); see `timeout` and `connect_timeout`"),
+            ),
+            ureq::Error::HostNotFound => unreachable("its name cannot be resolved".to_owned()),
+            // "proxy server responded 407/407", or other words where it said nothing.
+            ureq::Error::ConnectProxyFailed(why) => {
+                match why.rsplit(['/', ' ']).next().and_then(|code| code.parse().ok()) {
+                    Some(407) => {
+                        unreachable("it wants to be logged in to (HTTP 407); put its user into `proxy`".to_owned())
+                            .with_http_status(407)
+                    }
+                    Some(status) => unreachable(format!("it refuses (HTTP {status})")).with_http_status(status),
+                    None => unreachable(why),
+                }
+            }
+            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(tls) => Error::new(Status::Tls, explain(tls, host, SystemTime::now())),
+                None if error.kind() == io::ErrorKind::TimedOut => {
+                    Error::new(Status::Timeout, format!("{host} did not answer in time; see `timeout`"))
+                }
+                None => unreachable(error.to_string()),
+            },
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
+                Error::new(Status::BadResponse, format!("{host} does not answer in HTTP/1.1; check `url`"))
+            }
+            ureq::Error::LargeResponseHeader(..) => {
+                Error::new(Status::BadResponse, format!("{host} answered with headers of more than 16 KiB"))
+            }
+            ureq::Error::BodyExceedsLimit(_) => {
+                Error::new(Status::BadResponse, format!("{host} answered with a body of more than 64 KiB"))
+            }
+            ureq::Error::Other(error) => match error.downcast::<Error>() {
+                Ok(error) => *error,
+                Err(_) => unreachable("the connection failed".to_owned()),
+            },
+            other => unreachable(other.to_string()),
+        }
+    }
+}
+
+/// A failure in ureq's words.
+struct Raw {
+    error: ureq::Error,
+    sent: bool,
+}
+
+impl Raw {
+    fn is_unknown_issuer(&self) -> bool {
+        let ureq::Error::Io(error) = &self.error else { return false };
+        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        matches!(tls, Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)))
+    }
+}
+
+impl Transport for Http {
+    fn send(&self, request: &Request, limit: Duration) -> Result<Response, Failure> {
+        let started = std::time::Instant::now();
+        let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
+        let answer = self.exchange(request, limit, tls).or_else(|raw| {
+            match self.trust.wider().filter(|_| raw.is_unknown_issuer()) {
+                Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wider),
+                None => Err(raw),
+            }
+        });
+        answer.map_err(|raw| Failure { sent: raw.sent, error: self.explain(raw.error) })
+    }
+
+    fn cancel(&self) {
+        let in_flight = std::mem::take(&mut *lock(&self.in_flight));
+        in_flight.into_iter().for_each(|(_, agent)| agent.shutdown());
+    }
+}
+
+/// Reads the answer, body and all, within the limit.
+fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
+    let (parts, mut body) = answer.into_parts();
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    if body.content_length().is_some_and(|length| length > BODY_MAX as u64) {
+        return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
+    }
+    // One buffer of the full size, so that it never grows and leaves a copy of its content behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_MAX + 1));
+    body.as_reader().take(BODY_MAX as u64 + 1).read_to_end(&mut bytes).map_err(ureq::Error::from)?;
+    if bytes.len() > BODY_MAX {
+        return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
+    }
+    Ok(Response {
+        status: parts.status.as_u16(),
+        date_ms: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()).map(crate::clock::unix_ms),
+        retry_after: header("retry-after"),
+        encoding: header("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
+        body: bytes,
+    })
+}
+
+/// Resolves a name by the system's resolver, on this thread. Where that hangs, the refresh's waiters leave without it.
+#[derive(Debug)]
+struct OnThisThread;
+
+impl Resolver for OnThisThread {
+    fn resolve(&self, uri: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let default_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
+        let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let mut addresses = self.empty();
+        let found = (bare, uri.port_u16().unwrap_or(default_port)).to_socket_addrs();
+        for address in found.map_err(|_| ureq::Error::HostNotFound)?.take(16) {
+            addresses.push(address);
+        }
+        if addresses.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(addresses) }
+    }
+}
+
+/// Puts TLS over whatever connection there is, where the URL wants it.
+struct Tls {
+    config: Arc<ClientConfig>,
+    /// The gate's host and port. A connection to a proxy passes here as well.
+    gate: String,
+    /// Set once a request to the gate may be on its way.
+    connected: Arc<AtomicBool>,
+}
+
+impl Tls {
+    fn connected(&self, details: &ConnectionDetails) {
+        if details.uri.authority().is_some_and(|authority| authority.as_str() == self.gate) {
+            self.connected.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tls")
+    }
+}
+
+impl<In: Wire> Connector<In> for Tls {
+    type Out = Either<In, TlsWire>;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(plain) = chained else { return Ok(None) };
+        if !details.needs_tls() || plain.is_tls() {
+            self.connected(details);
+            return Ok(Some(Either::A(plain)));
+        }
+        let host = details.uri.host().unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = rustls::pki_types::ServerName::try_from(bare).map_err(|_| ureq::Error::HostNotFound)?;
+        let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
+        let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
+        socket.set_timeout(details.timeout);
+        session.complete_io(&mut socket)?;
+        self.connected(details);
+        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        Ok(Some(Either::B(TlsWire { buffers, stream: StreamOwned::new(session, socket) })))
+    }
+}
+
+/// A TLS connection as ureq drives it.
+struct TlsWire {
+    buffers: LazyBuffers,
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+}
+
+impl std::fmt::Debug for TlsWire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TlsWire")
+    }
+}
+
+impl Wire for TlsWire {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        Ok(self.stream.write_all(output)?)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.sock.set_timeout(timeout);
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.stream.sock.get_mut().is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,186 @@
+//! Decodes a JWT (RFC 7519, in the compact form of RFC 7515) far enough to know when it ends and what it claims.
+//!
+//! The signature is not checked. The library gets the token over TLS from the gate that made it, holds no key of the
+//! gate's, and is not the one who trusts it: the platform that receives the token checks it. So `dl_auth_jwt_*` tell
+//! what a token says of itself, never that it is genuine.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::error::{Error, Status};
+use crate::secret::{Secret, SecretJson};
+
+/// The longest token that is taken from the gate, in bytes: with its NUL it fills `DL_AUTH_TOKEN_MAX`.
+pub const TOKEN_MAX: usize = 8191;
+
+/// The last second of the year 9999: no date format that matters goes further.
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// A JWT, its payload, and the two claims that say how long it lives.
+#[derive(Clone, Debug)]
+pub struct Jwt {
+    text: Secret,
+    claims: Secret,
+    expiry: Option<i64>,
+    issued_at: Option<i64>,
+}
+
+impl Jwt {
+    /// Decodes a token. What is wrong with one that is no JWT is said without repeating any of it.
+    pub fn decode(text: Secret) -> Result<Jwt, Error> {
+        let bad = |what: &str| Error::new(Status::BadJwt, format!("this is no JWT: {what}"));
+        let mut parts = text.expose().split('.');
+        let (Some(header), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(bad("it must have three parts with a dot between them (RFC 7515)"));
+        };
+        if signature.is_empty() || !signature.bytes().all(is_base64url) {
+            return Err(bad("its third part, the signature, is not base64url"));
+        }
+        object(header).ok_or_else(|| bad("its first part is not a JSON object in base64url without padding"))?;
+        let (claims, document) =
+            object(payload).ok_or_else(|| bad("its second part is not a JSON object in base64url without padding"))?;
+        let expiry = document.0.get("exp").and_then(seconds);
+        let issued_at = document.0.get("iat").and_then(seconds);
+        Ok(Jwt { text, claims, expiry, issued_at })
+    }
+
+    /// The token as it goes into a header.
+    pub fn text(&self) -> &str {
+        self.text.expose()
+    }
+
+    /// The payload: a JSON object, as the issuer wrote it.
+    pub fn claims(&self) -> &str {
+        self.claims.expose()
+    }
+
+    /// The claim `exp` in Unix seconds; `None` where it is missing or no date.
+    pub fn expiry(&self) -> Option<i64> {
+        self.expiry
+    }
+
+    /// The claim `iat` in Unix seconds; `None` where it is missing or no date.
+    pub fn issued_at(&self) -> Option<i64> {
+        self.issued_at
+    }
+
+    /// The claim `exp`, or what is wrong with it.
+    pub fn expect_expiry(&self) -> Result<i64, Error> {
+        self.expiry.ok_or_else(|| {
+            Error::new(Status::BadJwt, "the JWT has no usable `exp`: a number of Unix seconds from 1 to the year 9999")
+        })
+    }
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
+}
+
+/// The JSON object in a part, as text and parsed.
+fn object(part: &str) -> Option<(Secret, SecretJson)> {
+    // Sized beforehand, so that the text never moves and leaves a copy of itself behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(part.len()));
+    URL_SAFE_NO_PAD.decode_vec(part, &mut bytes).ok()?;
+    let document = SecretJson(serde_json::from_slice(&bytes).ok()?);
+    document.0.as_object()?;
+    let text = String::from_utf8(std::mem::take(&mut *bytes)).ok()?;
+    Some((Secret::new(text), document))
+}
+
+/// A date in Unix seconds: an integer or a float (RFC 7519 allows both), rounded down, in range.
+fn seconds(value: &Value) -> Option<i64> {
+    let number = value.as_number()?;
+    let seconds = match number.as_i64() {
+        Some(whole) => whole,
+        // Floor, so that a token is not believed to live longer than it does. `as` saturates; the range is checked.
+        None => number.as_f64()?.floor() as i64,
+    };
+    (1..=LAST_SECOND).contains(&seconds).then_some(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn jwt(payload: &str) -> Secret {
+        let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+        Secret::new(format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(payload)))
+    }
+
+    fn decode(text: &str) -> Result<Jwt, Error> {
+        Jwt::decode(Secret::new(text.to_owned()))
+    }
+
+    #[test]
+    fn the_sample_of_the_service_s_documentation_lives_18_hours() {
+        let jwt = Jwt::decode(jwt(r#"{"email":"a@b","iat":1569218779,"exp":1569283579}"#)).unwrap();
+        assert_eq!((jwt.issued_at(), jwt.expiry()), (Some(1569218779), Some(1569283579)));
+        assert_eq!(jwt.claims(), r#"{"email":"a@b","iat":1569218779,"exp":1569283579}"#);
+    }
+
+    #[test]
+    fn dates_may_be_floats_and_must_be_in_range() {
+        for (exp, wanted) in [
+            ("1569283579", Some(1569283579)),
+            ("1569283579.0", Some(1569283579)),
+            ("1569283579.9", Some(1569283579)),
+            ("1.569283579e9", Some(1569283579)),
+            ("253402300799", Some(LAST_SECOND)),
+            ("253402300800", None),
+            ("0", None),
+            ("0.9", None),
+            ("-1", None),
+            ("9223372036854775808", None),
+            ("18446744073709551616", None),
+            ("1e308", None),
+            ("\"1569283579\"", None),
+            ("null", None),
+            ("[1569283579]", None),
+        ] {
+            let jwt = Jwt::decode(jwt(&format!(r#"{{"exp":{exp}}}"#))).unwrap();
+            assert_eq!(jwt.expiry(), wanted, "{exp}");
+            assert_eq!(jwt.expect_expiry().is_ok(), wanted.is_some());
+        }
+        assert_eq!(Jwt::decode(jwt("{}")).unwrap().expiry(), None);
+    }
+
+    #[test]
+    fn what_is_no_jwt_is_refused_and_never_repeated() {
+        let good = jwt("{}").expose().to_owned();
+        let payload_only = good.split('.').nth(1).unwrap();
+        for bad in [
+            "",
+            "canary",
+            "canary.canary",
+            "..",
+            &format!("{good}.x"),
+            &format!("{good}="),
+            &format!("{good}\n"),
+            &format!(" {good}"),
+            &format!("{good}\r\nX-Evil: 1"),
+            &good.replace('.', ".="),
+            &format!("{payload_only}.{payload_only}."),
+            &format!("{payload_only}.{}.c2ln", URL_SAFE_NO_PAD.encode("[1]")),
+            &format!("{payload_only}.{}.c2ln", URL_SAFE_NO_PAD.encode("{\"a\":")),
+            &format!("{payload_only}.{}.c2ln", URL_SAFE_NO_PAD.encode(b"{\"a\":\"\xff\"}")),
+            &format!("{payload_only}.{}.c2ln", URL_SAFE_NO_PAD.encode("[".repeat(5000))),
+            &format!("{payload_only}.e3+.c2ln"),
+            &format!("{payload_only}.e31.c2ln"), // trailing bits that are not zero
+        ] {
+            let error = decode(bad).unwrap_err();
+            assert_eq!(error.status(), Status::BadJwt, "{bad}");
+            assert!(!error.message().contains("canary"));
+        }
+    }
+
+    #[test]
+    fn a_jwt_has_no_readable_debug_form() {
+        let jwt = Jwt::decode(jwt(r#"{"email":"canary"}"#)).unwrap();
+        assert!(!format!("{jwt:?}").contains("canary"));
+        assert!(!format!("{jwt:?}").contains(jwt.text()));
+    }
+}

@@ -1,0 +1,76 @@
+//! What belongs to the process: the threads that the library starts in somebody else's program.
+//!
+//! They are named `dl-auth` and have every signal blocked, so that a host's handler never runs on a thread that it
+//! does not know.
+
+use std::io;
+use std::thread;
+
+/// Enough for TLS and the system's resolver, and a quarter of what a thread has by default.
+const STACK: usize = 512 << 10;
+
+/// Starts a thread of the library. Where none can be made, the job comes back.
+pub fn spawn<F: FnOnce() + Send + 'static>(job: F) -> Result<(), F> {
+    let job = crate::sync::Arc::new(crate::sync::Mutex::new(Some(job)));
+    let take = |job: &crate::sync::Mutex<Option<F>>| crate::sync::lock(job).take();
+    let theirs = job.clone();
+    let body = move || {
+        if let Some(job) = take(&theirs) {
+            job();
+        }
+    };
+    let started: io::Result<_> =
+        with_signals_blocked(|| thread::Builder::new().name("dl-auth".into()).stack_size(STACK).spawn(body));
+    match started {
+        Ok(_) => Ok(()),
+        Err(_) => take(&job).map_or(Ok(()), Err),
+    }
+}
+
+/// Runs `f` while this thread takes no signal; a thread that it starts begins so, and stays so.
+#[cfg(unix)]
+fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
+    use std::mem::MaybeUninit;
+
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: both sets are ours and alive. `sigfillset` initialises the first before it is read; `pthread_sigmask`
+    // changes this thread's mask only, and writes the second where it returns 0.
+    let blocked = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
+    };
+    let result = f();
+    if blocked {
+        // SAFETY: `pthread_sigmask` returned 0 above, so it wrote `before`.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    }
+    result
+}
+
+#[cfg(not(unix))]
+fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
+    f()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_of_the_library_has_a_name_and_all_signals_blocked() {
+        let (tx, rx) = mpsc::channel();
+        assert!(
+            super::spawn(move || tx.send(std::fs::read_to_string("/proc/thread-self/status").unwrap()).unwrap())
+                .is_ok()
+        );
+        let status = rx.recv().unwrap();
+        assert!(status.contains("Name:\tdl-auth\n"), "{status}");
+        let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
+        // All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
+        assert_eq!(u64::from_str_radix(blocked, 16).unwrap() | 1 << 8 | 1 << 18 | 3 << 31, u64::MAX);
+        let ours = std::fs::read_to_string("/proc/thread-self/status").unwrap();
+        assert!(ours.contains("SigBlk:\t0000000000000000\n"), "{ours}");
+    }
+}

@@ -1,0 +1,92 @@
+//! Text that must not be seen: wiped when dropped, struck out of whatever somebody else wrote.
+//!
+//! `zeroize` does the wiping. What passes through the buffers of the HTTP and TLS libraries is theirs; the README
+//! says so.
+
+use std::fmt;
+
+use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
+
+/// A string that is wiped when dropped and has no readable `Debug` form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes the string over; no copy is made.
+    pub fn new(text: String) -> Secret {
+        Secret(Zeroizing::new(text))
+    }
+
+    /// The secret itself. Nothing that is shown to anybody may be made from it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[secret]")
+    }
+}
+
+/// A JSON document whose strings are wiped when it is dropped.
+pub struct SecretJson(pub Value);
+
+impl Drop for SecretJson {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(fields) => fields.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The most characters of somebody else's text that a message repeats.
+const QUOTE_MAX: usize = 160;
+
+/// Makes a stranger's text fit for a message: secrets struck out, control characters replaced, length bounded.
+pub fn quote(text: &str, secrets: &[&Secret]) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
+        text = text.replace(secret.expose(), "[struck out]");
+    }
+    let mut quoted: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE_MAX).collect();
+    if text.chars().nth(QUOTE_MAX).is_some() {
+        quoted.push('…');
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_no_readable_debug_form() {
+        assert_eq!(format!("{:?}", Secret::new("canary".into())), "[secret]");
+    }
+
+    #[test]
+    fn a_quoted_text_has_no_secret_no_control_character_and_an_end() {
+        let password = Secret::new("hunter2".into());
+        let text = format!("no hunter2\r\nfor you {}", "x".repeat(500));
+        let quoted = quote(&text, &[&password, &Secret::new(String::new())]);
+        assert!(quoted.starts_with("no [struck out]  for you xxx"), "{quoted}");
+        assert_eq!(quoted.chars().count(), QUOTE_MAX + 1);
+        assert!(quoted.ends_with('…'));
+    }
+
+    #[test]
+    fn a_wiped_document_has_no_text_left() {
+        let mut document = serde_json::json!({"a": "canary", "b": ["canary", {"c": "canary"}], "d": 7});
+        wipe(&mut document);
+        assert_eq!(document, serde_json::json!({"a": "", "b": ["", {"c": ""}], "d": 7}));
+    }
+}

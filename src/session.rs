@@ -1,0 +1,156 @@
+//! One refresh: what is given to the gate, in which order, and how often.
+//!
+//! The refresh token goes first, where there is one; where the gate refuses it, the password follows within the same
+//! refresh. A refresh token that may have been spent is never sent twice: after any outcome but a token, or a
+//! connection that never stood, it is forgotten. What may pass by itself is tried again, inside the refresh's limit.
+
+use std::time::Duration;
+
+use crate::clock::{Boot, Clock};
+use crate::error::{Error, Status};
+use crate::gate::{self, Grant, Tokens};
+use crate::http::Transport;
+use crate::policy::{self, Fetched, Lifetime};
+use crate::secret::Secret;
+use crate::settings::{Credentials, Settings};
+
+/// What a refresh works with, owned by whoever runs it.
+pub struct Session {
+    credentials: Credentials,
+    refresh_token: Option<Secret>,
+}
+
+impl Session {
+    /// A session that begins with the password.
+    pub fn new(credentials: Credentials) -> Session {
+        Session { credentials, refresh_token: None }
+    }
+}
+
+/// What of the settings a refresh goes by.
+pub struct Rules {
+    /// The most that a refresh may take.
+    pub timeout: Duration,
+    refresh_at: f64,
+    refresh_grant: bool,
+    max_attempts: u32,
+}
+
+impl Rules {
+    /// Those of a handle.
+    pub fn new(settings: &Settings) -> Rules {
+        Rules {
+            timeout: settings.timeout,
+            refresh_at: settings.refresh_at,
+            refresh_grant: settings.refresh_grant,
+            max_attempts: settings.max_attempts,
+        }
+    }
+}
+
+/// The way to the gate and the time it takes.
+pub struct Exchange {
+    /// What a refresh goes by.
+    pub rules: Rules,
+    /// What time it is.
+    pub clock: Box<dyn Clock>,
+    /// What carries a request.
+    pub transport: Box<dyn Transport>,
+}
+
+/// What a refresh brings home.
+pub struct Fetch {
+    /// The answer.
+    pub tokens: Tokens,
+    /// How long its token lives.
+    pub lifetime: Lifetime,
+    /// What it was given for.
+    pub grant: Grant,
+    /// The gate's clock minus ours.
+    pub clock_skew_ms: i64,
+}
+
+impl Exchange {
+    /// One refresh, until `limit`, retries included. It is given up where it is no longer `wanted`.
+    pub fn refresh(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
+        let mut attempt = 1;
+        loop {
+            let error = match self.attempt(session, limit) {
+                Ok(fetch) => return Ok(fetch),
+                Err(error) => error,
+            };
+            let pause = policy::back_off(attempt, fastrand::f64());
+            let in_time = self.clock.boot().saturating_add(pause) < limit;
+            let again = attempt < self.rules.max_attempts && policy::is_transient(&error) && in_time;
+            if !again || !self.pause(pause, wanted) {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Lets time pass, in slices, so that the thread of a freed handle ends soon. Says whether the refresh goes on.
+    fn pause(&self, time: Duration, wanted: &dyn Fn() -> bool) -> bool {
+        let end = self.clock.boot().saturating_add(time);
+        while wanted() {
+            let left = end.saturating_sub(self.clock.boot());
+            if left.is_zero() {
+                return true;
+            }
+            self.clock.sleep(left.min(Duration::from_millis(100)));
+        }
+        false
+    }
+
+    /// The refresh token where there is one, else, or where the gate refuses it, the password.
+    fn attempt(&self, session: &mut Session, limit: Boot) -> Result<Fetch, Error> {
+        if let Some(refresh_token) = session.refresh_token.take().filter(|_| self.rules.refresh_grant) {
+            match self.fetch(&gate::refresh(&refresh_token), session, Some(&refresh_token), limit) {
+                Ok(mut fetch) => {
+                    // A gate that gives no new one goes on taking the old one.
+                    session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
+                    return Ok(fetch);
+                }
+                // It never left, so it is as good as before.
+                Err((error, false)) => {
+                    session.refresh_token = Some(refresh_token);
+                    return Err(error);
+                }
+                Err((error, true)) if error.status() != Status::Denied => return Err(error),
+                Err((_, true)) => {}
+            }
+        }
+        let request = gate::login(&session.credentials);
+        let mut fetch = self.fetch(&request, session, None, limit).map_err(|(error, _)| error)?;
+        session.refresh_token = fetch.tokens.refresh_token.take();
+        Ok(fetch)
+    }
+
+    /// One request and its answer. With a failure: whether the gate may have got the request.
+    fn fetch(
+        &self,
+        request: &gate::Request,
+        session: &Session,
+        refresh_token: Option<&Secret>,
+        limit: Boot,
+    ) -> Result<Fetch, (Error, bool)> {
+        let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
+        let limit = policy::attempt_limit(limit.saturating_sub(started));
+        let response = self.transport.send(request, limit).map_err(|failure| (failure.error, failure.sent))?;
+        let (ended, wall_ended) = (self.clock.boot(), self.clock.wall_ms());
+        let wall_ms = wall_started.midpoint(wall_ended);
+
+        let Credentials { username, password } = &session.credentials;
+        let secrets: Vec<&Secret> = [username, password].into_iter().chain(refresh_token).collect();
+        let tokens = gate::read(&response, &secrets, wall_ms).map_err(|error| (error, true))?;
+        let issued_at = tokens.jwt.issued_at();
+        let gate_ms = response.date_ms.or(issued_at.map(|seconds| seconds.saturating_mul(1000))).unwrap_or(wall_ms);
+        let fetched = Fetched { started, ended, gate_ms };
+        let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
+            let ago = (gate_ms / 1000).saturating_sub(tokens.expiry);
+            let message = format!("the gate answered with a token that had ended {ago} s ago by the gate's own clock");
+            (Error::new(Status::BadResponse, message).with_http_status(response.status), true)
+        })?;
+        Ok(Fetch { tokens, lifetime, grant: request.grant, clock_skew_ms: gate_ms.saturating_sub(wall_ms) })
+    }
+}

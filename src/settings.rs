@@ -1,0 +1,359 @@
+//! From a configuration to what a handle runs on: values by call over the environment over the defaults, judged
+//! together.
+//!
+//! Two options that mean one thing are a pair: a source that sets either hides the other source's pair, so that
+//! credentials never go to a gate they were not meant for, nor a token beside credentials. The environment is read
+//! here, once, and never again.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ureq::http::Uri;
+use zeroize::Zeroizing;
+
+use crate::config::{self, Config, Key};
+use crate::error::{Error, Status};
+use crate::jwt::Jwt;
+use crate::secret::Secret;
+use crate::tls::{Base, Roots, SystemPaths};
+
+/// A user of the gate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// Who logs in.
+    pub username: Secret,
+    /// With what.
+    pub password: Secret,
+}
+
+/// Where a handle's first token comes from.
+#[derive(Debug)]
+pub enum Origin {
+    /// The gate, in exchange for these.
+    Login(Credentials),
+    /// The configuration: it is handed out until it ends.
+    Ready(Box<Jwt>),
+}
+
+/// The proxy to the gate.
+#[derive(Clone)]
+pub struct Proxy {
+    /// As ureq uses it.
+    pub proxy: ureq::Proxy,
+    /// Its host and port, which a message may show.
+    pub shown: String,
+}
+
+impl From<ureq::Proxy> for Proxy {
+    fn from(proxy: ureq::Proxy) -> Proxy {
+        Proxy { shown: format!("{}:{}", proxy.host(), proxy.port()), proxy }
+    }
+}
+
+/// All that a handle needs to know.
+pub struct Settings {
+    /// Credentials or a ready token.
+    pub origin: Origin,
+    /// The token endpoint.
+    pub endpoint: String,
+    /// Whom to trust.
+    pub roots: Roots,
+    /// The proxy, where there is one.
+    pub proxy: Option<Proxy>,
+    /// The most that a connection may take.
+    pub connect_timeout: Duration,
+    /// The most that a refresh may take.
+    pub timeout: Duration,
+    /// The most that a caller is held.
+    pub wait: Duration,
+    /// The part of a token's life after which a refresh is due.
+    pub refresh_at: f64,
+    /// Whether the refresh token is used.
+    pub refresh_grant: bool,
+    /// Tries within one refresh.
+    pub max_attempts: u32,
+    /// The whole `User-Agent`.
+    pub user_agent: String,
+}
+
+impl Settings {
+    /// Judges a configuration together with the environment that `env` reads. `now` is the wall clock, Unix seconds.
+    pub fn resolve(config: &Config, env: impl Fn(&str) -> Option<OsString>, now: i64) -> Result<Settings, Error> {
+        let sources = Sources { config, env: &env };
+        let text = |name| sources.lookup(name, &[]);
+        let allow_http = sources.parsed("allow_http", config::boolean)?;
+        if text("refresh")?.is_some_and(|given| given.is("background")) {
+            return Err(Error::new(
+                Status::Unsupported,
+                "`refresh=background` is not built into this version of dl_auth",
+            ));
+        }
+        if text("store")?.is_some_and(|given| !given.is("none")) {
+            return Err(Error::new(
+                Status::Unsupported,
+                "this version of dl_auth is built without shared stores: `store` can only be `none`",
+            ));
+        }
+        sources.parsed("store_required", config::boolean)?;
+        Ok(Settings {
+            origin: sources.origin(now)?,
+            endpoint: sources.endpoint(allow_http)?,
+            roots: sources.roots()?,
+            proxy: sources.proxy()?,
+            connect_timeout: sources.parsed("connect_timeout", config::duration)?,
+            timeout: sources.parsed("timeout", config::duration)?,
+            wait: sources.parsed("wait", config::duration)?,
+            refresh_at: sources.parsed("refresh_at", config::fraction)?,
+            refresh_grant: sources.parsed("refresh_grant", config::boolean)?,
+            max_attempts: sources.parsed("max_attempts", config::count)?,
+            user_agent: match text("user_agent")? {
+                Some(more) => format!("dl_auth/{} {}", env!("CARGO_PKG_VERSION"), more.value.as_str()),
+                None => format!("dl_auth/{}", env!("CARGO_PKG_VERSION")),
+            },
+        })
+    }
+}
+
+/// A value and who gave it.
+struct Given {
+    key: &'static Key,
+    value: Zeroizing<String>,
+    by_call: bool,
+}
+
+impl Given {
+    fn is(&self, text: &str) -> bool {
+        self.value.as_str() == text
+    }
+
+    fn source(&self) -> String {
+        if self.by_call { "set by call".to_owned() } else { format!("from {}", self.key.variable()) }
+    }
+
+    fn invalid(&self, why: impl AsRef<str>) -> Error {
+        self.key.invalid(&self.source(), why.as_ref())
+    }
+
+    fn secret(self) -> Secret {
+        Secret::new(self.value.to_string())
+    }
+}
+
+struct Sources<'a> {
+    config: &'a Config,
+    env: &'a dyn Fn(&str) -> Option<OsString>,
+}
+
+impl Sources<'_> {
+    /// A variable of the environment; an empty one counts as unset.
+    fn variable(&self, name: &str) -> Option<OsString> {
+        (self.env)(name).filter(|value| !value.is_empty())
+    }
+
+    fn by_call(&self, name: &str) -> bool {
+        self.config.get(name).is_some()
+    }
+
+    /// The value of a key: by call, else from the environment unless the call sets one of `hidden_by`.
+    fn lookup(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given>, Error> {
+        let key = config::find(name)?;
+        if let Some(value) = self.config.get(name) {
+            return Ok(Some(Given { key, value: Zeroizing::new(value.to_owned()), by_call: true }));
+        }
+        if hidden_by.iter().any(|other| self.by_call(other)) {
+            return Ok(None);
+        }
+        let Some(value) = self.variable(&key.variable()) else { return Ok(None) };
+        let value =
+            value.into_string().map_err(|_| key.invalid(&format!("from {}", key.variable()), "it is not UTF-8"))?;
+        let given = Given { key, value: Zeroizing::new(value), by_call: false };
+        key.accept(&given.value, &given.source())?;
+        Ok(Some(given))
+    }
+
+    /// The value of a key that has a default, parsed.
+    fn parsed<T>(&self, name: &str, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
+        let given = self.lookup(name, &[])?;
+        let value = given.as_ref().map_or(config::find(name)?.default, |given| given.value.as_str());
+        parse(value).ok_or_else(|| Error::new(Status::Internal, format!("the default of `{name}` does not parse")))
+    }
+
+    fn origin(&self, now: i64) -> Result<Origin, Error> {
+        const CREDENTIALS: [&str; 3] = ["username", "password", "password_file"];
+        let token = self.lookup("token", &CREDENTIALS)?;
+        let username = self.lookup("username", &["token"])?;
+        let password = self.lookup("password", &["token", "password_file"])?;
+        let file = self.lookup("password_file", &["token", "password"])?;
+        if let Some(token) = token {
+            if let Some(other) = [username, password, file].into_iter().flatten().next() {
+                let other = other.key.name();
+                return Err(
+                    token.invalid(format!("it excludes the credentials, and `{other}` is set in the same place"))
+                );
+            }
+            return ready(token, now);
+        }
+        let password = match (password, file) {
+            (Some(password), Some(_)) => {
+                return Err(password.invalid("and `password_file` must not be set in the same place"));
+            }
+            (Some(password), None) => Some(password.secret()),
+            (None, Some(file)) => Some(read_password(&file)?),
+            (None, None) => None,
+        };
+        let missing = match (username, password) {
+            (Some(username), Some(password)) => {
+                return Ok(Origin::Login(Credentials { username: username.secret(), password }));
+            }
+            (None, Some(_)) => "no username: set `username` or DL_AUTH_USERNAME",
+            (Some(_), None) => {
+                "no password: set `password`, `password_file`, DL_AUTH_PASSWORD or DL_AUTH_PASSWORD_FILE"
+            }
+            (None, None) => {
+                "no credentials: set `username` and `password`, or DL_AUTH_USERNAME and DL_AUTH_PASSWORD, or a ready `token`"
+            }
+        };
+        Err(Error::new(Status::NoCredentials, missing))
+    }
+
+    fn endpoint(&self, allow_http: bool) -> Result<String, Error> {
+        let Some(url) = self.lookup("url", &["environment"])? else {
+            let environment = self.lookup("environment", &["url"])?;
+            let name = environment.as_ref().map_or("prod", |given| given.value.as_str());
+            let gate =
+                config::gate_of(name).ok_or_else(|| Error::new(Status::Internal, "an environment has no gate"))?;
+            return Ok(format!("{gate}/token?default"));
+        };
+        endpoint(&url.value, allow_http).map_err(|why| url.invalid(why))
+    }
+
+    fn roots(&self) -> Result<Roots, Error> {
+        let ca = match self.lookup("ca_file", &[])? {
+            Some(file) => crate::tls::read_ca(&read(&file)?).map_err(|why| file.invalid(why))?,
+            None => Vec::new(),
+        };
+        let system = || SystemPaths::find(|name| self.variable(name).map(PathBuf::from));
+        let base = match self.lookup("tls_roots", &[])? {
+            Some(kind) if kind.is("ca_file_only") && ca.is_empty() => {
+                return Err(kind.invalid("`ca_file_only` needs a `ca_file`"));
+            }
+            Some(kind) if kind.is("ca_file_only") => Base::Nothing,
+            Some(kind) if kind.is("bundled") => Base::Bundled,
+            Some(kind) if kind.is("system") => Base::System(system()),
+            _ => Base::SystemElseBundled(system()),
+        };
+        Ok(Roots { base, ca })
+    }
+
+    fn proxy(&self) -> Result<Option<Proxy>, Error> {
+        if let Some(given) = self.lookup("proxy", &[])? {
+            return Ok(config::proxy(&given.value).map(Proxy::from)); // `none` is no URL, and so no proxy
+        }
+        let Some(variable) = ["HTTPS_PROXY", "https_proxy"].into_iter().find(|name| self.variable(name).is_some())
+        else {
+            return Ok(None);
+        };
+        let url = self.variable(variable).and_then(|url| url.into_string().ok()).map(Zeroizing::new);
+        // By custom, the scheme may be left out of the variable.
+        let url = url.map(|url| if url.contains("://") { url } else { Zeroizing::new(format!("http://{}", *url)) });
+        let excepted = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| self.variable(name)?.into_string().ok());
+        match url.and_then(|url| config::proxy(&url)).and_then(|proxy| except(proxy, &excepted.unwrap_or_default())) {
+            Some(proxy) => Ok(Some(Proxy::from(proxy))),
+            None => Err(config::find("proxy")?.invalid(&format!("from {variable}"), "")),
+        }
+    }
+}
+
+/// The same proxy, but not for these hosts.
+fn except(proxy: ureq::Proxy, hosts: &str) -> Option<ureq::Proxy> {
+    let mut builder = ureq::Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
+    if let Some(username) = proxy.username() {
+        builder = builder.username(username);
+    }
+    if let Some(password) = proxy.password() {
+        builder = builder.password(password);
+    }
+    hosts.split(',').fold(builder, |builder, host| builder.no_proxy(host.trim())).build().ok()
+}
+
+fn ready(token: Given, now: i64) -> Result<Origin, Error> {
+    let invalid = |why: &str| token.key.invalid(&token.source(), why);
+    let jwt = Jwt::decode(Secret::new(token.value.to_string())).map_err(|error| invalid(error.message()))?;
+    if jwt.text().len() > crate::jwt::TOKEN_MAX {
+        return Err(invalid("it is longer than 8191 bytes"));
+    }
+    match jwt.expect_expiry() {
+        Err(error) => Err(invalid(error.message())),
+        Ok(expiry) if expiry <= now => {
+            Err(invalid(&format!("it ended {} s ago by this machine's clock", now.saturating_sub(expiry))))
+        }
+        Ok(_) => Ok(Origin::Ready(Box::new(jwt))),
+    }
+}
+
+/// The most that a configuration file may hold.
+const FILE_MAX: u64 = 4 << 20;
+
+/// Reads the file that a value names.
+fn read(file: &Given) -> Result<Zeroizing<Vec<u8>>, Error> {
+    let path = Path::new(file.value.as_str());
+    let cannot = |why: String| file.invalid(format!("cannot read {}: {why}", path.display()));
+    let length = std::fs::metadata(path).map_err(|error| cannot(error.to_string()))?.len();
+    if length > FILE_MAX {
+        return Err(cannot("it is larger than 4 MiB".to_owned()));
+    }
+    std::fs::read(path).map(Zeroizing::new).map_err(|error| cannot(error.to_string()))
+}
+
+fn read_password(file: &Given) -> Result<Secret, Error> {
+    let bytes = read(file)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| file.invalid("the file is not UTF-8"))?;
+    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
+    if line.is_empty() || line.contains('\0') {
+        return Err(file.invalid("the file is empty, or holds a NUL"));
+    }
+    Ok(Secret::new(line.to_owned()))
+}
+
+/// The token endpoint of a URL, by the rules of GATE.md ("Gates"), or why there is none.
+fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
+    let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err("it is no URL with a scheme and a host".to_owned());
+    };
+    if authority.as_str().contains('@') {
+        return Err("it has credentials in it; give them as `username` and `password`".to_owned());
+    }
+    if authority.host().is_empty() || (authority.as_str() != authority.host() && authority.port_u16().is_none()) {
+        return Err("it has no valid host and port".to_owned());
+    }
+    match scheme {
+        "https" => {}
+        "http" if !allow_http => {
+            return Err(
+                "`http` would send the password in clear; for a gate on this machine set `allow_http=true`".to_owned()
+            );
+        }
+        "http" if is_loopback(authority.host()) => {}
+        "http" => return Err("`http` is taken only to a loopback address, even with `allow_http=true`".to_owned()),
+        _ => return Err("its scheme is neither `https` nor `http`".to_owned()),
+    }
+    if url.contains('#') {
+        return Err("it has a fragment".to_owned());
+    }
+    let path = uri.path();
+    if path == "/token" || path.ends_with("/token") {
+        return Ok(uri.to_string());
+    }
+    match path.trim_end_matches('/') {
+        "" | "/api/v1" => Ok(format!("{scheme}://{authority}/token?default")),
+        _ => Err("its path is none of `/`, `/api/v1` and `…/token`".to_owned()),
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}

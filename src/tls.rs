@@ -1,0 +1,251 @@
+//! Whom to trust: the root certificates, and the one TLS set-up that all handles with the same trust share.
+//!
+//! Parsing 145 roots is most of what a first login costs, so it is done once for the process, under a lock, by the
+//! first refresh that needs it. The system's bundle *file* is read first; its directory, which holds the same roots
+//! once more, only when there is no file or an issuer is unknown. rustls runs on ring: another provider's entropy
+//! set-up was measured to cost 30 ms.
+
+use std::path::PathBuf;
+
+use once_cell::sync::OnceCell;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
+
+use crate::error::{Error, Status};
+use crate::sync::{Arc, Mutex, lock};
+
+/// A certificate authority's certificate.
+pub type Certificate = CertificateDer<'static>;
+
+/// Whom to trust, before any certificate of the system is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roots {
+    /// The roots that are there anyway.
+    pub base: Base,
+    /// Those of `ca_file`.
+    pub ca: Vec<Certificate>,
+}
+
+/// Where the roots come from, besides `ca_file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// `tls_roots=auto`.
+    SystemElseBundled(SystemPaths),
+    /// `tls_roots=system`.
+    System(SystemPaths),
+    /// `tls_roots=bundled`: Mozilla's, compiled in.
+    Bundled,
+    /// `tls_roots=ca_file_only`.
+    Nothing,
+}
+
+/// Where the system keeps its roots. Found when a handle is made, for that is when the environment is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SystemPaths {
+    file: Option<PathBuf>,
+    directories: Vec<PathBuf>,
+}
+
+impl SystemPaths {
+    /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say; where neither is set, the usual places.
+    pub fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> SystemPaths {
+        let file = variable("SSL_CERT_FILE");
+        let directories: Vec<PathBuf> =
+            variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
+        if file.is_some() || !directories.is_empty() {
+            return SystemPaths { file, directories };
+        }
+        let found = openssl_probe::probe();
+        SystemPaths { file: found.cert_file, directories: found.cert_dir }
+    }
+
+    fn from_file(&self) -> Vec<Certificate> {
+        self.file.as_deref().map(|file| load(Some(file), None)).unwrap_or_default()
+    }
+
+    fn from_directories(&self) -> Vec<Certificate> {
+        self.directories.iter().flat_map(|directory| load(None, Some(directory))).collect()
+    }
+}
+
+/// What can be read is taken; what cannot be read or is no certificate is not: a system's store is not ours to judge.
+fn load(file: Option<&std::path::Path>, directory: Option<&std::path::Path>) -> Vec<Certificate> {
+    rustls_native_certs::load_certs_from_paths(file, directory).certs
+}
+
+/// On systems that keep their roots in no file: those of their own store.
+fn from_platform() -> Vec<Certificate> {
+    if cfg!(any(windows, target_vendor = "apple")) {
+        rustls_native_certs::load_native_certs().certs
+    } else {
+        Vec::new()
+    }
+}
+
+/// The certificates in a `ca_file`, or what is wrong with it.
+pub fn read_ca(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    let certificates: Vec<Certificate> = CertificateDer::pem_slice_iter(pem)
+        .collect::<Result<_, _>>()
+        .map_err(|error| format!("the file is no PEM: {error}"))?;
+    if certificates.is_empty() {
+        return Err("there is no certificate in the file".to_owned());
+    }
+    let mut store = RootCertStore::empty();
+    for (index, certificate) in certificates.iter().enumerate() {
+        let place = format!("certificate {} of {} in the file", index + 1, certificates.len());
+        store.add(certificate.clone()).map_err(|error| format!("{place} cannot be used: {error}"))?;
+    }
+    Ok(certificates)
+}
+
+/// A trust, and the TLS set-ups made for it.
+pub struct Trust {
+    roots: Roots,
+    setup: OnceCell<Arc<ClientConfig>>,
+    wider: OnceCell<Option<Arc<ClientConfig>>>,
+}
+
+impl Trust {
+    /// The one that all handles with these roots share.
+    pub fn shared(roots: Roots) -> Arc<Trust> {
+        static SHARED: Mutex<Vec<std::sync::Weak<Trust>>> = Mutex::new(Vec::new());
+        let mut shared = lock(&SHARED);
+        shared.retain(|trust| trust.strong_count() > 0);
+        if let Some(trust) = shared.iter().filter_map(|trust| trust.upgrade()).find(|trust| trust.roots == roots) {
+            return trust;
+        }
+        let trust = Arc::new(Trust { roots, setup: OnceCell::new(), wider: OnceCell::new() });
+        shared.push(Arc::downgrade(&trust));
+        trust
+    }
+
+    /// The set-up, made at the first call. May block on files and on another thread that makes it.
+    pub fn setup(&self) -> Result<Arc<ClientConfig>, Error> {
+        self.setup.get_or_try_init(|| build(self.first_roots()?)).cloned()
+    }
+
+    /// A set-up that trusts more, for an issuer that the first does not know: the directories as well as the file.
+    pub fn wider(&self) -> Option<Arc<ClientConfig>> {
+        let make = || match &self.roots.base {
+            Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
+                let more = paths.from_directories();
+                if more.is_empty() {
+                    return None;
+                }
+                let mut store = self.first_roots().ok()?;
+                store.add_parsable_certificates(more);
+                build(store).ok()
+            }
+            _ => None,
+        };
+        self.wider.get_or_init(make).clone()
+    }
+
+    fn first_roots(&self) -> Result<RootCertStore, Error> {
+        let mut store = RootCertStore::empty();
+        match &self.roots.base {
+            Base::System(paths) | Base::SystemElseBundled(paths) => {
+                for read in [SystemPaths::from_file, SystemPaths::from_directories, |_: &SystemPaths| from_platform()] {
+                    if store.is_empty() {
+                        store.add_parsable_certificates(read(paths));
+                    }
+                }
+            }
+            Base::Bundled | Base::Nothing => {}
+        }
+        match &self.roots.base {
+            Base::System(paths) if store.is_empty() => return Err(no_roots(paths)),
+            Base::SystemElseBundled(_) if store.is_empty() => store.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
+            Base::Bundled => store.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
+            Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
+        }
+        store.add_parsable_certificates(self.roots.ca.iter().cloned());
+        Ok(store)
+    }
+}
+
+fn no_roots(paths: &SystemPaths) -> Error {
+    let places: Vec<String> =
+        paths.file.iter().chain(&paths.directories).map(|path| path.display().to_string()).collect();
+    let places = if places.is_empty() { "any of the usual places".to_owned() } else { places.join(", ") };
+    let message = format!(
+        "the system has no trusted root certificates in {places}; install them, set SSL_CERT_FILE, or set \
+         `tls_roots=bundled`"
+    );
+    Error::new(Status::Tls, message)
+}
+
+fn build(store: RootCertStore) -> Result<Arc<ClientConfig>, Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(Status::Internal, format!("TLS cannot be set up: {error}")))?
+        .with_root_certificates(store)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
+
+/// The sentence for a TLS failure: what is wrong with whose certificate, and what to do.
+pub fn explain(error: &rustls::Error, host: &str, now: std::time::SystemTime) -> String {
+    use rustls::CertificateError as Bad;
+    let clock = format!("this machine's clock says {}", httpdate::fmt_http_date(now));
+    match error {
+        rustls::Error::InvalidCertificate(bad) => match bad {
+            Bad::UnknownIssuer => {
+                format!(
+                    "the certificate of {host} is not trusted: its issuer is unknown; if it is your own, give its CA as `ca_file`"
+                )
+            }
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
+                format!("the certificate of {host} is for another host; check `url`")
+            }
+            Bad::Expired | Bad::ExpiredContext { .. } => {
+                format!("the certificate of {host} has expired, or {clock} and is wrong")
+            }
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
+                format!("the certificate of {host} is not valid yet, or {clock} and is wrong")
+            }
+            Bad::Revoked => format!("the certificate of {host} was revoked"),
+            other => format!("the certificate of {host} is not acceptable: {other}"),
+        },
+        other => format!("TLS with {host} failed: {other}; check that `url` names an https port"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn handles_with_the_same_roots_share_one_setup() {
+        let roots = || Roots { base: Base::Bundled, ca: Vec::new() };
+        let (first, second) = (Trust::shared(roots()), Trust::shared(roots()));
+        assert!(Arc::ptr_eq(&first.setup().unwrap(), &second.setup().unwrap()));
+        let other = Trust::shared(Roots { base: Base::Nothing, ca: Vec::new() });
+        assert!(!Arc::ptr_eq(&first, &other));
+    }
+
+    #[test]
+    fn a_ca_file_must_hold_certificates_that_can_be_used() {
+        for (pem, why) in [
+            (&b""[..], "no certificate"),
+            (b"hello", "no certificate"),
+            (b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n", "no PEM"),
+            (b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n", "certificate 1 of 1"),
+        ] {
+            let error = read_ca(pem).unwrap_err();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_system_without_roots_is_an_error_or_falls_back_to_the_bundled_ones() {
+        let nowhere = SystemPaths { file: Some("/nowhere/roots.pem".into()), directories: Vec::new() };
+        let trust = |base| Trust::shared(Roots { base, ca: Vec::new() });
+        let error = trust(Base::System(nowhere.clone())).setup().unwrap_err();
+        assert_eq!(error.status(), Status::Tls);
+        assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
+        assert!(trust(Base::SystemElseBundled(nowhere)).first_roots().unwrap().len() > 100);
+    }
+}
