@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Installs what tests/packages.txt lists and this machine lacks: `setup.sh all`, or `setup.sh demo` for the lines with *.
+set -euo pipefail
+cd "$(dirname "$0")"
+case "${1:-}" in
+  all) lines=$(sed '/^#/d' packages.txt) ;;
+  demo) lines=$(sed '/^#/d; /\*/!d' packages.txt) ;;
+  *) echo "usage: setup.sh all|demo" >&2; exit 2 ;;
+esac
+if ! command -v cargo >/dev/null; then
+  echo "setup: cargo is missing; install Rust 1.95 or later with rustup, and run this again" >&2
+  exit 1
+fi
+missing=()
+for package in $(awk '{print $1}' <<<"$lines"); do
+  [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+echo "setup: installing ${missing[*]} (Debian packages, listed in tests/packages.txt)"
+if [ "$(id -u)" -ne 0 ]; then
+  echo "setup: that needs root; run: sudo apt-get install ${missing[*]}" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
