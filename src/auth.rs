@@ -304,6 +304,7 @@ impl Inner {
     /// The slow path: there is no token that serves.
     fn wait_for_token(self: &Arc<Self>, need: Duration, at_most: Duration) -> Result<Arc<Token>, Error> {
         let deadline = self.exchange.clock.boot().saturating_add(at_most);
+        let late = if at_most.is_zero() { pending } else { deadline_passed };
         loop {
             let now = self.exchange.clock.boot();
             let mut shared = lock(&self.state);
@@ -321,7 +322,7 @@ impl Inner {
             if let Some(job) = job {
                 self.runner.run(job);
             }
-            match self.wait_for_landing(flight, deadline)? {
+            match self.wait_for_landing(flight, deadline, late)? {
                 Some(token) if serves(&token, self.exchange.clock.boot(), need) => return Ok(token),
                 Some(token) => return Err(too_short(&token, self.exchange.clock.boot())),
                 None => {} // disowned: the credentials changed, so there is another to begin or to join
@@ -329,8 +330,13 @@ impl Inner {
         }
     }
 
-    /// Waits until a flight has landed; `None` where it was disowned.
-    fn wait_for_landing(&self, flight: Flight, deadline: Boot) -> Result<Option<Arc<Token>>, Error> {
+    /// Waits until a flight has landed; `None` where it was disowned. From `deadline` on, the caller is `late`.
+    fn wait_for_landing(
+        &self,
+        flight: Flight,
+        deadline: Boot,
+        late: fn() -> Error,
+    ) -> Result<Option<Arc<Token>>, Error> {
         let mut shared = lock(&self.state);
         shared.waiting += 1;
         let waited = loop {
@@ -342,7 +348,7 @@ impl Inner {
             }
             let now = self.exchange.clock.boot();
             if now >= deadline {
-                break Err(deadline_passed());
+                break Err(late());
             }
             if now >= flight.limit + GRACE {
                 break Err(hangs());
@@ -415,6 +421,10 @@ fn signed_ms(time: Boot, now: Boot) -> i64 {
 
 fn closed() -> Error {
     Error::new(Status::Closed, "the handle was freed; make a new one with dl_auth_new")
+}
+
+fn pending() -> Error {
+    Error::new(Status::Pending, "there is no token yet, and the call may not wait; a refresh is under way, ask again")
 }
 
 fn deadline_passed() -> Error {

@@ -77,12 +77,12 @@ pub(crate) mod fake {
     pub(crate) struct Fake(Mutex<(Boot, i64)>);
 
     impl Fake {
-        pub(crate) fn at(wall_s: i64) -> Fake {
-            Fake(Mutex::new((Duration::from_secs(1000), wall_s * 1000)))
+        pub(crate) fn at(wall_s: i64) -> std::sync::Arc<Fake> {
+            std::sync::Arc::new(Fake(Mutex::new((Duration::from_secs(1000), wall_s * 1000))))
         }
     }
 
-    impl Clock for Fake {
+    impl Clock for std::sync::Arc<Fake> {
         fn boot(&self) -> Boot {
             lock(&self.0).0
         }

@@ -169,3 +169,6 @@ fn refusal(status: u16, body: &[u8], secrets: &[&Secret], retry_after: Option<st
     let honoured = matches!(status, 429 | 503);
     Error::new(kind, message).with_http_status(status).with_retry_after(retry_after.filter(|_| honoured))
 }
+
+#[cfg(test)]
+mod tests;

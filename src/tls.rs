@@ -60,11 +60,11 @@ impl SystemPaths {
         SystemPaths { file: found.cert_file, directories: found.cert_dir }
     }
 
-    fn from_file(&self) -> Vec<Certificate> {
+    fn file_roots(&self) -> Vec<Certificate> {
         self.file.as_deref().map(|file| load(Some(file), None)).unwrap_or_default()
     }
 
-    fn from_directories(&self) -> Vec<Certificate> {
+    fn directory_roots(&self) -> Vec<Certificate> {
         self.directories.iter().flat_map(|directory| load(None, Some(directory))).collect()
     }
 }
@@ -75,7 +75,7 @@ fn load(file: Option<&std::path::Path>, directory: Option<&std::path::Path>) -> 
 }
 
 /// On systems that keep their roots in no file: those of their own store.
-fn from_platform() -> Vec<Certificate> {
+fn platform_roots() -> Vec<Certificate> {
     if cfg!(any(windows, target_vendor = "apple")) {
         rustls_native_certs::load_native_certs().certs
     } else {
@@ -129,7 +129,7 @@ impl Trust {
     pub fn wider(&self) -> Option<Arc<ClientConfig>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
-                let more = paths.from_directories();
+                let more = paths.directory_roots();
                 if more.is_empty() {
                     return None;
                 }
@@ -146,7 +146,8 @@ impl Trust {
         let mut store = RootCertStore::empty();
         match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) => {
-                for read in [SystemPaths::from_file, SystemPaths::from_directories, |_: &SystemPaths| from_platform()] {
+                for read in [SystemPaths::file_roots, SystemPaths::directory_roots, |_: &SystemPaths| platform_roots()]
+                {
                     if store.is_empty() {
                         store.add_parsable_certificates(read(paths));
                     }

@@ -1,1 +1,452 @@
+//! The handle on a fake clock, with a scripted gate, and refreshes run when the test says.
 
+use std::collections::VecDeque;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::clock::fake::Fake;
+use crate::config::Config;
+use crate::gate::{Request, Response};
+use crate::http::Failure;
+
+/// The machine's clock at the start of each test, and the gate's.
+const NOW: i64 = 1_700_000_000;
+
+type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send>;
+
+/// A gate that answers by a script, and tells what it was asked.
+#[derive(Default)]
+struct Gate {
+    script: Mutex<VecDeque<Answer>>,
+    seen: Mutex<Vec<String>>,
+}
+
+struct Line(Arc<Gate>, Arc<Fake>);
+
+impl Transport for Line {
+    fn send(&self, request: &Request, _: Duration) -> Result<Response, Failure> {
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        lock(&self.0.seen).push(match request.grant {
+            Grant::Login => format!("{} {}", text("username"), text("password")),
+            Grant::Refresh => text("refresh_token"),
+        });
+        let answer = lock(&self.0.script).pop_front().expect("an answer in the script");
+        answer(self.1.wall_ms() / 1000)
+    }
+}
+
+fn response(status: u16, body: String) -> Response {
+    Response { status, date_ms: None, retry_after: None, encoding: None, body: body.into_bytes().into() }
+}
+
+fn jwt(claims: Value) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(&claims.to_string()))
+}
+
+/// A token that lives so many seconds from the moment of the answer, and perhaps a refresh token.
+fn token(life: i64, refresh_token: Option<&'static str>) -> Answer {
+    Box::new(move |now| {
+        let id_token = jwt(json!({"iat": now, "exp": now + life}));
+        Ok(response(200, json!({"id_token": id_token, "refresh_token": refresh_token}).to_string()))
+    })
+}
+
+fn status(status: u16, body: &'static str) -> Answer {
+    Box::new(move |_| Ok(response(status, body.to_owned())))
+}
+
+fn retry_after(code: u16, seconds: &'static str) -> Answer {
+    Box::new(move |_| Ok(Response { retry_after: Some(seconds.to_owned()), ..response(code, "{}".to_owned()) }))
+}
+
+fn unreachable(sent: bool) -> Answer {
+    Box::new(move |_| Err(Failure { error: Error::new(Status::Unreachable, "broken"), sent }))
+}
+
+/// Runs a refresh at once, on the caller's thread.
+struct Inline;
+
+impl Runner for Inline {
+    fn run(&self, job: Job) {
+        job();
+    }
+}
+
+/// Keeps the refreshes until the test runs them.
+#[derive(Clone, Default)]
+struct Deferred(Arc<Mutex<Vec<Job>>>);
+
+impl Runner for Deferred {
+    fn run(&self, job: Job) {
+        lock(&self.0).push(job);
+    }
+}
+
+impl Deferred {
+    fn run_all(&self) -> usize {
+        let jobs = std::mem::take(&mut *lock(&self.0));
+        jobs.into_iter().map(|job| job()).count()
+    }
+}
+
+struct Bench {
+    auth: Auth,
+    gate: Arc<Gate>,
+    clock: Arc<Fake>,
+}
+
+fn settings(options: &[(&str, &str)]) -> Settings {
+    let mut config = Config::new();
+    for (key, value) in [("tls_roots", "bundled"), ("proxy", "none")].iter().chain(options) {
+        config.set(key, value).unwrap();
+    }
+    Settings::resolve(&config, |_| None, NOW).unwrap()
+}
+
+fn bench_with(runner: impl Runner + 'static, options: &[(&str, &str)], script: Vec<Answer>) -> Bench {
+    let (gate, clock) = (Arc::new(Gate::default()), Fake::at(NOW));
+    lock(&gate.script).extend(script);
+    let line = Line(gate.clone(), clock.clone());
+    let auth = Auth::with_parts(settings(options), Box::new(clock.clone()), Box::new(line), Box::new(runner));
+    Bench { auth, gate, clock }
+}
+
+const BOT: [(&str, &str); 2] = [("username", "bot"), ("password", "pass")];
+
+fn bench(script: Vec<Answer>) -> Bench {
+    bench_with(Inline, &BOT, script)
+}
+
+impl Bench {
+    fn pass(&self, seconds: u64) {
+        self.clock.sleep(Duration::from_secs(seconds));
+    }
+
+    /// The generation of the token that a call gets.
+    fn token(&self) -> Result<u64, Status> {
+        self.auth.token(Token::generation).map_err(|error| error.status())
+    }
+
+    fn within(&self, need_s: u64, wait_s: u64) -> Result<u64, Status> {
+        let seconds = Duration::from_secs;
+        self.auth.read(seconds(need_s), seconds(wait_s), Token::generation).map_err(|error| error.status())
+    }
+
+    fn seen(&self) -> Vec<String> {
+        lock(&self.gate.seen).clone()
+    }
+}
+
+#[test]
+fn a_fresh_token_is_lent_without_a_request() {
+    let bench = bench(vec![token(1000, None)]);
+    for _ in 0..100 {
+        assert_eq!(bench.token(), Ok(1));
+        bench.pass(7);
+    }
+    assert_eq!(bench.seen(), ["bot pass"]);
+}
+
+#[test]
+fn a_due_token_is_lent_and_refreshed_behind() {
+    let runner = Deferred::default();
+    let bench = bench_with(runner.clone(), &BOT, vec![token(1000, None), token(1000, None)]);
+    assert_eq!(bench.within(0, 0), Err(Status::Pending));
+    assert_eq!(runner.run_all(), 1);
+    bench.pass(799);
+    assert_eq!((bench.token(), bench.auth.generation(), runner.run_all()), (Ok(1), 1, 0));
+    bench.pass(1);
+    for _ in 0..100 {
+        assert_eq!((bench.token(), bench.auth.generation()), (Ok(1), 0));
+    }
+    assert_eq!(runner.run_all(), 1, "one refresh for all who found it due");
+    assert_eq!((bench.token(), bench.auth.generation()), (Ok(2), 2));
+}
+
+#[test]
+fn a_valid_token_survives_a_failed_refresh() {
+    let failures =
+        || vec![status(401, "{}"), status(404, ""), unreachable(false), status(500, ""), status(200, "<html>")];
+    let once = [BOT[0], BOT[1], ("max_attempts", "1")];
+    let bench = bench_with(Inline, &once, std::iter::once(token(1000, None)).chain(failures()).collect());
+    bench.token().unwrap();
+    bench.pass(800);
+    for _ in failures() {
+        assert_eq!(bench.token(), Ok(1));
+        bench.pass(1);
+    }
+    assert_eq!(bench.auth.info().failures, failures().len() as u64);
+}
+
+#[test]
+fn an_expired_token_is_never_lent() {
+    let once = [BOT[0], BOT[1], ("max_attempts", "1")];
+    let bench = bench_with(Inline, &once, vec![token(100, None), status(500, ""), status(500, ""), token(100, None)]);
+    bench.token().unwrap();
+    bench.pass(99);
+    assert_eq!(bench.token(), Ok(1));
+    bench.pass(1);
+    assert_eq!(bench.token(), Err(Status::Gate));
+    assert_eq!(bench.token(), Ok(2));
+}
+
+#[test]
+fn the_refresh_token_goes_first_a_new_one_is_adopted_and_an_old_one_kept() {
+    let script = vec![token(100, Some("r1")), token(100, Some("r2")), token(100, None), token(100, None)];
+    let bench = bench(script);
+    for generation in 1..=4 {
+        assert_eq!(bench.token(), Ok(generation));
+        bench.pass(100);
+    }
+    assert_eq!(bench.seen(), ["bot pass", "r1", "r2", "r2"]);
+    let info = bench.auth.info();
+    assert_eq!((info.logins, info.refreshes, info.failures), (1, 3, 0));
+}
+
+#[test]
+fn a_refused_refresh_token_falls_back_to_the_password_within_the_refresh() {
+    for refusal in [status(401, ""), status(400, r#"{"error":"invalid_grant"}"#), status(403, "{}")] {
+        let bench = bench(vec![token(100, Some("r1")), refusal, token(100, Some("r2")), token(100, None)]);
+        bench.token().unwrap();
+        bench.pass(100);
+        assert_eq!(bench.token(), Ok(2));
+        bench.pass(100);
+        assert_eq!(bench.token(), Ok(3));
+        assert_eq!(bench.seen(), ["bot pass", "r1", "bot pass", "r2"]);
+    }
+}
+
+#[test]
+fn a_refresh_token_that_may_be_spent_is_never_sent_twice() {
+    for outcome in [unreachable(true), status(500, ""), status(200, "<html>"), status(404, ""), retry_after(429, "1")] {
+        let bench = bench_with(
+            Inline,
+            &[BOT[0], BOT[1], ("max_attempts", "1")],
+            vec![token(100, Some("r1")), outcome, token(100, None)],
+        );
+        bench.token().unwrap();
+        bench.pass(100);
+        bench.token().unwrap_err();
+        bench.pass(1);
+        assert_eq!(bench.token(), Ok(2));
+        assert_eq!(bench.seen(), ["bot pass", "r1", "bot pass"]);
+    }
+}
+
+#[test]
+fn a_refresh_token_that_never_left_is_used_again() {
+    let bench = bench(vec![token(100, Some("r1")), unreachable(false), token(100, None)]);
+    bench.token().unwrap();
+    bench.pass(100);
+    assert_eq!(bench.token(), Ok(2));
+    assert_eq!(bench.seen(), ["bot pass", "r1", "r1"]);
+}
+
+#[test]
+fn without_the_refresh_grant_the_password_is_used_each_time() {
+    let options = [BOT[0], BOT[1], ("refresh_grant", "false")];
+    let bench = bench_with(Inline, &options, vec![token(100, Some("r1")), token(100, Some("r2"))]);
+    bench.token().unwrap();
+    bench.pass(100);
+    bench.token().unwrap();
+    assert_eq!(bench.seen(), ["bot pass", "bot pass"]);
+}
+
+#[test]
+fn what_may_pass_is_tried_again_and_what_is_settled_is_not() {
+    let transient =
+        || [unreachable(true), status(503, ""), status(200, "<html>"), status(403, "<html>"), token(0, None)];
+    for (index, failure) in transient().into_iter().enumerate() {
+        let again = transient().into_iter().nth(index).unwrap();
+        let bench = bench(vec![failure, again, token(100, None)]);
+        assert_eq!(bench.token(), Ok(1), "failure {index}");
+    }
+    for settled in [status(401, ""), status(400, "{}"), status(404, ""), status(307, ""), retry_after(503, "9")] {
+        let bench = bench(vec![settled]);
+        bench.token().unwrap_err();
+        assert_eq!(bench.seen().len(), 1);
+    }
+    let bench = bench(vec![status(500, ""), status(502, ""), status(504, r#"{"message":"the last"}"#)]);
+    let error = bench.auth.token(|_| ()).unwrap_err();
+    assert_eq!((error.status(), error.http_status()), (Status::Gate, Some(504)));
+    assert!(error.message().contains("the last"), "{error}");
+}
+
+#[test]
+fn a_refresh_ends_within_its_limit_whatever_it_retries() {
+    fastrand::seed(1); // Inline runs on this thread: its first draw is the same each time, and not next to 0
+    let options = [BOT[0], BOT[1], ("timeout", "1ms"), ("max_attempts", "10")];
+    let bench = bench_with(Inline, &options, vec![status(500, ""), token(100, None)]);
+    assert_eq!(bench.token(), Err(Status::Gate), "a pause of more than a millisecond does not fit");
+    assert_eq!(bench.seen().len(), 1);
+}
+
+#[test]
+fn retry_after_holds_every_call_back_without_a_request_or_a_wait() {
+    let bench = bench(vec![retry_after(429, "30"), token(100, None)]);
+    assert_eq!(bench.token(), Err(Status::RateLimited));
+    bench.pass(10);
+    for _ in 0..1000 {
+        let error = bench.auth.token(|_| ()).unwrap_err();
+        assert_eq!((error.status(), error.retry_after()), (Status::RateLimited, Some(Duration::from_secs(20))));
+    }
+    let info = bench.auth.info();
+    assert_eq!((info.activity, info.retry_in), (Activity::Cooling, Duration::from_secs(20)));
+    assert_eq!(bench.seen().len(), 1);
+    bench.pass(20);
+    assert_eq!(bench.token(), Ok(1));
+}
+
+#[test]
+fn more_life_than_a_token_has_is_too_short_at_once() {
+    let bench = bench(vec![token(100, None), token(100, None)]);
+    assert_eq!(bench.within(101, 9), Err(Status::TooShort), "only a token tells");
+    for _ in 0..10 {
+        assert_eq!(bench.within(101, 9), Err(Status::TooShort));
+    }
+    assert_eq!(bench.seen().len(), 1);
+    bench.pass(50);
+    assert_eq!(bench.within(50, 9), Ok(1));
+    assert_eq!(bench.within(51, 9), Ok(2), "a new one has it");
+}
+
+#[test]
+fn who_waits_for_a_disowned_refresh_gets_the_new_one_s_token() {
+    let runner = Deferred::default();
+    let bench = bench_with(runner.clone(), &BOT, vec![token(100, None), token(100, None)]);
+    std::thread::scope(|scope| {
+        let waiter = scope.spawn(|| bench.within(0, 3600));
+        while bench.auth.info().waiting < 1 {
+            std::thread::yield_now();
+        }
+        bench.auth.set_credentials(Some("other"), "word").unwrap();
+        while lock(&runner.0).len() < 2 {
+            std::thread::yield_now();
+        }
+        let new = lock(&runner.0).pop().unwrap();
+        new();
+        assert_eq!(waiter.join().unwrap(), Ok(1));
+    });
+    assert_eq!(bench.seen(), ["other word"]);
+    runner.run_all(); // the disowned one, at last: nobody hears of it
+    assert_eq!((bench.token(), bench.auth.info().logins), (Ok(1), 1));
+}
+
+#[test]
+fn new_credentials_drop_the_token_only_with_the_username_and_the_refresh_token_always() {
+    let bench = bench(vec![token(100, Some("r1")), token(100, Some("r2")), token(100, None)]);
+    bench.token().unwrap();
+    bench.auth.set_credentials(None, "new").unwrap();
+    assert_eq!(bench.token(), Ok(1));
+    bench.pass(100);
+    assert_eq!(bench.token(), Ok(2));
+    bench.auth.set_credentials(Some("other"), "word").unwrap();
+    assert_eq!(bench.auth.info().state, None);
+    assert_eq!(bench.token(), Ok(3));
+    assert_eq!(bench.seen(), ["bot pass", "bot new", "other word"]);
+    for (username, password) in [(Some(""), "x"), (None, ""), (Some("x"), "")] {
+        let error = bench.auth.set_credentials(username, password).unwrap_err();
+        assert_eq!(error.status(), Status::InvalidValue);
+    }
+}
+
+#[test]
+fn only_the_current_token_can_be_rejected() {
+    let bench = bench(vec![token(100, None), token(200, None)]);
+    let first = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();
+    bench.auth.invalidate("another");
+    assert_eq!(bench.token(), Ok(1));
+    bench.auth.invalidate(&first);
+    assert_eq!((bench.auth.info().state, bench.auth.generation()), (Some(State::Expired), 0));
+    assert_eq!(bench.token(), Ok(2));
+    bench.auth.invalidate(&first);
+    assert_eq!((bench.token(), bench.seen().len()), (Ok(2), 2));
+}
+
+#[test]
+fn a_ready_token_is_handed_out_until_it_ends_and_never_refreshed() {
+    let api_key = jwt(json!({"exp": NOW + 1000}));
+    let bench = bench_with(Inline, &[("token", &api_key)], vec![token(100, None)]);
+    bench.pass(999);
+    assert_eq!((bench.token(), bench.auth.generation()), (Ok(1), 1));
+    assert_eq!(bench.within(2, 9), Err(Status::TooShort));
+    bench.pass(1);
+    assert_eq!(bench.token(), Err(Status::NoCredentials));
+    assert_eq!(bench.auth.set_credentials(None, "x").unwrap_err().status(), Status::NoCredentials);
+    bench.auth.set_credentials(Some("bot"), "pass").unwrap();
+    assert_eq!(bench.token(), Ok(2));
+}
+
+#[test]
+fn a_token_ends_by_the_gate_s_clock_however_wrong_ours_is() {
+    for skew in [0, 3600, -3600, 1_700_000_000, -1_700_000_000] {
+        let answer: Answer = Box::new(move |now| {
+            let gate = now + skew;
+            let id_token = jwt(json!({"exp": gate + 100}));
+            let body = json!({"id_token": id_token}).to_string();
+            Ok(Response { date_ms: Some(gate * 1000), ..response(200, body) })
+        });
+        let bench = bench_with(Inline, &[BOT[0], BOT[1], ("max_attempts", "1")], vec![answer, status(500, "")]);
+        assert_eq!(bench.token(), Ok(1), "skew {skew}");
+        let info = bench.auth.info();
+        assert_eq!((info.clock_skew_ms, info.expires_in_ms, info.refresh_in_ms), (skew * 1000, 100_000, 80_000));
+        bench.pass(99);
+        assert_eq!(bench.auth.info().state, Some(State::Due));
+        bench.pass(1);
+        assert_eq!(bench.token(), Err(Status::Gate));
+    }
+}
+
+#[test]
+fn a_panic_inside_a_refresh_fails_that_refresh_and_nothing_else() {
+    let bug: Answer = Box::new(|_| panic!("a bug"));
+    let bench = bench(vec![bug, token(100, None)]);
+    assert_eq!(bench.token(), Err(Status::Internal));
+    assert_eq!(bench.token(), Ok(1));
+}
+
+#[test]
+fn a_closed_handle_begins_no_refresh() {
+    let bench = bench(vec![]);
+    bench.auth.close();
+    assert_eq!(bench.token(), Err(Status::Closed));
+    assert_eq!(bench.seen().len(), 0);
+}
+
+#[test]
+fn a_refresh_that_hangs_past_its_limit_lets_its_waiters_go_and_begins_no_second() {
+    let runner = Deferred::default();
+    let bench = bench_with(runner.clone(), &BOT, vec![token(100, None)]);
+    assert_eq!(bench.within(0, 0), Err(Status::Pending));
+    bench.pass(31); // `timeout` is 30 s
+    assert_eq!(bench.within(0, 3600), Err(Status::Timeout));
+    assert_eq!(runner.run_all(), 1);
+    assert_eq!(bench.token(), Ok(1));
+}
+
+#[test]
+fn many_threads_that_find_no_token_make_one_login() {
+    let bench = bench_with(Threads, &BOT, vec![token(1000, None)]);
+    std::thread::scope(|scope| {
+        let calls: Vec<_> = (0..32).map(|_| scope.spawn(|| bench.within(0, 3600))).collect();
+        assert!(calls.into_iter().all(|call| call.join().unwrap() == Ok(1)));
+    });
+    assert_eq!(bench.seen(), ["bot pass"]);
+}
+
+#[test]
+fn nothing_secret_has_a_readable_debug_form() {
+    let canaries = [("username", "canary-user"), ("password", "canary-pass")];
+    let bench = bench_with(Inline, &canaries, vec![token(100, Some("canary-refresh"))]);
+    let jwt = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();
+    let info = bench.auth.info();
+    let settings = settings(&canaries);
+    for shown in [format!("{info:?}"), format!("{:?}", settings.origin), format!("{:?}", info.token)] {
+        assert!(!shown.contains("canary") && !shown.contains(&jwt), "{shown}");
+    }
+}

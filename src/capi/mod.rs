@@ -11,6 +11,7 @@
 //! * A host's struct is read and written byte by byte through its own `size`: it may be older, newer or misaligned.
 
 #![allow(non_camel_case_types)] // the names are C's
+#![allow(clippy::missing_safety_doc)] // the comments here are the header's, which tells what a caller owes in its head
 
 mod auth;
 mod config;

@@ -1,0 +1,164 @@
+//! The wire: what is sent, word by word, and what each answer comes to.
+
+use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::time::Duration;
+
+const NOW_MS: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text.to_owned())
+}
+
+fn answer(status: u16, body: &str) -> Response {
+    Response { status, date_ms: None, retry_after: None, encoding: None, body: body.as_bytes().to_vec().into() }
+}
+
+fn read_one(response: &Response) -> Result<Tokens, Error> {
+    read(response, &[], NOW_MS)
+}
+
+fn jwt(payload: &str) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.c2ln", part("{}"), part(payload))
+}
+
+#[test]
+fn the_requests_are_those_that_the_gate_documents() {
+    let credentials = Credentials { username: secret("b\"ot@x"), password: secret("p\\ä\u{1}") };
+    let login = login(&credentials);
+    assert_eq!(login.grant, Grant::Login);
+    let body: Value = serde_json::from_slice(&login.body).unwrap();
+    assert_eq!(body, json!({"username": "b\"ot@x", "password": "p\\ä\u{1}", "type": "user_credentials"}));
+    let refresh = refresh(&secret("r1"));
+    assert_eq!(
+        (refresh.grant, refresh.body.as_slice()),
+        (Grant::Refresh, &br#"{"refresh_token":"r1","type":"refresh_token"}"#[..])
+    );
+}
+
+#[test]
+fn a_body_is_never_moved_while_it_is_written() {
+    let nasty = "\u{1}".repeat(3000);
+    let request = login(&Credentials { username: secret(&nasty), password: secret(&nasty) });
+    assert!(
+        request.body.len() > 36_000 && request.body.capacity() < 37_000,
+        "{} {}",
+        request.body.len(),
+        request.body.capacity()
+    );
+}
+
+#[test]
+fn a_good_answer_has_a_token_and_perhaps_a_refresh_token() {
+    let id_token = jwt(r#"{"iat":1,"exp":1000.5}"#);
+    for (more, refresh_token) in [
+        (json!({}), None),
+        (json!({"refresh_token": "r"}), Some("r")),
+        (json!({"refresh_token": ""}), None),
+        (json!({"refresh_token": null}), None),
+        (json!({"refresh_token": 7, "extra": [1, {}]}), None),
+    ] {
+        let mut body = more;
+        body["id_token"] = json!(id_token);
+        body["access_token"] = json!("unused");
+        let tokens = read_one(&answer(200, &body.to_string())).unwrap();
+        assert_eq!((tokens.jwt.text(), tokens.expiry), (id_token.as_str(), 1000));
+        assert_eq!(tokens.refresh_token.as_ref().map(Secret::expose), refresh_token);
+    }
+}
+
+#[test]
+fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
+    let long = jwt(&format!(r#"{{"exp":1000,"pad":"{}"}}"#, "x".repeat(8000)));
+    for (body, word) in [
+        ("".to_owned(), "empty"),
+        ("<html>canary</html>".to_owned(), "not JSON"),
+        ("{\"id_token\":\"canary".to_owned(), "not JSON"),
+        ("[]".to_owned(), "no `id_token`"),
+        ("\"canary\"".to_owned(), "no `id_token`"),
+        ("{}".to_owned(), "no `id_token`"),
+        (json!({"id_token": null}).to_string(), "no `id_token`"),
+        (json!({"id_token": 7}).to_string(), "not a string"),
+        (json!({"id_token": ["canary"]}).to_string(), "not a string"),
+        (json!({"id_token": ""}).to_string(), "three parts"),
+        (json!({"id_token": "canary"}).to_string(), "three parts"),
+        (json!({"id_token": "a.b.c\r\nX-Canary: 1"}).to_string(), "signature"),
+        (json!({"id_token": jwt("{}")}).to_string(), "`exp`"),
+        (json!({"id_token": jwt(r#"{"exp":"1000"}"#)}).to_string(), "`exp`"),
+        (json!({"id_token": jwt(r#"{"exp":-1}"#)}).to_string(), "`exp`"),
+        (json!({"id_token": jwt(r#"{"exp":1e300}"#)}).to_string(), "`exp`"),
+        (json!({"id_token": long}).to_string(), "8191"),
+        ("[".repeat(10_000), "not JSON"),
+    ] {
+        let error = read_one(&answer(200, &body)).unwrap_err();
+        assert_eq!((error.status(), error.http_status()), (Status::BadResponse, Some(200)));
+        assert!(error.message().contains(word), "{error}");
+        assert!(!error.message().to_lowercase().contains("canary"), "{error}");
+    }
+    let gzip = Response { encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
+    assert!(read_one(&gzip).unwrap_err().message().contains("\"gzip\""));
+}
+
+#[test]
+fn each_status_has_its_meaning() {
+    let object = r#"{"message":"no","status":1}"#;
+    for (status, body, wanted) in [
+        (401, "", Status::Denied),
+        (401, "<html>", Status::Denied),
+        (401, object, Status::Denied),
+        (400, object, Status::Denied),
+        (403, object, Status::Denied),
+        (400, "<html>", Status::Gate),
+        (403, "", Status::Gate),
+        (403, "[]", Status::Gate),
+        (407, "", Status::Unreachable),
+        (408, "", Status::Gate),
+        (425, "", Status::Gate),
+        (429, "", Status::RateLimited),
+        (500, object, Status::Gate),
+        (503, "", Status::Gate),
+        (599, "", Status::Gate),
+        (301, "", Status::BadResponse),
+        (307, "", Status::BadResponse),
+        (404, object, Status::BadResponse),
+        (418, object, Status::BadResponse),
+        (100, "", Status::BadResponse),
+        (999, "", Status::BadResponse),
+    ] {
+        let error = read_one(&answer(status, body)).unwrap_err();
+        assert_eq!((error.status(), error.http_status()), (wanted, Some(status)), "{status} {body}");
+        assert!(error.message().contains(&format!("HTTP {status}")), "{error}");
+    }
+}
+
+#[test]
+fn the_gate_s_own_words_are_repeated_without_the_secrets() {
+    let secrets = [secret("hunter2"), secret("bot@x")];
+    let secrets: Vec<&Secret> = secrets.iter().collect();
+    for (body, said) in [
+        (r#"{"message":"Wrong password hunter2 for bot@x"}"#, ": Wrong password [struck out] for [struck out])"),
+        (r#"{"error":"invalid_grant","error_description":"Wrong email"}"#, ": Wrong email)"),
+        (r#"{"error":"invalid_grant"}"#, ": invalid_grant)"),
+        (r#"{"error":{"message":"hunter2"}}"#, "HTTP 401)"),
+        (r#"{"message":"a\r\nb"}"#, ": a  b)"),
+        ("hunter2", "HTTP 401)"),
+    ] {
+        let error = read(&answer(401, body), &secrets, NOW_MS).unwrap_err();
+        assert!(error.message().contains(said) && !error.message().contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn only_429_and_503_may_say_when() {
+    for (status, honoured) in [(429, true), (503, true), (500, false), (401, false), (404, false)] {
+        let response = Response { retry_after: Some("7".to_owned()), ..answer(status, "{}") };
+        assert_eq!(read_one(&response).unwrap_err().retry_after(), honoured.then_some(Duration::from_secs(7)));
+    }
+    let date = "Sun, 06 Nov 1994 08:49:47 GMT".to_owned();
+    let by_our_clock = Response { retry_after: Some(date), ..answer(429, "") };
+    assert_eq!(read_one(&by_our_clock).unwrap_err().retry_after(), Some(Duration::from_secs(10)));
+    let by_its_own = Response { date_ms: Some(NOW_MS + 4000), ..by_our_clock };
+    assert_eq!(read_one(&by_its_own).unwrap_err().retry_after(), Some(Duration::from_secs(6)));
+}

@@ -1,0 +1,254 @@
+//! What wins, what hides what, and what is refused with which words.
+
+use std::collections::HashMap;
+
+use super::*;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+const NOW: i64 = 1_700_000_000;
+
+fn resolve(call: &[(&str, &str)], env: &[(&str, &str)]) -> Result<Settings, Error> {
+    let mut config = Config::new();
+    for (key, value) in call {
+        config.set(key, value).unwrap();
+    }
+    let env: HashMap<String, OsString> = env.iter().map(|(name, value)| (name.to_string(), value.into())).collect();
+    Settings::resolve(&config, |name| env.get(name).cloned(), NOW)
+}
+
+fn credentials(settings: Settings) -> (String, String) {
+    match settings.origin {
+        Origin::Login(credentials) => {
+            (credentials.username.expose().to_owned(), credentials.password.expose().to_owned())
+        }
+        Origin::Ready(jwt) => ("ready".to_owned(), jwt.text().to_owned()),
+    }
+}
+
+fn refused(call: &[(&str, &str)], env: &[(&str, &str)]) -> (Status, String) {
+    let error = resolve(call, env).err().expect("an error");
+    (error.status(), error.message().to_owned())
+}
+
+fn jwt(exp: i64) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    format!("{}.{}.c2ln", part("{}"), part(&format!("{{\"exp\":{exp}}}")))
+}
+
+const USER: [(&str, &str); 2] = [("username", "u"), ("password", "p")];
+const USER_ENV: [(&str, &str); 2] = [("DL_AUTH_USERNAME", "eu"), ("DL_AUTH_PASSWORD", "ep")];
+
+fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    USER.into_iter().chain(more.iter().copied()).collect()
+}
+
+#[test]
+fn the_call_wins_over_the_environment_which_wins_over_the_default() {
+    let settings = resolve(
+        &with(&[("timeout", "1s")]),
+        &[("DL_AUTH_TIMEOUT", "2s"), ("DL_AUTH_WAIT", "3s"), ("DL_AUTH_REFRESH_AT", "")],
+    )
+    .unwrap();
+    let seconds = Duration::from_secs;
+    assert_eq!((settings.timeout, settings.wait, settings.connect_timeout), (seconds(1), seconds(3), seconds(10)));
+    assert_eq!((settings.refresh_at, settings.refresh_grant, settings.max_attempts), (0.8, true, 3));
+    assert_eq!(settings.endpoint, "https://gate.dataloop.ai/token?default");
+    assert_eq!(settings.user_agent, concat!("dl_auth/", env!("CARGO_PKG_VERSION")));
+    assert_eq!(credentials(resolve(&[], &USER_ENV).unwrap()), ("eu".into(), "ep".into()));
+    assert_eq!(credentials(resolve(&[("password", "p")], &USER_ENV).unwrap()), ("eu".into(), "p".into()));
+}
+
+#[test]
+fn missing_credentials_are_named() {
+    for (call, env, word) in [
+        (&[][..], &[][..], "no credentials"),
+        (&USER[..1], &[], "no password"),
+        (&USER[1..], &[], "no username"),
+        (&[], &USER_ENV[..1], "no password"),
+        (&[], &[("DL_AUTH_USERNAME", ""), ("DL_AUTH_PASSWORD", "")], "no credentials"),
+    ] {
+        let (status, message) = refused(call, env);
+        assert_eq!(status, Status::NoCredentials);
+        assert!(message.starts_with(word), "{message}");
+    }
+}
+
+#[test]
+fn a_pair_in_one_source_hides_the_other_source_s() {
+    let dir = std::env::temp_dir().join(format!("dl_auth-settings-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let file = dir.join("password");
+    std::fs::write(&file, "from file\r\n").unwrap();
+    let file = file.to_str().unwrap();
+
+    let by_file = resolve(&[("username", "u"), ("password_file", file)], &USER_ENV).unwrap();
+    assert_eq!(credentials(by_file).1, "from file");
+    let by_call = resolve(&USER, &[("DL_AUTH_PASSWORD_FILE", "/nowhere")]).unwrap();
+    assert_eq!(credentials(by_call).1, "p");
+    let (status, message) = refused(&with(&[("password_file", file)]), &[]);
+    assert_eq!(status, Status::InvalidValue);
+    assert!(message.contains("password_file"), "{message}");
+
+    let by_environment =
+        resolve(&with(&[("environment", "rc")]), &[("DL_AUTH_URL", "https://elsewhere.invalid")]).unwrap();
+    assert_eq!(by_environment.endpoint, "https://rc-gate.dataloop.ai/token?default");
+    let by_url = resolve(&with(&[("url", "https://here.invalid")]), &[("DL_AUTH_ENVIRONMENT", "rc")]).unwrap();
+    assert_eq!(by_url.endpoint, "https://here.invalid/token?default");
+    std::fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+fn a_ready_token_excludes_the_credentials() {
+    let good = jwt(NOW + 10);
+    assert_eq!(credentials(resolve(&[("token", &good)], &USER_ENV).unwrap()), ("ready".into(), good.clone()));
+    assert_eq!(credentials(resolve(&USER, &[("DL_AUTH_TOKEN", &good)]).unwrap()).0, "u");
+    for more in USER {
+        let (status, message) = refused(&[("token", &good), more], &[]);
+        assert_eq!(status, Status::InvalidValue);
+        assert!(message.contains(more.0), "{message}");
+    }
+}
+
+#[test]
+fn a_ready_token_that_is_no_token_is_refused_and_not_repeated() {
+    let long = format!("{}{}", jwt(NOW + 10), "A".repeat(8192));
+    for (token, word) in [
+        ("canary", "three parts"),
+        (jwt(NOW).as_str(), "ended 0 s ago"),
+        (jwt(NOW - 60).as_str(), "ended 60 s ago"),
+        (jwt(-1).as_str(), "exp"),
+        (long.as_str(), "8191"),
+    ] {
+        let (status, message) = refused(&[("token", token)], &[]);
+        assert_eq!(status, Status::InvalidValue);
+        assert!(message.contains(word) && !message.contains(token), "{message}");
+    }
+}
+
+#[test]
+fn a_url_becomes_the_endpoint_by_the_rules_of_the_gate() {
+    for (url, wanted) in [
+        ("https://g.invalid", "https://g.invalid/token?default"),
+        ("https://g.invalid/", "https://g.invalid/token?default"),
+        ("https://g.invalid:8443", "https://g.invalid:8443/token?default"),
+        ("https://g.invalid/api/v1", "https://g.invalid/token?default"),
+        ("https://g.invalid/api/v1/", "https://g.invalid/token?default"),
+        ("https://g.invalid/token?default", "https://g.invalid/token?default"),
+        ("https://g.invalid/token", "https://g.invalid/token"),
+        ("https://g.invalid/prefix/token?default", "https://g.invalid/prefix/token?default"),
+        ("https://[::1]:8443", "https://[::1]:8443/token?default"),
+    ] {
+        assert_eq!(resolve(&with(&[("url", url)]), &[]).unwrap().endpoint, wanted);
+    }
+}
+
+#[test]
+fn a_url_that_will_not_do_is_refused_and_said_why() {
+    for (url, word) in [
+        ("gate", "no URL"),
+        ("gate.dataloop.ai", "no URL"),
+        ("https://", "no URL"),
+        ("https:///token", "no URL"),
+        ("not a url", "no URL"),
+        ("ftp://g.invalid", "scheme"),
+        ("https://canary:canary@g.invalid", "credentials"),
+        ("https://canary@g.invalid", "credentials"),
+        ("https://g.invalid:99999", "port"),
+        ("https://g.invalid/api/v2", "path"),
+        ("https://g.invalid/#x", "fragment"),
+        ("http://127.0.0.1:80", "allow_http"),
+        ("http://g.invalid", "allow_http"),
+    ] {
+        for (call, env, source) in [
+            (with(&[("url", url)]), vec![], "set by call"),
+            (USER.to_vec(), vec![("DL_AUTH_URL", url)], "from DL_AUTH_URL"),
+        ] {
+            let (status, message) = refused(&call, &env);
+            assert_eq!(status, Status::InvalidValue, "{url}");
+            assert!(message.starts_with(&format!("`url` ({source})")) && message.contains(word), "{url}: {message}");
+            assert!(!message.contains("canary"), "{message}");
+        }
+    }
+}
+
+#[test]
+fn http_is_taken_only_to_this_machine_and_with_leave() {
+    for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"] {
+        resolve(&with(&[("url", url), ("allow_http", "true")]), &[]).unwrap();
+    }
+    for url in ["http://10.0.0.1", "http://g.invalid", "http://127.0.0.1.g.invalid", "http://localhost.g.invalid"] {
+        let (_, message) = refused(&with(&[("url", url), ("allow_http", "true")]), &[]);
+        assert!(message.contains("loopback"), "{message}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_used_is_refused_with_its_path() {
+    let dir = std::env::temp_dir().join(format!("dl_auth-files-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = |name: &str, content: &[u8]| {
+        let path = dir.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (empty, binary, text) = (path("empty", b""), path("binary", b"\xff\xfe"), path("text", b"hello"));
+    for (key, file, word) in [
+        ("ca_file", "/nowhere/ca.pem", "cannot read /nowhere/ca.pem"),
+        ("ca_file", dir.to_str().unwrap(), "cannot read"),
+        ("ca_file", &empty, "no certificate"),
+        ("ca_file", &text, "no certificate"),
+        ("password_file", "/nowhere/password", "cannot read /nowhere/password"),
+        ("password_file", &empty, "empty"),
+        ("password_file", &binary, "not UTF-8"),
+    ] {
+        let (status, message) =
+            refused(&[("username", "u"), if key == "ca_file" { USER[1] } else { USER[0] }, (key, file)], &[]);
+        assert_eq!(status, Status::InvalidValue);
+        assert!(message.starts_with(&format!("`{key}` (set by call)")) && message.contains(word), "{message}");
+    }
+    std::fs::remove_dir_all(dir).unwrap();
+    let (_, message) = refused(&with(&[("tls_roots", "ca_file_only")]), &[]);
+    assert!(message.contains("needs a `ca_file`"), "{message}");
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    let not_utf8: OsString = std::os::unix::ffi::OsStringExt::from_vec(b"\xff".to_vec());
+    let read = |name: &str| (name == "DL_AUTH_WAIT").then(|| not_utf8.clone());
+    let mut config = Config::new();
+    USER.iter().for_each(|(key, value)| config.set(key, value).unwrap());
+    let error = Settings::resolve(&config, read, NOW).err().unwrap();
+    assert!(error.message().starts_with("`wait` (from DL_AUTH_WAIT)") && error.message().contains("UTF-8"), "{error}");
+    let (_, message) = refused(&USER, &[("DL_AUTH_TIMEOUT", "soon")]);
+    assert!(message.starts_with("`timeout` (from DL_AUTH_TIMEOUT) must be a duration"), "{message}");
+}
+
+#[test]
+fn what_is_not_built_is_unsupported() {
+    for (key, value) in [("store", "file:/tmp"), ("store", "redis://h"), ("refresh", "background")] {
+        assert_eq!(refused(&with(&[(key, value)]), &[]).0, Status::Unsupported);
+    }
+    resolve(&with(&[("store", "none"), ("store_required", "true"), ("refresh", "on_demand")]), &[]).unwrap();
+}
+
+#[test]
+fn the_proxy_is_the_option_s_else_https_proxy_s_without_the_excepted_hosts() {
+    let shown = |call: &[(&str, &str)], env: &[(&str, &str)]| {
+        resolve(&with(call), env).unwrap().proxy.map(|proxy| (proxy.shown, proxy.proxy))
+    };
+    let env = [("HTTPS_PROXY", "http://user:canary@p.invalid:3128"), ("NO_PROXY", "a.invalid, .b.invalid")];
+    assert_eq!(shown(&[], &[]), None);
+    assert_eq!(shown(&[("proxy", "none")], &env), None);
+    assert_eq!(shown(&[("proxy", "http://q.invalid")], &env).unwrap().0, "q.invalid:80");
+    let (place, proxy) = shown(&[], &env).unwrap();
+    assert_eq!((place.as_str(), proxy.username(), proxy.password()), ("p.invalid:3128", Some("user"), Some("canary")));
+    for (url, direct) in [("https://a.invalid/", true), ("https://x.b.invalid/", true), ("https://c.invalid/", false)] {
+        assert_eq!(proxy.is_no_proxy(&url.parse().unwrap()), direct, "{url}");
+    }
+    assert_eq!(shown(&[], &[("https_proxy", "p.invalid:3128")]).unwrap().0, "p.invalid:3128");
+    assert_eq!(shown(&[], &[("HTTP_PROXY", "http://p.invalid"), ("ALL_PROXY", "http://p.invalid")]), None);
+    let (status, message) = refused(&USER, &[("HTTPS_PROXY", "socks5://canary@p.invalid")]);
+    assert_eq!(status, Status::InvalidValue);
+    assert!(message.contains("from HTTPS_PROXY") && !message.contains("canary"), "{message}");
+}
