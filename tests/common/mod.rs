@@ -1,0 +1,83 @@
+//! What the tests of the built library share: the library itself, and programs that must succeed.
+
+#![allow(dead_code)] // each test program uses its own part
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+
+/// The repository.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Cargo's output directory.
+pub fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The directory with `libdl_auth.so`, as it is shipped, and `libdl_auth.so.0`, its name at run time.
+pub fn library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| build(&["--release"], target().join("release")))
+}
+
+/// The same, but of a library that panics on order (feature `test-panic`).
+pub fn panicking_library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let own = target().join("test-panic");
+        build(&["--features", "test-panic", "--target-dir", &own.display().to_string()], own.join("debug"))
+    })
+}
+
+fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
+    let cargo = Command::new(env!("CARGO"))
+        .current_dir(root())
+        .args(["build", "--quiet", "--locked", "--lib"])
+        .args(arguments)
+        .output();
+    succeeded("cargo build", cargo);
+    let name = directory.join("libdl_auth.so.0");
+    std::fs::remove_file(&name).ok();
+    std::os::unix::fs::symlink("libdl_auth.so", &name).expect("a link beside the library");
+    directory
+}
+
+/// Runs a program that must succeed, and gives what it wrote. One that is missing fails the test: nothing is skipped.
+pub fn run(command: &mut Command) -> String {
+    let name = format!("{command:?}");
+    let output = succeeded(&name, command.output());
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+fn succeeded(name: &str, output: std::io::Result<Output>) -> Output {
+    let output = output.unwrap_or_else(|error| panic!("{name}: {error}; `make setup` installs what is needed"));
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    assert!(output.status.success(), "{name}: {}\n{}\n{}", output.status, text(&output.stdout), text(&output.stderr));
+    output
+}
+
+/// The library's header, as it is checked in.
+pub fn header() -> String {
+    std::fs::read_to_string(root().join("include/dl_auth.h")).expect("the header")
+}
+
+/// A directory of its own for a test's files, removed with it.
+pub struct Scratch(pub PathBuf);
+
+impl Scratch {
+    /// A new, empty one.
+    pub fn new(name: &str) -> Scratch {
+        let path = target().join("scratch").join(format!("{name}-{}", std::process::id()));
+        std::fs::remove_dir_all(&path).ok();
+        std::fs::create_dir_all(&path).expect("a directory for a test");
+        Scratch(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
