@@ -60,6 +60,9 @@ pub struct Http {
 const INPUT_BUFFER: usize = 16 << 10;
 const OUTPUT_BUFFER: usize = 8 << 10;
 
+/// The most headers that are read. Less than the buffer: where that is full, ureq sees a closed connection.
+const HEADERS_MAX: usize = 12 << 10;
+
 impl Http {
     /// The way that these settings describe. Touches neither network nor files.
     pub fn new(settings: &Settings) -> Http {
@@ -88,7 +91,7 @@ impl Http {
             .timeout_global(Some(limit))
             .timeout_connect(Some(self.connect_timeout))
             .max_idle_connections(0)
-            .max_response_header_size(INPUT_BUFFER)
+            .max_response_header_size(HEADERS_MAX)
             .input_buffer_size(INPUT_BUFFER)
             .output_buffer_size(OUTPUT_BUFFER)
             .user_agent(self.user_agent.as_str())
@@ -147,7 +150,7 @@ impl Http {
                 Error::new(Status::BadResponse, format!("{host} does not answer in HTTP/1.1; check `url`"))
             }
             ureq::Error::LargeResponseHeader(..) => {
-                Error::new(Status::BadResponse, format!("{host} answered with headers of more than 16 KiB"))
+                Error::new(Status::BadResponse, format!("{host} answered with headers of more than 12 KiB"))
             }
             ureq::Error::BodyExceedsLimit(_) => {
                 Error::new(Status::BadResponse, format!("{host} answered with a body of more than 64 KiB"))
@@ -168,10 +171,12 @@ struct Raw {
 }
 
 impl Raw {
-    fn is_unknown_issuer(&self) -> bool {
+    /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
+    fn is_untrusted(&self) -> bool {
+        use rustls::CertificateError::{BadSignature, UnknownIssuer};
         let ureq::Error::Io(error) = &self.error else { return false };
         let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        matches!(tls, Some(rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer)))
+        matches!(tls, Some(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)))
     }
 }
 
@@ -179,12 +184,11 @@ impl Transport for Http {
     fn send(&self, request: &Request, limit: Duration) -> Result<Response, Failure> {
         let started = std::time::Instant::now();
         let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
-        let answer = self.exchange(request, limit, tls).or_else(|raw| {
-            match self.trust.wider().filter(|_| raw.is_unknown_issuer()) {
+        let answer =
+            self.exchange(request, limit, tls).or_else(|raw| match self.trust.wider().filter(|_| raw.is_untrusted()) {
                 Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wider),
                 None => Err(raw),
-            }
-        });
+            });
         answer.map_err(|raw| Failure { sent: raw.sent, error: self.explain(raw.error) })
     }
 
@@ -317,3 +321,6 @@ impl Wire for TlsWire {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

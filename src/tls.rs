@@ -193,7 +193,7 @@ pub fn explain(error: &rustls::Error, host: &str, now: std::time::SystemTime) ->
     let clock = format!("this machine's clock says {}", httpdate::fmt_http_date(now));
     match error {
         rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer => {
+            Bad::UnknownIssuer | Bad::BadSignature => {
                 format!(
                     "the certificate of {host} is not trusted: its issuer is unknown; if it is your own, give its CA as `ca_file`"
                 )

@@ -1,0 +1,213 @@
+//! The way to a real gate on this machine, over real TLS.
+
+use std::path::Path;
+
+use dl_auth_gate::Gate;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::Config;
+use crate::gate;
+use crate::secret::Secret;
+use crate::settings::Credentials;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn way_with_env(options: &[(&str, &str)], env: &[(&str, &Path)]) -> Http {
+    let mut config = Config::new();
+    for (key, value) in [("username", "u"), ("password", "p")].iter().chain(options) {
+        config.set(key, value).unwrap();
+    }
+    let read = |name: &str| env.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_os_str().to_owned());
+    Http::new(&Settings::resolve(&config, read, 0).unwrap())
+}
+
+/// The way to one of the gate's URLs, trusting its CA alone.
+fn way(gate: &Gate, url: &str, options: &[(&str, &str)]) -> Http {
+    let ca = gate.ca_file().to_str().unwrap();
+    let usual = [("url", url), ("ca_file", ca), ("tls_roots", "ca_file_only"), ("allow_http", "true")];
+    way_with_env(&[&usual, options].concat(), &[])
+}
+
+fn login() -> Request {
+    let secret = |text: &str| Secret::new(text.to_owned());
+    gate::login(&Credentials { username: secret("bot@example.com"), password: secret("correct horse battery staple") })
+}
+
+/// What comes of a login while the gate does this.
+fn outcome(plan: Value) -> Result<Response, Failure> {
+    let gate = Gate::start();
+    gate.plan(plan);
+    let outcome = way(&gate, gate.url(), &[]).send(&login(), LIMIT);
+    assert_eq!((gate.counts().requests, gate.counts().redirected_hits), (1, 0), "each request is sent once");
+    outcome
+}
+
+fn failure(plan: Value) -> (Status, bool) {
+    let failure = outcome(plan).err().expect("a failure");
+    (failure.error.status(), failure.sent)
+}
+
+#[test]
+fn the_request_is_on_the_wire_as_the_gate_documents_it() {
+    let gate = Gate::start();
+    let answer = way(&gate, gate.url(), &[("user_agent", "robot/1")]).send(&login(), LIMIT).unwrap();
+    assert_eq!(answer.status, 200);
+    assert!(answer.date_ms.is_some_and(|date| (date - crate::clock::unix_ms(SystemTime::now())).abs() < 600_000));
+    let seen = gate.last_request().unwrap();
+    assert_eq!((seen.method.as_str(), seen.target.as_str()), ("POST", "/token?default"));
+    for (name, value) in [
+        ("content-type", "application/json"),
+        ("accept-encoding", "identity"),
+        ("user-agent", concat!("dl_auth/", env!("CARGO_PKG_VERSION"), " robot/1")),
+    ] {
+        assert_eq!(seen.header(name), Some(value));
+    }
+    assert_eq!((gate.counts().bad_requests, gate.counts().logins), (0, 1));
+}
+
+#[test]
+fn a_redirect_is_an_answer_and_is_never_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let elsewhere = json!({"do": "status", "status": status, "headers": {"Location": "/elsewhere"}});
+        assert_eq!(outcome(elsewhere).unwrap().status, status);
+    }
+}
+
+#[test]
+fn chunked_and_empty_bodies_are_bodies_and_an_encoding_is_told() {
+    assert!(outcome(json!({"do": "ok", "encoding": "chunked"})).unwrap().body.starts_with(b"{"));
+    assert!(outcome(json!({"do": "empty"})).unwrap().body.is_empty());
+    assert_eq!(outcome(json!({"do": "ok", "encoding": "gzip"})).unwrap().encoding.as_deref(), Some("gzip"));
+}
+
+#[test]
+fn a_body_of_64_kib_is_read_and_a_longer_one_is_refused() {
+    let body = |bytes: usize| json!({"do": "status", "status": 200, "body": "x".repeat(bytes)});
+    assert_eq!(outcome(body(BODY_MAX)).unwrap().body.len(), BODY_MAX);
+    let unannounced = json!({"do": "ok", "encoding": "chunked", "extra": {"more": "x".repeat(BODY_MAX)}});
+    for plan in [body(BODY_MAX + 1), unannounced, json!({"do": "overlong"}), json!({"do": "overlong_headers"})] {
+        let failure = outcome(plan).err().unwrap();
+        assert_eq!((failure.error.status(), failure.sent), (Status::BadResponse, true), "{}", failure.error);
+    }
+}
+
+#[test]
+fn a_connection_that_breaks_after_the_request_may_have_spent_it() {
+    for plan in [
+        json!({"do": "close"}),
+        json!({"do": "reset"}),
+        json!({"do": "reset", "after": 20}),
+        json!({"do": "reset", "after": 400}),
+        json!({"do": "truncated"}),
+    ] {
+        let (status, sent) = failure(plan.clone());
+        assert!(sent && status == Status::Unreachable, "{plan}: {status:?}");
+    }
+    assert_eq!(failure(json!({"do": "garbage"})), (Status::BadResponse, true));
+}
+
+#[test]
+fn an_answer_that_does_not_come_in_time_is_a_timeout() {
+    let gate = Gate::start();
+    gate.plan(json!([{"do": "hang"}, {"do": "slow", "bytes": 1, "delay_ms": 50}]));
+    for _ in 0..2 {
+        let failure = way(&gate, gate.url(), &[]).send(&login(), Duration::from_millis(300)).err().unwrap();
+        assert_eq!((failure.error.status(), failure.sent), (Status::Timeout, true), "{}", failure.error);
+    }
+    let silent = way(&gate, gate.silent_url(), &[("connect_timeout", "100ms")]).send(&login(), LIMIT).err().unwrap();
+    assert_eq!((silent.error.status(), silent.sent), (Status::Timeout, false), "{}", silent.error);
+}
+
+#[test]
+fn what_never_reaches_the_gate_has_not_spent_the_request() {
+    let gate = Gate::start();
+    let nowhere = "https://nowhere.invalid";
+    for (url, status, word) in [
+        (gate.refused_url(), Status::Unreachable, "refused"),
+        (nowhere, Status::Unreachable, "resolved"),
+        (gate.wrong_host_url(), Status::Tls, "another host"),
+        (gate.expired_url(), Status::Tls, "expired"),
+        (gate.self_signed_url(), Status::Tls, "not trusted"),
+        (&gate.http_url().replace("http:", "https:"), Status::Tls, "https port"),
+    ] {
+        let failure = way(&gate, url, &[]).send(&login(), LIMIT).err().unwrap();
+        assert_eq!((failure.error.status(), failure.sent), (status, false), "{url}: {}", failure.error);
+        assert!(failure.error.message().contains(word), "{url}: {}", failure.error);
+    }
+    assert_eq!(gate.counts().requests, 0);
+}
+
+#[test]
+fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
+    let gate = Gate::start();
+    let failure =
+        way_with_env(&[("url", gate.url()), ("tls_roots", "bundled")], &[]).send(&login(), LIMIT).err().unwrap();
+    assert_eq!(failure.error.status(), Status::Tls);
+    assert!(failure.error.message().contains("ca_file"), "{}", failure.error);
+}
+
+#[test]
+fn plain_http_goes_to_this_machine() {
+    let gate = Gate::start();
+    assert_eq!(way(&gate, gate.http_url(), &[]).send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!((gate.counts().handshakes, gate.counts().logins), (0, 1));
+}
+
+#[test]
+fn an_issuer_that_the_bundle_file_lacks_or_has_with_another_key_is_looked_for_in_the_directory() {
+    let (gate, other) = (Gate::start(), Gate::start());
+    let directory = std::env::temp_dir().join(format!("dl_auth-roots-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::copy(gate.ca_file(), directory.join("0a1b2c3d.0")).unwrap();
+    let env = [("SSL_CERT_FILE", other.ca_file()), ("SSL_CERT_DIR", directory.as_path())];
+    let way = way_with_env(&[("url", gate.url()), ("tls_roots", "system")], &env);
+    assert_eq!(way.send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!((gate.counts().connections, gate.counts().logins), (2, 1), "the first connection did not trust");
+    std::fs::remove_dir_all(directory).unwrap();
+}
+
+#[test]
+fn a_proxy_tunnels_or_is_named() {
+    let gate = Gate::start();
+    let secret = "http://user:canary@";
+    let proxy = gate.proxy_url().replace("http://", secret);
+    let way = way(&gate, gate.url(), &[("proxy", &proxy)]);
+    assert_eq!(way.send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!((gate.counts().proxied, gate.counts().logins), (1, 1));
+    assert!(gate.last_connect().unwrap().header("proxy-authorization").is_some());
+
+    let place = gate.proxy_url().trim_start_matches("http://");
+    for (status, words) in [(407, "logged in"), (403, "HTTP 403")] {
+        gate.set(json!({"proxy_plan": [{"do": "status", "status": status}]}));
+        let failure = way.send(&login(), LIMIT).err().unwrap();
+        assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, false));
+        assert_eq!(failure.error.http_status(), Some(status));
+        let message = failure.error.message();
+        assert!(message.contains(place) && message.contains(words) && !message.contains("canary"), "{message}");
+    }
+    for plan in [json!({"do": "close"}), json!({"do": "reset"}), json!({"do": "garbage"})] {
+        gate.set(json!({"proxy_plan": [plan]}));
+        let failure = way.send(&login(), LIMIT).err().unwrap();
+        assert!(
+            !failure.sent && failure.error.message().contains(place) || failure.error.status() == Status::BadResponse,
+            "{}",
+            failure.error
+        );
+    }
+    assert_eq!(gate.counts().logins, 1);
+}
+
+#[test]
+fn a_cancelled_request_fails_and_the_next_one_is_sent() {
+    let gate = Gate::start();
+    gate.plan(json!({"do": "hang"}));
+    let way = way(&gate, gate.url(), &[]);
+    std::thread::scope(|scope| {
+        let request = scope.spawn(|| way.send(&login(), LIMIT));
+        gate.wait(|counts| counts.hanging == 1);
+        way.cancel();
+        assert_eq!(request.join().unwrap().err().unwrap().error.status(), Status::Unreachable);
+    });
+    assert_eq!(way.send(&login(), LIMIT).unwrap().status, 200);
+}
