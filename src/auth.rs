@@ -19,7 +19,7 @@ use crate::refresher::{Job, Runner, Threads};
 use crate::secret::Secret;
 use crate::session::{Exchange, Fetch, Rules, Session};
 use crate::settings::{Credentials, Origin, Settings};
-use crate::sync::{Arc, Condvar, Mutex, lock, wait};
+use crate::sync::{Arc, Condvar, Mutex, lock, try_lock, wait};
 
 /// A handle on one user's token, for any number of threads. Dropped or closed, it wakes all who wait in it.
 pub struct Auth {
@@ -262,11 +262,29 @@ impl Shared {
 impl Inner {
     /// Begins a refresh for a caller who has a good token already: never waits, not even for a lock.
     fn begin_behind(self: &Arc<Self>, now: Boot) {
-        let Ok(mut shared) = self.state.try_lock() else { return };
+        let Some(mut shared) = try_lock(&self.state) else { return };
         let begun = self.begin(&mut shared, now);
         drop(shared);
-        if let Ok((_, Some(job))) = begun {
-            self.runner.run(job);
+        if let Ok((flight, Some(job))) = begun {
+            self.launch(flight, job, false);
+        }
+    }
+
+    /// Has a refresh run. Where no thread can be made, a caller who may wait runs it itself; for one who may not, the
+    /// flight is called off, and the next caller tries.
+    fn launch(&self, flight: Flight, job: Job, may_wait: bool) {
+        match self.runner.run(job) {
+            Ok(()) => {}
+            Err(job) if may_wait => job(),
+            Err(job) => {
+                drop(job); // and with it the session's guard, before anybody can see that the flight is gone
+                let mut shared = lock(&self.state);
+                if shared.owns(flight.number) {
+                    shared.in_flight = None;
+                }
+                drop(shared);
+                self.changed.notify_all();
+            }
         }
     }
 
@@ -320,17 +338,18 @@ impl Inner {
             let (flight, job) = self.begin(&mut shared, now)?;
             drop(shared);
             if let Some(job) = job {
-                self.runner.run(job);
+                self.launch(flight, job, !at_most.is_zero());
             }
             match self.wait_for_landing(flight, deadline, late)? {
                 Some(token) if serves(&token, self.exchange.clock.boot(), need) => return Ok(token),
                 Some(token) => return Err(too_short(&token, self.exchange.clock.boot())),
-                None => {} // disowned: the credentials changed, so there is another to begin or to join
+                None if at_most.is_zero() => return Err(late()),
+                None => {} // disowned or called off: there is another to begin or to join
             }
         }
     }
 
-    /// Waits until a flight has landed; `None` where it was disowned. From `deadline` on, the caller is `late`.
+    /// Waits until a flight has landed; `None` where it was disowned or called off. From `deadline` on, the caller is `late`.
     fn wait_for_landing(
         &self,
         flight: Flight,

@@ -28,7 +28,9 @@ use crate::tls::{Trust, explain};
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
 pub trait Transport: Send + Sync {
     /// Sends one request and waits for the whole answer, at most this long. Any HTTP status is an answer.
-    fn send(&self, request: &Request, limit: Duration) -> Result<Response, Failure>;
+    ///
+    /// Nothing is sent where the request is not `wanted` any more. Whoever makes it so calls `cancel` afterwards.
+    fn send(&self, request: &Request, limit: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure>;
 
     /// Makes the requests in flight fail soon, for nobody wants their answers any more.
     fn cancel(&self) {}
@@ -79,7 +81,13 @@ impl Http {
     }
 
     /// One request over a connection of its own.
-    fn exchange(&self, request: &Request, limit: Duration, tls: Arc<ClientConfig>) -> Result<Response, Raw> {
+    fn exchange(
+        &self,
+        request: &Request,
+        limit: Duration,
+        wanted: &dyn Fn() -> bool,
+        tls: Arc<ClientConfig>,
+    ) -> Result<Response, Raw> {
         let connected = Arc::new(AtomicBool::new(false));
         let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
         let connector = connector.chain(Tls { config: tls, gate: self.host.clone(), connected: connected.clone() });
@@ -98,6 +106,10 @@ impl Http {
             .build();
         let agent = Agent::with_parts(config, connector, OnThisThread);
         let number = self.register(agent.clone());
+        if !wanted() {
+            // Asked after the agent is on the list, so that a `cancel` that comes later finds it there.
+            agent.clone().shutdown();
+        }
         let answer = agent
             .post(&self.endpoint)
             .header("Content-Type", "application/json")
@@ -181,14 +193,15 @@ impl Raw {
 }
 
 impl Transport for Http {
-    fn send(&self, request: &Request, limit: Duration) -> Result<Response, Failure> {
+    fn send(&self, request: &Request, limit: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure> {
         let started = std::time::Instant::now();
         let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
-        let answer =
-            self.exchange(request, limit, tls).or_else(|raw| match self.trust.wider().filter(|_| raw.is_untrusted()) {
-                Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wider),
+        let answer = self.exchange(request, limit, wanted, tls).or_else(|raw| {
+            match self.trust.wider().filter(|_| raw.is_untrusted()) {
+                Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wanted, wider),
                 None => Err(raw),
-            });
+            }
+        });
         answer.map_err(|raw| Failure { sent: raw.sent, error: self.explain(raw.error) })
     }
 

@@ -1,6 +1,6 @@
 //! Trades Dataloop API credentials for a JWT, keeps it valid, and hands it to any number of threads.
 //!
-//! This is the crate's face: the safe Rust API that the C API in [`capi`] is a thin door to. Data goes down the floors
+//! This is the crate's face: the safe Rust API that the C API in `src/capi/` is a thin door to. Data goes down the floors
 //! (`capi` → `auth` → `gate`, `http`) and comes up again; nothing calls upward.
 //!
 //! ```no_run
@@ -16,9 +16,9 @@ compile_error!(
     "dl_auth must be built with panic = \"unwind\": a panic must end in DL_AUTH_E_INTERNAL, not in the host's death"
 );
 
-pub mod auth;
-pub mod cache;
-pub mod capi;
+mod auth;
+mod cache;
+mod capi;
 mod clock;
 mod config;
 mod error;

@@ -7,18 +7,16 @@ pub type Job = Box<dyn FnOnce() + Send>;
 
 /// Runs refreshes.
 pub trait Runner: Send + Sync {
-    /// Runs the job, now or later, on this thread or another.
-    fn run(&self, job: Job);
+    /// Runs the job, now or later, on this thread or another; gives it back where it cannot.
+    fn run(&self, job: Job) -> Result<(), Job>;
 }
 
-/// A thread for each refresh, for its length. Where none can be made, the caller runs the refresh itself.
+/// A thread for each refresh, for its length.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Threads;
 
 impl Runner for Threads {
-    fn run(&self, job: Job) {
-        if let Err(job) = process::spawn(job) {
-            job();
-        }
+    fn run(&self, job: Job) -> Result<(), Job> {
+        process::spawn(job)
     }
 }

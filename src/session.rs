@@ -75,7 +75,7 @@ impl Exchange {
     pub fn refresh(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(session, limit) {
+            let error = match self.attempt(session, limit, wanted) {
                 Ok(fetch) => return Ok(fetch),
                 Err(error) => error,
             };
@@ -103,9 +103,9 @@ impl Exchange {
     }
 
     /// The refresh token where there is one, else, or where the gate refuses it, the password.
-    fn attempt(&self, session: &mut Session, limit: Boot) -> Result<Fetch, Error> {
+    fn attempt(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
         if let Some(refresh_token) = session.refresh_token.take().filter(|_| self.rules.refresh_grant) {
-            match self.fetch(&gate::refresh(&refresh_token), session, Some(&refresh_token), limit) {
+            match self.fetch(&gate::refresh(&refresh_token), session, Some(&refresh_token), limit, wanted) {
                 Ok(mut fetch) => {
                     // A gate that gives no new one goes on taking the old one.
                     session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
@@ -121,7 +121,7 @@ impl Exchange {
             }
         }
         let request = gate::login(&session.credentials);
-        let mut fetch = self.fetch(&request, session, None, limit).map_err(|(error, _)| error)?;
+        let mut fetch = self.fetch(&request, session, None, limit, wanted).map_err(|(error, _)| error)?;
         session.refresh_token = fetch.tokens.refresh_token.take();
         Ok(fetch)
     }
@@ -133,10 +133,11 @@ impl Exchange {
         session: &Session,
         refresh_token: Option<&Secret>,
         limit: Boot,
+        wanted: &dyn Fn() -> bool,
     ) -> Result<Fetch, (Error, bool)> {
         let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
         let limit = policy::attempt_limit(limit.saturating_sub(started));
-        let response = self.transport.send(request, limit).map_err(|failure| (failure.error, failure.sent))?;
+        let response = self.transport.send(request, limit, wanted).map_err(|failure| (failure.error, failure.sent))?;
         let (ended, wall_ended) = (self.clock.boot(), self.clock.wall_ms());
         let wall_ms = wall_started.midpoint(wall_ended);
 

@@ -27,7 +27,7 @@ struct Gate {
 struct Line(Arc<Gate>, Arc<Fake>);
 
 impl Transport for Line {
-    fn send(&self, request: &Request, _: Duration) -> Result<Response, Failure> {
+    fn send(&self, request: &Request, _: Duration, _: &dyn Fn() -> bool) -> Result<Response, Failure> {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         lock(&self.0.seen).push(match request.grant {
@@ -72,8 +72,9 @@ fn unreachable(sent: bool) -> Answer {
 struct Inline;
 
 impl Runner for Inline {
-    fn run(&self, job: Job) {
+    fn run(&self, job: Job) -> Result<(), Job> {
         job();
+        Ok(())
     }
 }
 
@@ -82,8 +83,9 @@ impl Runner for Inline {
 struct Deferred(Arc<Mutex<Vec<Job>>>);
 
 impl Runner for Deferred {
-    fn run(&self, job: Job) {
+    fn run(&self, job: Job) -> Result<(), Job> {
         lock(&self.0).push(job);
+        Ok(())
     }
 }
 
@@ -427,6 +429,27 @@ fn a_refresh_that_hangs_past_its_limit_lets_its_waiters_go_and_begins_no_second(
     assert_eq!(bench.within(0, 3600), Err(Status::Timeout));
     assert_eq!(runner.run_all(), 1);
     assert_eq!(bench.token(), Ok(1));
+}
+
+#[test]
+fn where_no_thread_can_be_made_the_caller_refreshes_unless_it_may_not_wait() {
+    struct NoThreads;
+    impl Runner for NoThreads {
+        fn run(&self, job: Job) -> Result<(), Job> {
+            Err(job)
+        }
+    }
+    let bench = bench_with(NoThreads, &BOT, vec![token(100, None), token(100, None)]);
+    for _ in 0..3 {
+        assert_eq!(bench.within(0, 0), Err(Status::Pending));
+    }
+    assert_eq!(bench.seen().len(), 0);
+    assert_eq!(bench.within(0, 1), Ok(1));
+    bench.pass(99);
+    assert_eq!(bench.token(), Ok(1), "a valid token is lent at once, and nothing blocks behind it");
+    assert_eq!((bench.seen().len(), bench.auth.info().activity), (1, Activity::Idle));
+    bench.pass(1);
+    assert_eq!(bench.token(), Ok(2));
 }
 
 #[test]

@@ -23,10 +23,3 @@ mod jwt;
 #[cfg(feature = "test-panic")]
 mod test_panic;
 mod text;
-
-pub use auth::*;
-pub use config::*;
-pub use error::*;
-pub use handle::dl_auth_t;
-pub use info::*;
-pub use jwt::*;

@@ -38,7 +38,7 @@ fn login() -> Request {
 fn outcome(plan: Value) -> Result<Response, Failure> {
     let gate = Gate::start();
     gate.plan(plan);
-    let outcome = way(&gate, gate.url(), &[]).send(&login(), LIMIT);
+    let outcome = way(&gate, gate.url(), &[]).send(&login(), LIMIT, &|| true);
     assert_eq!((gate.counts().requests, gate.counts().redirected_hits), (1, 0), "each request is sent once");
     outcome
 }
@@ -51,7 +51,7 @@ fn failure(plan: Value) -> (Status, bool) {
 #[test]
 fn the_request_is_on_the_wire_as_the_gate_documents_it() {
     let gate = Gate::start();
-    let answer = way(&gate, gate.url(), &[("user_agent", "robot/1")]).send(&login(), LIMIT).unwrap();
+    let answer = way(&gate, gate.url(), &[("user_agent", "robot/1")]).send(&login(), LIMIT, &|| true).unwrap();
     assert_eq!(answer.status, 200);
     assert!(answer.date_ms.is_some_and(|date| (date - crate::clock::unix_ms(SystemTime::now())).abs() < 600_000));
     let seen = gate.last_request().unwrap();
@@ -112,10 +112,11 @@ fn an_answer_that_does_not_come_in_time_is_a_timeout() {
     let gate = Gate::start();
     gate.plan(json!([{"do": "hang"}, {"do": "slow", "bytes": 1, "delay_ms": 50}]));
     for _ in 0..2 {
-        let failure = way(&gate, gate.url(), &[]).send(&login(), Duration::from_millis(300)).err().unwrap();
+        let failure = way(&gate, gate.url(), &[]).send(&login(), Duration::from_millis(300), &|| true).err().unwrap();
         assert_eq!((failure.error.status(), failure.sent), (Status::Timeout, true), "{}", failure.error);
     }
-    let silent = way(&gate, gate.silent_url(), &[("connect_timeout", "100ms")]).send(&login(), LIMIT).err().unwrap();
+    let silent =
+        way(&gate, gate.silent_url(), &[("connect_timeout", "100ms")]).send(&login(), LIMIT, &|| true).err().unwrap();
     assert_eq!((silent.error.status(), silent.sent), (Status::Timeout, false), "{}", silent.error);
 }
 
@@ -131,7 +132,7 @@ fn what_never_reaches_the_gate_has_not_spent_the_request() {
         (gate.self_signed_url(), Status::Tls, "not trusted"),
         (&gate.http_url().replace("http:", "https:"), Status::Tls, "https port"),
     ] {
-        let failure = way(&gate, url, &[]).send(&login(), LIMIT).err().unwrap();
+        let failure = way(&gate, url, &[]).send(&login(), LIMIT, &|| true).err().unwrap();
         assert_eq!((failure.error.status(), failure.sent), (status, false), "{url}: {}", failure.error);
         assert!(failure.error.message().contains(word), "{url}: {}", failure.error);
     }
@@ -141,8 +142,10 @@ fn what_never_reaches_the_gate_has_not_spent_the_request() {
 #[test]
 fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
     let gate = Gate::start();
-    let failure =
-        way_with_env(&[("url", gate.url()), ("tls_roots", "bundled")], &[]).send(&login(), LIMIT).err().unwrap();
+    let failure = way_with_env(&[("url", gate.url()), ("tls_roots", "bundled")], &[])
+        .send(&login(), LIMIT, &|| true)
+        .err()
+        .unwrap();
     assert_eq!(failure.error.status(), Status::Tls);
     assert!(failure.error.message().contains("ca_file"), "{}", failure.error);
 }
@@ -150,7 +153,7 @@ fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
 #[test]
 fn plain_http_goes_to_this_machine() {
     let gate = Gate::start();
-    assert_eq!(way(&gate, gate.http_url(), &[]).send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!(way(&gate, gate.http_url(), &[]).send(&login(), LIMIT, &|| true).unwrap().status, 200);
     assert_eq!((gate.counts().handshakes, gate.counts().logins), (0, 1));
 }
 
@@ -162,7 +165,7 @@ fn an_issuer_that_the_bundle_file_lacks_or_has_with_another_key_is_looked_for_in
     std::fs::copy(gate.ca_file(), directory.join("0a1b2c3d.0")).unwrap();
     let env = [("SSL_CERT_FILE", other.ca_file()), ("SSL_CERT_DIR", directory.as_path())];
     let way = way_with_env(&[("url", gate.url()), ("tls_roots", "system")], &env);
-    assert_eq!(way.send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!(way.send(&login(), LIMIT, &|| true).unwrap().status, 200);
     assert_eq!((gate.counts().connections, gate.counts().logins), (2, 1), "the first connection did not trust");
     std::fs::remove_dir_all(directory).unwrap();
 }
@@ -173,14 +176,14 @@ fn a_proxy_tunnels_or_is_named() {
     let secret = "http://user:canary@";
     let proxy = gate.proxy_url().replace("http://", secret);
     let way = way(&gate, gate.url(), &[("proxy", &proxy)]);
-    assert_eq!(way.send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!(way.send(&login(), LIMIT, &|| true).unwrap().status, 200);
     assert_eq!((gate.counts().proxied, gate.counts().logins), (1, 1));
     assert!(gate.last_connect().unwrap().header("proxy-authorization").is_some());
 
     let place = gate.proxy_url().trim_start_matches("http://");
     for (status, words) in [(407, "logged in"), (403, "HTTP 403")] {
         gate.set(json!({"proxy_plan": [{"do": "status", "status": status}]}));
-        let failure = way.send(&login(), LIMIT).err().unwrap();
+        let failure = way.send(&login(), LIMIT, &|| true).err().unwrap();
         assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, false));
         assert_eq!(failure.error.http_status(), Some(status));
         let message = failure.error.message();
@@ -188,7 +191,7 @@ fn a_proxy_tunnels_or_is_named() {
     }
     for plan in [json!({"do": "close"}), json!({"do": "reset"}), json!({"do": "garbage"})] {
         gate.set(json!({"proxy_plan": [plan]}));
-        let failure = way.send(&login(), LIMIT).err().unwrap();
+        let failure = way.send(&login(), LIMIT, &|| true).err().unwrap();
         assert!(
             !failure.sent && failure.error.message().contains(place) || failure.error.status() == Status::BadResponse,
             "{}",
@@ -204,10 +207,13 @@ fn a_cancelled_request_fails_and_the_next_one_is_sent() {
     gate.plan(json!({"do": "hang"}));
     let way = way(&gate, gate.url(), &[]);
     std::thread::scope(|scope| {
-        let request = scope.spawn(|| way.send(&login(), LIMIT));
+        let request = scope.spawn(|| way.send(&login(), LIMIT, &|| true));
         gate.wait(|counts| counts.hanging == 1);
         way.cancel();
         assert_eq!(request.join().unwrap().err().unwrap().error.status(), Status::Unreachable);
     });
-    assert_eq!(way.send(&login(), LIMIT).unwrap().status, 200);
+    assert_eq!(way.send(&login(), LIMIT, &|| true).unwrap().status, 200);
+    let requests = gate.counts().requests;
+    assert!(way.send(&login(), LIMIT, &|| false).is_err());
+    assert_eq!(gate.counts().requests, requests, "what nobody wants is not sent");
 }
