@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::error::{Error, Status};
 use crate::gate::Grant;
 use crate::http::{Http, Transport};
+use crate::info::{Activity, Info};
 use crate::policy::{Fetched, Lifetime, State};
 use crate::refresher::{Job, Runner, Threads};
 use crate::secret::Secret;
@@ -64,38 +65,6 @@ struct Flight {
     limit: Boot,
 }
 
-/// What a handle is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Activity {
-    /// Nothing.
-    Idle,
-    /// A request is in flight.
-    Refreshing,
-    /// The last refresh failed, and the gate said when to come back.
-    Cooling,
-    /// The gate refused the credentials the last time it was asked.
-    Denied,
-}
-
-/// A look at a handle. Times are what `dl_auth_info_t` documents.
-#[derive(Clone, Debug)]
-#[allow(missing_docs)] // each field is documented where the header gets it, in `capi/info.rs`
-pub struct Info {
-    pub token: Option<Arc<Token>>,
-    pub state: Option<State>,
-    pub activity: Activity,
-    pub generation: u64,
-    pub expires_in_ms: i64,
-    pub refresh_in_ms: i64,
-    pub clock_skew_ms: i64,
-    pub logins: u64,
-    pub refreshes: u64,
-    pub failures: u64,
-    pub waiting: u64,
-    pub last: Option<Result<(), Error>>,
-    pub retry_in: Duration,
-}
-
 impl Auth {
     /// Makes a handle. Reads the environment and the files that the configuration names; touches no network.
     pub fn new(config: &Config) -> Result<Auth, Error> {
@@ -136,40 +105,30 @@ impl Auth {
     pub fn read<R>(&self, need: Duration, wait: Duration, f: impl FnOnce(&Token) -> R) -> Result<R, Error> {
         let inner = &self.inner;
         let now = inner.exchange.clock.boot();
-        let mut f = Some(f);
-        let mut lend = |token: &Token| f.take().map(|f| f(token));
-        let (lent, due) = inner.cache.read(|token| match token.filter(|token| serves(token, now, need)) {
-            Some(token) => (lend(token), token.state(now) == State::Due),
-            None => (None, false),
-        });
-        if due {
-            inner.begin_behind(now);
-        }
-        match lent {
-            Some(result) => Ok(result),
-            None => {
-                let token = inner.wait_for_token(need, wait)?;
-                lend(&token).ok_or_else(|| Error::new(Status::Internal, "a token was lent twice"))
+        let lent = inner.cache.lend();
+        if let Some(token) = lent.as_ref().filter(|token| serves(token, now, need)) {
+            if token.state(now) == State::Due {
+                inner.begin_behind(now);
             }
+            return Ok(f(token));
         }
+        drop(lent);
+        inner.wait_for_token(need, wait).map(|token| f(&token))
     }
 
     /// The generation of a token that needs no refresh; 0 where there is none.
     pub fn generation(&self) -> u64 {
         let now = self.inner.exchange.clock.boot();
-        self.inner.cache.read(|token| match token {
-            Some(token) if token.state(now) == State::Fresh => token.generation(),
-            _ => 0,
-        })
+        let lent = self.inner.cache.lend();
+        lent.as_ref().filter(|token| token.state(now) == State::Fresh).map_or(0, |token| token.generation())
     }
 
     /// The platform refused this token: where it is still the current one, it counts as expired.
     pub fn invalidate(&self, rejected_token: &str) {
-        self.inner.cache.read(|token| {
-            if let Some(token) = token.filter(|token| token.jwt().text() == rejected_token) {
-                token.reject();
-            }
-        });
+        let lent = self.inner.cache.lend();
+        if let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) {
+            token.reject();
+        }
     }
 
     /// Logs in with these from now on. A refresh in flight is disowned; the present token stays only where the
@@ -205,7 +164,7 @@ impl Auth {
     pub fn info(&self) -> Info {
         let shared = lock(&self.inner.state);
         let now = self.inner.exchange.clock.boot();
-        let token = self.inner.cache.read(|token| token.cloned());
+        let token = self.inner.cache.lend().clone();
         let until =
             |time: fn(&Lifetime) -> Boot| token.as_ref().map_or(0, |token| signed_ms(time(token.lifetime()), now));
         let retry_in = shared.cooling.as_ref().map_or(Duration::ZERO, |(until, _)| until.saturating_sub(now));
@@ -326,7 +285,7 @@ impl Inner {
         loop {
             let now = self.exchange.clock.boot();
             let mut shared = lock(&self.state);
-            let token = self.cache.read(|token| token.cloned());
+            let token = self.cache.lend().clone();
             if let Some(token) = token.filter(|token| token.state(now) != State::Expired) {
                 if serves(&token, now, need) {
                     return Ok(token);

@@ -3,6 +3,8 @@
 //! A reader takes no lock and writes nothing that another thread reads: `arc-swap` lends the token for the length of
 //! the read. The one that is replaced is wiped when its last reader is done with it.
 
+use std::ops::Deref;
+
 use arc_swap::ArcSwapOption;
 
 use crate::clock::Boot;
@@ -56,9 +58,9 @@ impl Token {
 pub struct Cache(ArcSwapOption<Token>);
 
 impl Cache {
-    /// Lends the token, where there is one, for the length of `f`.
-    pub fn read<R>(&self, f: impl FnOnce(Option<&Arc<Token>>) -> R) -> R {
-        f(self.0.load().as_ref())
+    /// Lends the token, where there is one, until the result is dropped.
+    pub fn lend(&self) -> impl Deref<Target = Option<Arc<Token>>> {
+        self.0.load()
     }
 
     /// Puts a token in the place of the last one.

@@ -6,8 +6,8 @@ use super::error::{dl_auth_error_t, dl_auth_status_t, write_sized};
 use super::guard::guard;
 use super::handle::{self, dl_auth_t};
 use super::text::null;
-use crate::auth::{Activity, Info};
 use crate::error::{Error, Status};
+use crate::info::{Activity, Info};
 use crate::policy::State;
 
 /// dl_auth_info_t.state: there is no token.
