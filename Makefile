@@ -1,10 +1,12 @@
 # Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
+BUILT := $(or $(CARGO_TARGET_DIR),target)
+
 .PHONY: demo test lib header lint setup setup-demo clean
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
 	@cargo build --release --quiet --package dl_auth_gate
-	@examples/demo.sh
+	@examples/demo.sh $(BUILT)/release
 
 # Every test there is.
 test: setup lint
@@ -14,12 +16,12 @@ test: setup lint
 # The shared library under the name that programs look for at run time.
 lib:
 	cargo build --release --locked
-	@ln -sf libdl_auth.so target/release/libdl_auth.so.0
+	@ln -sf libdl_auth.so $(BUILT)/release/libdl_auth.so.0
 
 # The C header, generated into cargo's output directory, to where it is checked in.
 header:
 	cargo build --quiet
-	cp "$$(ls -t target/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
+	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
 
 lint:
 	cargo fmt --all --check

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Builds examples/c/token.c with plain cc and runs it: against your own account where DL_AUTH_USERNAME and
+# Builds examples/c/token.c with plain cc and the library in the given directory, and runs it: against your own account where DL_AUTH_USERNAME and
 # DL_AUTH_PASSWORD are set, else against the gate in tests/gate, which ends with this script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-built=target/release
+built=$(realpath "${1:-target/release}")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-cc -std=c11 -O2 -Wall -Wextra -Iinclude examples/c/token.c -o "$work/token" -L"$built" -ldl_auth -Wl,-rpath,"$PWD/$built"
+cc -std=c11 -O2 -Wall -Wextra -Iinclude examples/c/token.c -o "$work/token" -L"$built" -ldl_auth -Wl,-rpath,"$built"
 
 if [ -n "${DL_AUTH_USERNAME:-}" ] && [ -n "${DL_AUTH_PASSWORD:-}${DL_AUTH_PASSWORD_FILE:-}" ]; then
   echo "make demo: logging in as DL_AUTH_USERNAME"

@@ -22,6 +22,7 @@
  * NUL-terminated after every call where `cap` > 0; `*len` does not count the NUL, and is set on success and on
  * DL_AUTH_E_BUFFER_TOO_SMALL. A struct begins with its size, which its *_INIT sets: the library fills as much as both
  * sides know, and sets `size` to that. What the documentation does not call nullable gives DL_AUTH_E_NULL_ARGUMENT.
+ * Any call may give DL_AUTH_E_INTERNAL: a bug in the library, caught.
  *
  * The process. No thread at rest; the one of a refresh is named dl-auth and has all signals blocked. No signal handler,
  * no atexit, no SIGPIPE; no output, but for a line on stderr where a bug makes the library panic. The environment is
@@ -98,8 +99,8 @@ typedef int32_t dl_auth_status_t;
  */
 typedef struct dl_auth_error_t {
   /**
-   * The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. 0: not initialised, and
-   * nothing is written.
+   * The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. Less than 4: not
+   * initialised, and nothing is written.
    */
   uint32_t size;
   /** What the call returned. */
@@ -210,7 +211,10 @@ typedef struct dl_auth_info_t {
 /** No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again. */
 #define DL_AUTH_E_UNREACHABLE (-32)
 
-/** HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again. */
+/**
+ * HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again, where the gate said
+ * so; else wait a little.
+ */
 #define DL_AUTH_E_RATE_LIMITED (-33)
 
 /**
@@ -260,8 +264,8 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  * is yours, and as secret as a password.
  *
  * DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
- * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED,
- * DL_AUTH_E_NULL_ARGUMENT.
+ * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
+ * DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
  */
 dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
                                char *buf,
@@ -277,7 +281,8 @@ void dl_auth_free(dl_auth_t *auth);
 
 /**
  * As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait of
- * at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch.
+ * at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where no
+ * thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
  *
  * As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT (no
  * token of the gate lives for `min_valid_ms`).

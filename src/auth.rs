@@ -151,9 +151,8 @@ impl Auth {
         shared.log_in_with(Credentials { username, password: Secret::new(password.to_owned()) });
         shared.cooling = None;
         shared.landed = None;
-        let disowned = shared.in_flight.take().is_some();
-        drop(shared);
-        if disowned {
+        if shared.in_flight.take().is_some() {
+            // Under the lock, so that the next refresh cannot have begun yet and be cut off with this one.
             self.inner.exchange.transport.cancel();
             self.inner.changed.notify_all();
         }
@@ -225,16 +224,19 @@ impl Inner {
         let begun = self.begin(&mut shared, now);
         drop(shared);
         if let Ok((flight, Some(job))) = begun {
-            self.launch(flight, job, false);
+            self.launch(flight, job, false).ok(); // the caller has a token; who needs one will hear of it
         }
     }
 
     /// Has a refresh run. Where no thread can be made, a caller who may wait runs it itself; for one who may not, the
     /// flight is called off, and the next caller tries.
-    fn launch(&self, flight: Flight, job: Job, may_wait: bool) {
+    fn launch(&self, flight: Flight, job: Job, may_wait: bool) -> Result<(), Error> {
         match self.runner.run(job) {
-            Ok(()) => {}
-            Err(job) if may_wait => job(),
+            Ok(()) => Ok(()),
+            Err(job) if may_wait => {
+                job();
+                Ok(())
+            }
             Err(job) => {
                 drop(job); // and with it the session's guard, before anybody can see that the flight is gone
                 let mut shared = lock(&self.state);
@@ -243,6 +245,7 @@ impl Inner {
                 }
                 drop(shared);
                 self.changed.notify_all();
+                Err(no_thread())
             }
         }
     }
@@ -297,12 +300,13 @@ impl Inner {
             let (flight, job) = self.begin(&mut shared, now)?;
             drop(shared);
             if let Some(job) = job {
-                self.launch(flight, job, !at_most.is_zero());
+                self.launch(flight, job, !at_most.is_zero())?;
             }
             match self.wait_for_landing(flight, deadline, late)? {
                 Some(token) if serves(&token, self.exchange.clock.boot(), need) => return Ok(token),
+                // Rejected by the platform, or at its end, before this caller woke: it needs the next one.
+                Some(token) if token.state(self.exchange.clock.boot()) == State::Expired => {}
                 Some(token) => return Err(too_short(&token, self.exchange.clock.boot())),
-                None if at_most.is_zero() => return Err(late()),
                 None => {} // disowned or called off: there is another to begin or to join
             }
         }
@@ -403,6 +407,12 @@ fn closed() -> Error {
 
 fn pending() -> Error {
     Error::new(Status::Pending, "there is no token yet, and the call may not wait; a refresh is under way, ask again")
+}
+
+fn no_thread() -> Error {
+    let message =
+        "there is no token yet, and no thread can be made that refreshes it; a call that may wait does it itself";
+    Error::new(Status::Pending, message)
 }
 
 fn deadline_passed() -> Error {

@@ -23,8 +23,6 @@ pub struct Key {
     pub form: &'static str,
     /// What it does, in a line.
     pub meaning: &'static str,
-    /// Whether a value, or what is wrong with it, must never be shown.
-    pub secret: bool,
     check: fn(&str) -> bool,
 }
 
@@ -59,17 +57,13 @@ const fn key(
     check: fn(&str) -> bool,
     meaning: &'static str,
 ) -> Key {
-    Key { c_name, default, form, meaning, secret: false, check }
-}
-
-const fn secret(c_name: &'static CStr, form: &'static str, meaning: &'static str) -> Key {
-    Key { c_name, default: "none", form, meaning, secret: true, check: is_text }
+    Key { c_name, default, form, meaning, check }
 }
 
 /// Every option there is, in the order of the README's table.
 pub static KEYS: [Key; 20] = [
     key(c"username", "none", "text, not empty", is_text, "the user, or bot, to log in as"),
-    secret(c"password", "text, not empty", "its password; held zeroised, never logged"),
+    key(c"password", "none", "text, not empty", is_text, "its password; held zeroised, never logged"),
     key(
         c"password_file",
         "none",
@@ -77,9 +71,11 @@ pub static KEYS: [Key; 20] = [
         is_text,
         "read when a handle is made; a line end at its end does not count",
     ),
-    secret(
+    key(
         c"token",
+        "none",
         "a JWT with an `exp` that is not past",
+        is_text,
         "a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials",
     ),
     key(
@@ -87,7 +83,7 @@ pub static KEYS: [Key; 20] = [
         "prod",
         "`prod`, `rc`, `dev`, `new-dev`, `aws` or `local`",
         |value| gate_of(value).is_some(),
-        "which gate of the service; sets `url`",
+        "which gate of the service; `url` wins over it",
     ),
     key(
         c"url",
@@ -110,14 +106,13 @@ pub static KEYS: [Key; 20] = [
         |value| ["auto", "system", "bundled", "ca_file_only"].contains(&value),
         "whom to trust; `auto`: the system's roots, else the bundled ones",
     ),
-    Key {
-        c_name: c"proxy",
-        default: "`HTTPS_PROXY`, `NO_PROXY`",
-        form: "an http or https URL, or `none`",
-        meaning: "the proxy to the gate; `none`: none, whatever the environment says",
-        secret: true, // it may hold a password
-        check: |value| value == "none" || proxy(value).is_some(),
-    },
+    key(
+        c"proxy",
+        "`HTTPS_PROXY`, `NO_PROXY`",
+        "an http or https URL, or `none`",
+        |value| value == "none" || proxy(value).is_some(),
+        "the proxy to the gate; `none`: none, whatever the environment says",
+    ),
     key(
         c"connect_timeout",
         "10s",
@@ -178,7 +173,7 @@ pub static KEYS: [Key; 20] = [
     key(
         c"user_agent",
         "none",
-        "visible ASCII characters and single spaces, at most 200",
+        "visible ASCII characters and spaces, at most 200",
         |value| value.len() <= 200 && !value.is_empty() && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()),
         "appended to `dl_auth/VERSION` in each request",
     ),
@@ -194,8 +189,10 @@ pub fn find(name: &str) -> Result<&'static Key, Error> {
         return Ok(key);
     }
     let nearest = KEYS.iter().min_by_key(|key| strsim::osa_distance(key.name(), name)).map_or("", |key| key.name());
-    let shown = crate::secret::quote(name, &[]);
-    Err(Error::new(Status::UnknownKey, format!("there is no option `{shown}`; the nearest is `{nearest}`")))
+    // What does not look like a key is not repeated: it may be a value, set by mistake.
+    let looks_like_one = name.len() <= 24 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    let shown = if looks_like_one { format!("option `{name}`") } else { "such option".to_owned() };
+    Err(Error::new(Status::UnknownKey, format!("there is no {shown}; the nearest is `{nearest}`")))
 }
 
 /// The values that a caller set, each in its form.
@@ -212,7 +209,13 @@ impl Config {
 
     /// Sets one option. A value set again replaces the first; one that is refused changes nothing.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let key = find(name)?;
+        let key = find(name).map_err(|error| match find(value) {
+            Ok(key) => {
+                let message = format!("key and value are in the wrong order: `{}` is a key", key.name());
+                Error::new(Status::UnknownKey, message)
+            }
+            Err(_) => error,
+        })?;
         key.accept(value, "set by call")?;
         self.values.insert(key.name(), Secret::new(value.to_owned()));
         Ok(())
@@ -247,7 +250,7 @@ pub fn fraction(value: &str) -> Option<f64> {
     value.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| value.parse().ok())?
 }
 
-/// A duration: a whole number and `ms`, `s`, `m` or `h`.
+/// A duration: a whole number and `ms`, `s` or `m`.
 pub fn duration(value: &str) -> Option<Duration> {
     let digits = value.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = value.split_at_checked(digits)?;
@@ -256,7 +259,6 @@ pub fn duration(value: &str) -> Option<Duration> {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
-        "h" => number.checked_mul(3600).map(Duration::from_secs),
         _ => None,
     }
 }
@@ -290,8 +292,17 @@ mod tests {
         for (wrong, right) in [("usrename", "username"), ("pasword", "password"), ("time_out", "timeout"), ("", "url")]
         {
             let error = Config::new().set(wrong, "x").unwrap_err();
-            assert_eq!(error.status(), Status::UnknownKey);
+            assert_eq!(error.status(), Status::UnknownKey, "{wrong}");
             assert!(error.message().contains(&format!("nearest is `{right}`")), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_in_the_place_of_a_key_is_not_repeated() {
+        for (key, value, word) in [("canary", "password", "wrong order"), ("Canary7", "x", "no such option")] {
+            let error = Config::new().set(key, value).unwrap_err();
+            assert_eq!(error.status(), Status::UnknownKey);
+            assert!(error.message().contains(word) && !error.message().to_lowercase().contains("canary"), "{error}");
         }
     }
 

@@ -15,7 +15,7 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
     Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, TcpConnector,
-    Transport as Wire, TransportAdapter,
+    Transport as Wire, TransportAdapter, time,
 };
 use zeroize::Zeroizing;
 
@@ -54,8 +54,15 @@ pub struct Http {
     proxy: Option<Proxy>,
     connect_timeout: Duration,
     user_agent: String,
-    /// The agents of the requests in flight: one, and those that were disowned and have not ended yet.
-    in_flight: Mutex<Vec<(u64, Agent)>>,
+    in_flight: Mutex<InFlight>,
+}
+
+/// The agents of the requests in flight: one, and those that were disowned and have not ended yet.
+#[derive(Default)]
+struct InFlight {
+    agents: Vec<(u64, Agent)>,
+    /// How many there have been: a number is never given twice, so that nobody removes another's agent.
+    count: u64,
 }
 
 /// Buffers for one small request and one answer; ureq's own are 128 KiB each.
@@ -68,15 +75,17 @@ const HEADERS_MAX: usize = 12 << 10;
 impl Http {
     /// The way that these settings describe. Touches neither network nor files.
     pub fn new(settings: &Settings) -> Http {
-        let host = settings.endpoint.parse::<Uri>().ok().and_then(|uri| Some(uri.authority()?.to_string()));
+        let uri = settings.endpoint.parse::<Uri>().unwrap_or_default();
+        let host = uri.authority().map(|authority| authority.to_string());
+        let excepted = |proxy: &Proxy| proxy.proxy.is_no_proxy(&uri);
         Http {
             endpoint: settings.endpoint.clone(),
             host: host.unwrap_or_default(),
             trust: Trust::shared(settings.roots.clone()),
-            proxy: settings.proxy.clone(),
+            proxy: settings.proxy.clone().filter(|proxy| !excepted(proxy)),
             connect_timeout: settings.connect_timeout,
             user_agent: settings.user_agent.clone(),
-            in_flight: Mutex::new(Vec::new()),
+            in_flight: Mutex::default(),
         }
     }
 
@@ -117,28 +126,34 @@ impl Http {
             .header("Accept-Encoding", "identity")
             .send(request.body.as_slice())
             .and_then(read);
-        lock(&self.in_flight).retain(|(other, _)| *other != number);
+        lock(&self.in_flight).agents.retain(|(other, _)| *other != number);
         answer.map_err(|error| Raw { error, sent: connected.load(Ordering::Relaxed) })
     }
 
     fn register(&self, agent: Agent) -> u64 {
         let mut in_flight = lock(&self.in_flight);
-        let number = in_flight.last().map_or(0, |(last, _)| last + 1);
-        in_flight.push((number, agent));
+        in_flight.count += 1;
+        let number = in_flight.count;
+        in_flight.agents.push((number, agent));
         number
     }
 
-    fn explain(&self, error: ureq::Error) -> Error {
+    fn explain(&self, Raw { error, sent }: Raw) -> Error {
         let host = &self.host;
         let through =
             self.proxy.as_ref().map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default();
-        let unreachable =
-            |why: String| Error::new(Status::Unreachable, format!("{host} cannot be reached{through}: {why}"));
+        let unreachable = |why: String| {
+            let what = if sent { "broke the connection off" } else { "cannot be reached" };
+            Error::new(Status::Unreachable, format!("{host} {what}{through}: {why}"))
+        };
+        let late = |what: &str| {
+            let message = format!("{host} did not {what} in time{through}; see `timeout` and `connect_timeout`");
+            Error::new(Status::Timeout, message)
+        };
+        let bad = |what: &str| Error::new(Status::BadResponse, format!("{host} {what}"));
         match error {
-            ureq::Error::Timeout(what) => Error::new(
-                Status::Timeout,
-                format!("{host} did not answer in time{through} ({what}); see `timeout` and `connect_timeout`"),
-            ),
+            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => late("connect"),
+            ureq::Error::Timeout(_) => late("answer"),
             ureq::Error::HostNotFound => unreachable("its name cannot be resolved".to_owned()),
             // "proxy server responded 407/407", or other words where it said nothing.
             ureq::Error::ConnectProxyFailed(why) => {
@@ -152,25 +167,21 @@ impl Http {
                 }
             }
             ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => Error::new(Status::Tls, explain(tls, host, SystemTime::now())),
-                None if error.kind() == io::ErrorKind::TimedOut => {
-                    Error::new(Status::Timeout, format!("{host} did not answer in time; see `timeout`"))
+                Some(tls) => {
+                    let server = format!("{host}{through}");
+                    Error::new(Status::Tls, explain(tls, &server, self.trust.unreadable(), SystemTime::now()))
                 }
+                None if error.kind() == io::ErrorKind::TimedOut => late("answer"),
                 None => unreachable(error.to_string()),
             },
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) if !sent && self.proxy.is_some() => {
+                unreachable("it does not answer in HTTP/1.1; check `proxy`".to_owned())
+            }
             ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
-                Error::new(Status::BadResponse, format!("{host} does not answer in HTTP/1.1; check `url`"))
+                bad("does not answer in HTTP/1.1; check `url`")
             }
-            ureq::Error::LargeResponseHeader(..) => {
-                Error::new(Status::BadResponse, format!("{host} answered with headers of more than 12 KiB"))
-            }
-            ureq::Error::BodyExceedsLimit(_) => {
-                Error::new(Status::BadResponse, format!("{host} answered with a body of more than 64 KiB"))
-            }
-            ureq::Error::Other(error) => match error.downcast::<Error>() {
-                Ok(error) => *error,
-                Err(_) => unreachable("the connection failed".to_owned()),
-            },
+            ureq::Error::LargeResponseHeader(..) => bad("answered with headers of more than 12 KiB"),
+            ureq::Error::BodyExceedsLimit(_) => bad("answered with a body of more than 64 KiB"),
             other => unreachable(other.to_string()),
         }
     }
@@ -197,17 +208,17 @@ impl Transport for Http {
         let started = std::time::Instant::now();
         let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
         let answer = self.exchange(request, limit, wanted, tls).or_else(|raw| {
-            match self.trust.wider().filter(|_| raw.is_untrusted()) {
+            match raw.is_untrusted().then(|| self.trust.wider()).flatten() {
                 Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wanted, wider),
                 None => Err(raw),
             }
         });
-        answer.map_err(|raw| Failure { sent: raw.sent, error: self.explain(raw.error) })
+        answer.map_err(|raw| Failure { sent: raw.sent, error: self.explain(raw) })
     }
 
     fn cancel(&self) {
-        let in_flight = std::mem::take(&mut *lock(&self.in_flight));
-        in_flight.into_iter().for_each(|(_, agent)| agent.shutdown());
+        let agents = std::mem::take(&mut lock(&self.in_flight).agents);
+        agents.into_iter().for_each(|(_, agent)| agent.shutdown());
     }
 }
 
@@ -288,12 +299,22 @@ impl<In: Wire> Connector<In> for Tls {
         let name = rustls::pki_types::ServerName::try_from(bare).map_err(|_| ureq::Error::HostNotFound)?;
         let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
         let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
-        socket.set_timeout(details.timeout);
+        socket.set_timeout(left_of(details));
         session.complete_io(&mut socket)?;
         self.connected(details);
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsWire { buffers, stream: StreamOwned::new(session, socket) })))
     }
+}
+
+/// What TCP, and a proxy, have left of the time to connect.
+fn left_of(details: &ConnectionDetails) -> NextTimeout {
+    let mut left = details.timeout;
+    let times = (left.after, (details.current_time)(), details.now);
+    if let (time::Duration::Exact(all), time::Instant::Exact(now), time::Instant::Exact(started)) = times {
+        left.after = time::Duration::Exact(all.saturating_sub(now.saturating_duration_since(started)));
+    }
+    left
 }
 
 /// A TLS connection as ureq drives it.

@@ -27,7 +27,7 @@ pub struct Lifetime {
     pub due: Boot,
     /// From here on it is expired.
     pub expires: Boot,
-    /// How long a token like this one lives from the request that fetches it.
+    /// How long a token like this one lives when it is new.
     pub length: Duration,
 }
 
@@ -38,7 +38,7 @@ pub struct Fetched {
     pub started: Boot,
     /// When the answer was there.
     pub ended: Boot,
-    /// The gate's time at that moment, Unix milliseconds: its `Date`, else the token's `iat`, else our wall clock.
+    /// The gate's time in the middle, Unix milliseconds: the latest that it can have been.
     pub gate_ms: i64,
 }
 
@@ -51,14 +51,16 @@ impl Fetched {
 impl Lifetime {
     /// The life of a token that the gate gave; `None` where it has ended already.
     ///
-    /// The length is `exp - iat`, but never more than is left: a gate may hand out a token that it made long ago, and
-    /// one with an `iat` of 1970 must still become due before it expires.
+    /// Its length is `exp - iat`, else what is left. It is believed to have no more left than its length, whatever
+    /// `Date` says; and it is due by what is left where that is less: a gate may hand out a token that it made long
+    /// ago, and one with an `iat` of 1970 must still become due before it expires.
     pub fn new(fetched: Fetched, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
         let left = millis(expiry.saturating_mul(1000).saturating_sub(fetched.gate_ms))?;
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
-        let length = whole.map_or(left, |whole| whole.min(left));
+        let length = whole.unwrap_or(left);
+        let left = left.min(length);
         let expires = fetched.middle().saturating_add(left);
-        let due = fetched.started.saturating_add(length.mul_f64(refresh_at)).min(expires);
+        let due = fetched.started.saturating_add(left.mul_f64(refresh_at)).min(expires);
         Some(Lifetime { due, expires, length })
     }
 
@@ -81,16 +83,19 @@ fn millis(ms: i64) -> Option<Duration> {
     u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
-/// The most that one attempt may take of what its refresh has left: half, so that another fits, but at least 5 s.
-pub fn attempt_limit(left: Duration) -> Duration {
-    (left / 2).max(Duration::from_secs(5)).min(left)
+/// The most that one request may take of what its refresh has left: half, so that another fits, but at least 5 s; all
+/// of it where no other can follow.
+pub fn attempt_limit(left: Duration, last: bool) -> Duration {
+    if last { left } else { (left / 2).max(Duration::from_secs(5)).min(left) }
 }
 
 /// Whether a failure may pass by itself within one refresh.
 pub fn is_transient(error: &Error) -> bool {
     match error.status() {
         _ if error.retry_after().is_some() => false, // the gate said when
-        Status::Timeout | Status::Unreachable | Status::Gate => true,
+        Status::Timeout | Status::Gate => true,
+        // A proxy that answered has decided; a wrong password must not be sent to it again.
+        Status::Unreachable => matches!(error.http_status(), None | Some(408 | 425 | 500..=599)),
         // A 200 that is no token may be a proxy's page; any other status is an answer.
         Status::BadResponse => matches!(error.http_status(), None | Some(200..=299)),
         _ => false,
@@ -147,10 +152,20 @@ mod tests {
     }
 
     #[test]
+    fn a_token_never_has_more_left_than_it_is_long_whatever_the_date_says() {
+        for gate in [5000, 4000, 1, -1_000_000_000] {
+            assert_eq!(life(gate, 5100, Some(5000)).unwrap().expires, s(201), "{gate}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_was_made_long_ago_is_due_by_what_is_left_but_as_long_as_a_new_one() {
+        assert_eq!(life(5000, 5100, Some(4000)).unwrap(), Lifetime { due: s(150), expires: s(201), length: s(1100) });
+    }
+
+    #[test]
     fn an_old_an_absurd_and_a_missing_iat_never_put_due_after_the_end() {
-        for issued_at in
-            [None, Some(0), Some(-9_000_000_000), Some(4000), Some(5099), Some(5100), Some(9999), Some(i64::MIN)]
-        {
+        for issued_at in [None, Some(0), Some(-9_000_000_000), Some(4000), Some(5100), Some(9999), Some(i64::MIN)] {
             let life = life(5000, 5100, issued_at).unwrap();
             assert_eq!(life.expires, s(201), "{issued_at:?}");
             assert!(life.due <= s(150), "{issued_at:?}");
@@ -166,9 +181,9 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_takes_half_of_what_is_left_but_at_least_5_seconds() {
+    fn a_request_takes_half_of_what_is_left_but_at_least_5_seconds_and_the_last_one_all() {
         for (left, limit) in [(30, 15), (12, 6), (8, 5), (3, 3), (0, 0)] {
-            assert_eq!(attempt_limit(s(left)), s(limit));
+            assert_eq!((attempt_limit(s(left), false), attempt_limit(s(left), true)), (s(limit), s(left)));
         }
     }
 
@@ -207,6 +222,9 @@ mod tests {
         for (status, http, transient) in [
             (Status::Timeout, None, true),
             (Status::Unreachable, None, true),
+            (Status::Unreachable, Some(502), true),
+            (Status::Unreachable, Some(407), false),
+            (Status::Unreachable, Some(403), false),
             (Status::Gate, Some(503), true),
             (Status::BadResponse, Some(200), true),
             (Status::BadResponse, None, true),

@@ -40,12 +40,23 @@ fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
     };
-    let result = f();
-    if blocked {
-        // SAFETY: `pthread_sigmask` returned 0 above, so it wrote `before`.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    let _restored = blocked.then(|| {
+        // SAFETY: `pthread_sigmask` returned 0, so it wrote `before`.
+        Restore(unsafe { before.assume_init() })
+    });
+    f()
+}
+
+/// Gives this thread its signals back, however it leaves.
+#[cfg(unix)]
+struct Restore(libc::sigset_t);
+
+#[cfg(unix)]
+impl Drop for Restore {
+    fn drop(&mut self) {
+        // SAFETY: the set is ours and initialised; only this thread's mask changes.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
     }
-    result
 }
 
 #[cfg(not(unix))]

@@ -53,15 +53,20 @@ const QUOTE_MAX: usize = 160;
 
 /// Makes a stranger's text fit for a message: secrets struck out, control characters replaced, length bounded.
 pub fn quote(text: &str, secrets: &[&Secret]) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.expose().is_empty()) {
-        text = text.replace(secret.expose(), "[struck out]");
-    }
-    let mut quoted: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTE_MAX).collect();
+    let mut secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose()).filter(|text| !text.is_empty()).collect();
+    // The longest first: a shorter one inside it would break it up, and leave the rest.
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[struck out]"));
+    let mut quoted: String = text.chars().map(|c| if is_layout(c) { ' ' } else { c }).take(QUOTE_MAX).collect();
     if text.chars().nth(QUOTE_MAX).is_some() {
         quoted.push('…');
     }
     quoted
+}
+
+/// What would move or break the line that a message is.
+fn is_layout(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -81,6 +86,17 @@ mod tests {
         assert!(quoted.starts_with("no [struck out]  for you xxx"), "{quoted}");
         assert_eq!(quoted.chars().count(), QUOTE_MAX + 1);
         assert!(quoted.ends_with('…'));
+    }
+
+    #[test]
+    fn a_secret_inside_another_leaves_nothing_of_it() {
+        let (user, password) = (Secret::new("bot".into()), Secret::new("bot-hunter2".into()));
+        assert_eq!(quote("bot-hunter2 for bot", &[&user, &password]), "[struck out] for [struck out]");
+    }
+
+    #[test]
+    fn what_is_quoted_stays_one_line_in_one_direction() {
+        assert_eq!(quote("a\u{2028}b\u{202e}c\u{2066}d\u{7f}e", &[]), "a b c d e");
     }
 
     #[test]

@@ -75,13 +75,14 @@ impl Exchange {
     pub fn refresh(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
         let mut attempt = 1;
         loop {
-            let error = match self.attempt(session, limit, wanted) {
+            let last = attempt >= self.rules.max_attempts;
+            let error = match self.attempt(session, limit, last, wanted) {
                 Ok(fetch) => return Ok(fetch),
                 Err(error) => error,
             };
             let pause = policy::back_off(attempt, fastrand::f64());
             let in_time = self.clock.boot().saturating_add(pause) < limit;
-            let again = attempt < self.rules.max_attempts && policy::is_transient(&error) && in_time;
+            let again = !last && policy::is_transient(&error) && in_time;
             if !again || !self.pause(pause, wanted) {
                 return Err(error);
             }
@@ -103,9 +104,16 @@ impl Exchange {
     }
 
     /// The refresh token where there is one, else, or where the gate refuses it, the password.
-    fn attempt(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
-        if let Some(refresh_token) = session.refresh_token.take().filter(|_| self.rules.refresh_grant) {
-            match self.fetch(&gate::refresh(&refresh_token), session, Some(&refresh_token), limit, wanted) {
+    fn attempt(
+        &self,
+        session: &mut Session,
+        limit: Boot,
+        last: bool,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Fetch, Error> {
+        let within = |last| policy::attempt_limit(limit.saturating_sub(self.clock.boot()), last);
+        if let Some(refresh_token) = session.refresh_token.take() {
+            match self.fetch(&gate::refresh(&refresh_token), session, Some(&refresh_token), within(false), wanted) {
                 Ok(mut fetch) => {
                     // A gate that gives no new one goes on taking the old one.
                     session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
@@ -121,8 +129,8 @@ impl Exchange {
             }
         }
         let request = gate::login(&session.credentials);
-        let mut fetch = self.fetch(&request, session, None, limit, wanted).map_err(|(error, _)| error)?;
-        session.refresh_token = fetch.tokens.refresh_token.take();
+        let mut fetch = self.fetch(&request, session, None, within(last), wanted).map_err(|(error, _)| error)?;
+        session.refresh_token = fetch.tokens.refresh_token.take().filter(|_| self.rules.refresh_grant);
         Ok(fetch)
     }
 
@@ -132,11 +140,10 @@ impl Exchange {
         request: &gate::Request,
         session: &Session,
         refresh_token: Option<&Secret>,
-        limit: Boot,
+        limit: Duration,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Fetch, (Error, bool)> {
         let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
-        let limit = policy::attempt_limit(limit.saturating_sub(started));
         let response = self.transport.send(request, limit, wanted).map_err(|failure| (failure.error, failure.sent))?;
         let (ended, wall_ended) = (self.clock.boot(), self.clock.wall_ms());
         let wall_ms = wall_started.midpoint(wall_ended);
@@ -145,8 +152,11 @@ impl Exchange {
         let secrets: Vec<&Secret> = [username, password].into_iter().chain(refresh_token).collect();
         let tokens = gate::read(&response, &secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
-        let gate_ms = response.date_ms.or(issued_at.map(|seconds| seconds.saturating_mul(1000))).unwrap_or(wall_ms);
-        let fetched = Fetched { started, ended, gate_ms };
+        let told_ms = response.date_ms.or(issued_at.map(|seconds| seconds.saturating_mul(1000)));
+        let gate_ms = told_ms.unwrap_or(wall_ms);
+        // Both are cut to whole seconds: it may have been almost one later.
+        let latest_ms = told_ms.map_or(wall_ms, |ms| ms.saturating_add(999));
+        let fetched = Fetched { started, ended, gate_ms: latest_ms };
         let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
             let ago = (gate_ms / 1000).saturating_sub(tokens.expiry);
             let message = format!("the gate answered with a token that had ended {ago} s ago by the gate's own clock");

@@ -6,6 +6,7 @@
 //! here, once, and never again.
 
 use std::ffi::OsString;
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -97,11 +98,12 @@ impl Settings {
             ));
         }
         sources.parsed("store_required", config::boolean)?;
+        let endpoint = sources.endpoint(allow_http)?;
         Ok(Settings {
             origin: sources.origin(now)?,
-            endpoint: sources.endpoint(allow_http)?,
             roots: sources.roots()?,
-            proxy: sources.proxy()?,
+            proxy: sources.proxy(&endpoint)?,
+            endpoint,
             connect_timeout: sources.parsed("connect_timeout", config::duration)?,
             timeout: sources.parsed("timeout", config::duration)?,
             wait: sources.parsed("wait", config::duration)?,
@@ -247,9 +249,18 @@ impl Sources<'_> {
         Ok(Roots { base, ca })
     }
 
-    fn proxy(&self) -> Result<Option<Proxy>, Error> {
+    fn proxy(&self, endpoint: &str) -> Result<Option<Proxy>, Error> {
+        let in_clear = endpoint.starts_with("http:");
         if let Some(given) = self.lookup("proxy", &[])? {
+            if in_clear && !given.is("none") {
+                return Err(
+                    given.invalid("an `http` URL is of this machine, and a proxy would read the password; set `none`")
+                );
+            }
             return Ok(config::proxy(&given.value).map(Proxy::from)); // `none` is no URL, and so no proxy
+        }
+        if in_clear {
+            return Ok(None);
         }
         let Some(variable) = ["HTTPS_PROXY", "https_proxy"].into_iter().find(|name| self.variable(name).is_some())
         else {
@@ -296,15 +307,23 @@ fn ready(token: Given, now: i64) -> Result<Origin, Error> {
 /// The most that a configuration file may hold.
 const FILE_MAX: u64 = 4 << 20;
 
-/// Reads the file that a value names.
+/// Reads the file that a value names: a regular one, so that neither a pipe nor a device is waited for.
 fn read(file: &Given) -> Result<Zeroizing<Vec<u8>>, Error> {
     let path = Path::new(file.value.as_str());
-    let cannot = |why: String| file.invalid(format!("cannot read {}: {why}", path.display()));
-    let length = std::fs::metadata(path).map_err(|error| cannot(error.to_string()))?.len();
-    if length > FILE_MAX {
-        return Err(cannot("it is larger than 4 MiB".to_owned()));
+    // A path is shown once it has proved to be one: what is set here by mistake may be the password itself.
+    let meta = std::fs::metadata(path).map_err(|error| file.invalid(format!("it cannot be read: {error}")))?;
+    let cannot = |why: &str| file.invalid(format!("{} cannot be read: {why}", path.display()));
+    if !meta.is_file() {
+        return Err(cannot("it is not a regular file"));
     }
-    std::fs::read(path).map(Zeroizing::new).map_err(|error| cannot(error.to_string()))
+    if meta.len() > FILE_MAX {
+        return Err(cannot("it is larger than 4 MiB"));
+    }
+    let open = std::fs::File::open(path).map_err(|error| cannot(&error.to_string()))?;
+    // Sized beforehand, with a byte to spare for the read that finds the end: a copy that grows leaves others behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1));
+    open.take(FILE_MAX).read_to_end(&mut bytes).map_err(|error| cannot(&error.to_string()))?;
+    Ok(bytes)
 }
 
 fn read_password(file: &Given) -> Result<Secret, Error> {
@@ -326,7 +345,9 @@ fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
     if authority.as_str().contains('@') {
         return Err("it has credentials in it; give them as `username` and `password`".to_owned());
     }
-    if authority.host().is_empty() || (authority.as_str() != authority.host() && authority.port_u16().is_none()) {
+    if authority.host().is_empty()
+        || (authority.as_str() != authority.host() && matches!(authority.port_u16(), None | Some(0)))
+    {
         return Err("it has no valid host and port".to_owned());
     }
     match scheme {
@@ -344,8 +365,11 @@ fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
         return Err("it has a fragment".to_owned());
     }
     let path = uri.path();
-    if path == "/token" || path.ends_with("/token") {
+    if path.ends_with("/token") {
         return Ok(uri.to_string());
+    }
+    if uri.query().is_some() {
+        return Err("it has a query, and its path is not `…/token`".to_owned());
     }
     match path.trim_end_matches('/') {
         "" | "/api/v1" => Ok(format!("{scheme}://{authority}/token?default")),

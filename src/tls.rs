@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, Status};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
 /// A certificate authority's certificate.
 pub type Certificate = CertificateDer<'static>;
@@ -45,6 +45,8 @@ pub enum Base {
 pub struct SystemPaths {
     file: Option<PathBuf>,
     directories: Vec<PathBuf>,
+    /// Whether the user named them, and so meant these and no others.
+    named: bool,
 }
 
 impl SystemPaths {
@@ -54,10 +56,10 @@ impl SystemPaths {
         let directories: Vec<PathBuf> =
             variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
         if file.is_some() || !directories.is_empty() {
-            return SystemPaths { file, directories };
+            return SystemPaths { file, directories, named: true };
         }
         let found = openssl_probe::probe();
-        SystemPaths { file: found.cert_file, directories: found.cert_dir }
+        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false }
     }
 
     fn file_roots(&self) -> Vec<Certificate> {
@@ -104,6 +106,7 @@ pub struct Trust {
     roots: Roots,
     setup: OnceCell<Arc<ClientConfig>>,
     wider: OnceCell<Option<Arc<ClientConfig>>>,
+    unreadable: AtomicUsize,
 }
 
 impl Trust {
@@ -115,7 +118,8 @@ impl Trust {
         if let Some(trust) = shared.iter().filter_map(|trust| trust.upgrade()).find(|trust| trust.roots == roots) {
             return trust;
         }
-        let trust = Arc::new(Trust { roots, setup: OnceCell::new(), wider: OnceCell::new() });
+        let (setup, wider) = (OnceCell::new(), OnceCell::new());
+        let trust = Arc::new(Trust { roots, setup, wider, unreadable: AtomicUsize::new(0) });
         shared.push(Arc::downgrade(&trust));
         trust
     }
@@ -134,12 +138,22 @@ impl Trust {
                     return None;
                 }
                 let mut store = self.first_roots().ok()?;
-                store.add_parsable_certificates(more);
+                self.add(&mut store, more);
                 build(store).ok()
             }
             _ => None,
         };
         self.wider.get_or_init(make).clone()
+    }
+
+    /// How many of the roots could not be read, and so are not trusted.
+    pub fn unreadable(&self) -> usize {
+        self.unreadable.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, store: &mut RootCertStore, certificates: Vec<Certificate>) {
+        let (_, unreadable) = store.add_parsable_certificates(certificates);
+        self.unreadable.fetch_add(unreadable, Ordering::Relaxed);
     }
 
     fn first_roots(&self) -> Result<RootCertStore, Error> {
@@ -149,7 +163,7 @@ impl Trust {
                 for read in [SystemPaths::file_roots, SystemPaths::directory_roots, |_: &SystemPaths| platform_roots()]
                 {
                     if store.is_empty() {
-                        store.add_parsable_certificates(read(paths));
+                        self.add(&mut store, read(paths));
                     }
                 }
             }
@@ -157,11 +171,12 @@ impl Trust {
         }
         match &self.roots.base {
             Base::System(paths) if store.is_empty() => return Err(no_roots(paths)),
+            Base::SystemElseBundled(paths) if store.is_empty() && paths.named => return Err(no_roots(paths)),
             Base::SystemElseBundled(_) if store.is_empty() => store.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
             Base::Bundled => store.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        store.add_parsable_certificates(self.roots.ca.iter().cloned());
+        self.add(&mut store, self.roots.ca.clone());
         Ok(store)
     }
 }
@@ -188,14 +203,16 @@ fn build(store: RootCertStore) -> Result<Arc<ClientConfig>, Error> {
 }
 
 /// The sentence for a TLS failure: what is wrong with whose certificate, and what to do.
-pub fn explain(error: &rustls::Error, host: &str, now: std::time::SystemTime) -> String {
+pub fn explain(error: &rustls::Error, host: &str, unreadable: usize, now: std::time::SystemTime) -> String {
     use rustls::CertificateError as Bad;
     let clock = format!("this machine's clock says {}", httpdate::fmt_http_date(now));
     match error {
         rustls::Error::InvalidCertificate(bad) => match bad {
             Bad::UnknownIssuer | Bad::BadSignature => {
+                let skipped =
+                    if unreadable > 0 { format!(" ({unreadable} roots could not be read)") } else { String::new() };
                 format!(
-                    "the certificate of {host} is not trusted: its issuer is unknown; if it is your own, give its CA as `ca_file`"
+                    "the certificate of {host} is not trusted: its issuer is unknown{skipped}; if it is your own, give its CA as `ca_file`"
                 )
             }
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
@@ -242,11 +259,13 @@ mod tests {
 
     #[test]
     fn a_system_without_roots_is_an_error_or_falls_back_to_the_bundled_ones() {
-        let nowhere = SystemPaths { file: Some("/nowhere/roots.pem".into()), directories: Vec::new() };
+        let nowhere = SystemPaths { file: Some("/nowhere/roots.pem".into()), ..SystemPaths::default() };
         let trust = |base| Trust::shared(Roots { base, ca: Vec::new() });
         let error = trust(Base::System(nowhere.clone())).setup().unwrap_err();
         assert_eq!(error.status(), Status::Tls);
         assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
-        assert!(trust(Base::SystemElseBundled(nowhere)).first_roots().unwrap().len() > 100);
+        assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().len() > 100);
+        let named = SystemPaths { named: true, ..nowhere };
+        assert!(trust(Base::SystemElseBundled(named)).setup().is_err(), "who names a file means no others");
     }
 }

@@ -46,7 +46,8 @@ fn compile(compiler: &str, language: &[&str], standard: &str) {
 
 #[test]
 fn only_the_listed_symbols_are_exported_and_each_is_in_the_header() {
-    let nm = run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library().join("libdl_auth.so")));
+    let nm =
+        run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library().join("libdl_auth.so")));
     let exported: Vec<&str> = nm.lines().filter_map(|line| line.split(' ').next()).collect();
     let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
     let listed: Vec<&str> = listed.lines().collect();

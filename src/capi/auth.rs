@@ -61,8 +61,8 @@ pub unsafe extern "C" fn dl_auth_new(
 /// is yours, and as secret as a password.
 ///
 /// DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
-/// DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED,
-/// DL_AUTH_E_NULL_ARGUMENT.
+/// DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
+/// DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_token(
     auth: *const dl_auth_t,
@@ -86,7 +86,8 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
 }
 
 /// As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait of
-/// at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch.
+/// at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where no
+/// thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
 ///
 /// As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT (no
 /// token of the gate lives for `min_valid_ms`).

@@ -49,7 +49,8 @@ pub const DL_AUTH_E_TIMEOUT: dl_auth_status_t = -31;
 /// No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again.
 pub const DL_AUTH_E_UNREACHABLE: dl_auth_status_t = -32;
 
-/// HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again.
+/// HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again, where the gate said
+/// so; else wait a little.
 pub const DL_AUTH_E_RATE_LIMITED: dl_auth_status_t = -33;
 
 /// HTTP 5xx, 408, 425, or a 400 or 403 that is not in the gate's own form: the gate, or what is before it, is not
@@ -80,8 +81,8 @@ pub const DL_AUTH_E_INTERNAL: dl_auth_status_t = -99;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dl_auth_error_t {
-    /// The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. 0: not initialised, and
-    /// nothing is written.
+    /// The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. Less than 4: not
+    /// initialised, and nothing is written.
     pub size: u32,
     /// What the call returned.
     pub status: i32,

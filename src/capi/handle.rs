@@ -116,6 +116,9 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    /// The table is the process's: these tests count its slots and look into each other's neighbourhood.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
     fn auth() -> Auth {
         let mut config = Config::new();
         for (key, value) in [("username", "u"), ("password", "p"), ("tls_roots", "bundled"), ("proxy", "none")] {
@@ -136,6 +139,7 @@ mod tests {
 
     #[test]
     fn no_two_handles_are_ever_equal_and_a_stale_one_stays_stale() {
+        let _alone = lock(&ONE_AT_A_TIME);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..3 * TENANTS {
             let handle = open(auth()).unwrap();
@@ -150,6 +154,7 @@ mod tests {
 
     #[test]
     fn an_address_outside_the_table_is_closed() {
+        let _alone = lock(&ONE_AT_A_TIME);
         let handle = open(auth()).unwrap();
         let local = 0u8;
         for made_up in [ptr::from_ref(&local).cast(), ptr::without_provenance(1), ptr::without_provenance(usize::MAX)] {
@@ -165,6 +170,7 @@ mod tests {
 
     #[test]
     fn of_many_frees_of_one_handle_one_counts() {
+        let _alone = lock(&ONE_AT_A_TIME);
         for _ in 0..50 {
             let handle = open(auth()).unwrap().addr();
             let freed = lock(&VACANT).freed.len();
@@ -173,7 +179,7 @@ mod tests {
                     scope.spawn(|| close(ptr::without_provenance(handle)));
                 }
             });
-            assert!(lock(&VACANT).freed.len() <= freed + 2, "one slot, and what the other tests of this process freed");
+            assert!(lock(&VACANT).freed.len() <= freed + 1, "its slot is vacant once, or retired");
         }
     }
 }

@@ -93,7 +93,7 @@ pub unsafe extern "C" fn dl_auth_info(
             if write_sized(info, |known| describe(&looked, known)) {
                 return Ok(());
             }
-            let message = "`info` was not initialised, its size is 0: set it to DL_AUTH_INFO_INIT";
+            let message = "`info` was not initialised, its size is less than 4: set it to DL_AUTH_INFO_INIT";
             Err(Error::new(Status::NullArgument, message))
         })
     }

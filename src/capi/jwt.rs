@@ -24,8 +24,9 @@ pub unsafe extern "C" fn dl_auth_jwt_claims(
     // SAFETY: the header asks for what is needed here: a live string, `cap` bytes at `buf`, writable `len` and `error`.
     unsafe {
         guard(error, || {
+            let jwt = decode(jwt); // before the buffer is emptied, for it may be the same one
             let buffer = Buffer::new(buf, cap, len)?;
-            buffer.put(&[decode(jwt)?.claims()])
+            buffer.put(&[jwt?.claims()])
         })
     }
 }

@@ -192,11 +192,8 @@ fn a_proxy_tunnels_or_is_named() {
     for plan in [json!({"do": "close"}), json!({"do": "reset"}), json!({"do": "garbage"})] {
         gate.set(json!({"proxy_plan": [plan]}));
         let failure = way.send(&login(), LIMIT, &|| true).err().unwrap();
-        assert!(
-            !failure.sent && failure.error.message().contains(place) || failure.error.status() == Status::BadResponse,
-            "{}",
-            failure.error
-        );
+        assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, false), "{}", failure.error);
+        assert!(failure.error.message().contains(place), "{}", failure.error);
     }
     assert_eq!(gate.counts().logins, 1);
 }

@@ -155,6 +155,9 @@ fn a_url_that_will_not_do_is_refused_and_said_why() {
         ("https://canary:canary@g.invalid", "credentials"),
         ("https://canary@g.invalid", "credentials"),
         ("https://g.invalid:99999", "port"),
+        ("https://g.invalid:0", "port"),
+        ("https://g.invalid:", "port"),
+        ("https://g.invalid/api/v1?x=1", "query"),
         ("https://g.invalid/api/v2", "path"),
         ("https://g.invalid/#x", "fragment"),
         ("http://127.0.0.1:80", "allow_http"),
@@ -194,11 +197,13 @@ fn a_file_that_cannot_be_used_is_refused_with_its_path() {
     };
     let (empty, binary, text) = (path("empty", b""), path("binary", b"\xff\xfe"), path("text", b"hello"));
     for (key, file, word) in [
-        ("ca_file", "/nowhere/ca.pem", "cannot read /nowhere/ca.pem"),
-        ("ca_file", dir.to_str().unwrap(), "cannot read"),
+        ("ca_file", "/nowhere/ca.pem", "No such file"),
+        ("ca_file", dir.to_str().unwrap(), "not a regular file"),
+        ("ca_file", "/dev/zero", "not a regular file"),
         ("ca_file", &empty, "no certificate"),
         ("ca_file", &text, "no certificate"),
-        ("password_file", "/nowhere/password", "cannot read /nowhere/password"),
+        ("password_file", "canary", "No such file"),
+        ("password_file", "/dev/stdin", "not a regular file"),
         ("password_file", &empty, "empty"),
         ("password_file", &binary, "not UTF-8"),
     ] {
@@ -206,6 +211,7 @@ fn a_file_that_cannot_be_used_is_refused_with_its_path() {
             refused(&[("username", "u"), if key == "ca_file" { USER[1] } else { USER[0] }, (key, file)], &[]);
         assert_eq!(status, Status::InvalidValue);
         assert!(message.starts_with(&format!("`{key}` (set by call)")) && message.contains(word), "{message}");
+        assert!(!message.contains("canary"), "{message}");
     }
     std::fs::remove_dir_all(dir).unwrap();
     let (_, message) = refused(&with(&[("tls_roots", "ca_file_only")]), &[]);
@@ -248,6 +254,10 @@ fn the_proxy_is_the_option_s_else_https_proxy_s_without_the_excepted_hosts() {
     }
     assert_eq!(shown(&[], &[("https_proxy", "p.invalid:3128")]).unwrap().0, "p.invalid:3128");
     assert_eq!(shown(&[], &[("HTTP_PROXY", "http://p.invalid"), ("ALL_PROXY", "http://p.invalid")]), None);
+    let here = [("url", "http://127.0.0.1:1"), ("allow_http", "true")];
+    assert_eq!(shown(&here, &env), None, "what goes in clear goes through nobody");
+    let (_, message) = refused(&with(&[here[0], here[1], ("proxy", "http://canary@q.invalid")]), &[]);
+    assert!(message.contains("set `none`") && !message.contains("canary"), "{message}");
     let (status, message) = refused(&USER, &[("HTTPS_PROXY", "socks5://canary@p.invalid")]);
     assert_eq!(status, Status::InvalidValue);
     assert!(message.contains("from HTTPS_PROXY") && !message.contains("canary"), "{message}");
