@@ -195,7 +195,23 @@ fn a_proxy_tunnels_or_is_named() {
         assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, false), "{}", failure.error);
         assert!(failure.error.message().contains(place), "{}", failure.error);
     }
+    gate.set(json!({"proxy_plan": [{"do": "html"}]}));
+    let failure = way.send(&login(), LIMIT, &|| true).err().unwrap();
+    assert_eq!((failure.error.status(), failure.sent), (Status::Tls, false));
+    assert!(failure.error.message().contains(place), "{}", failure.error);
     assert_eq!(gate.counts().logins, 1);
+}
+
+#[test]
+fn a_gate_that_no_proxy_excepts_is_reached_without_it_and_its_faults_are_its_own() {
+    let gate = Gate::start();
+    let env = [("HTTPS_PROXY", Path::new(gate.proxy_url())), ("NO_PROXY", Path::new("localhost"))];
+    let ca = gate.ca_file().to_str().unwrap();
+    let way = |url| way_with_env(&[("url", url), ("ca_file", ca), ("tls_roots", "ca_file_only")], &env);
+    assert_eq!(way(gate.url()).send(&login(), LIMIT, &|| true).unwrap().status, 200);
+    let failure = way(gate.refused_url()).send(&login(), LIMIT, &|| true).err().unwrap();
+    assert!(!failure.error.message().contains("proxy"), "{}", failure.error);
+    assert_eq!((gate.counts().proxied, gate.counts().logins), (0, 1));
 }
 
 #[test]
