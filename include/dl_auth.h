@@ -25,8 +25,8 @@
  * Any call may give DL_AUTH_E_INTERNAL: a bug in the library, caught.
  *
  * The process. No thread at rest; the one of a refresh is named dl-auth and has all signals blocked. No signal handler,
- * no atexit, no SIGPIPE; no output, but for a line on stderr where a bug makes the library panic. The environment is
- * read in dl_auth_new only. dlclose is safe and does nothing. Where memory cannot be allocated, the process aborts.
+ * no atexit, no SIGPIPE, no output. The environment is read in dl_auth_new only. dlclose is safe and does nothing. Where
+ * memory cannot be allocated, the process aborts.
  */
 #ifndef DL_AUTH_H
 #define DL_AUTH_H

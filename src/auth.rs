@@ -5,7 +5,6 @@
 //! session's mutex, which is only ever *tried*: whoever gets it begins the one request in flight, and its guard moves
 //! to the thread that runs it. All who waited share the result, good or bad.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use crate::cache::{Cache, Token};
@@ -16,6 +15,7 @@ use crate::gate::Grant;
 use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
 use crate::policy::{Fetched, Lifetime, State};
+use crate::process;
 use crate::refresher::{Job, Runner, Threads};
 use crate::secret::Secret;
 use crate::session::{Exchange, Fetch, Rules, Session};
@@ -273,8 +273,8 @@ impl Inner {
         let job = move || {
             let mut session = session;
             let wanted = || lock(&inner.state).owns(flight.number);
-            let run = AssertUnwindSafe(|| inner.exchange.refresh(&mut session, flight.limit, &wanted));
-            let result = catch_unwind(run).unwrap_or_else(|_| Err(panicked()));
+            let refresh = || inner.exchange.refresh(&mut session, flight.limit, &wanted);
+            let result = process::caught(refresh).unwrap_or_else(|what| Err(panicked(&what)));
             drop(session); // before anybody can see that the flight has ended, and try the mutex
             inner.land(flight, result);
         };
@@ -426,8 +426,8 @@ fn hangs() -> Error {
     Error::new(Status::Timeout, "the refresh has not ended within `timeout`; does the system's name resolver hang?")
 }
 
-fn panicked() -> Error {
-    Error::new(Status::Internal, "the refresh failed by a bug in dl_auth (a panic was caught); the handle stays usable")
+fn panicked(what: &str) -> Error {
+    Error::new(Status::Internal, format!("the refresh failed by a bug in dl_auth, {what}; the handle stays usable"))
 }
 
 fn too_short(token: &Token, now: Boot) -> Error {

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::time::Duration;
 
+use ureq::http::uri::Authority;
+
 use crate::error::{Error, Status};
 use crate::secret::Secret;
 
@@ -265,9 +267,17 @@ pub fn duration(value: &str) -> Option<Duration> {
 
 /// A proxy that can be used: ureq reads its URL, and of its schemes those that need no feature are taken.
 pub fn proxy(value: &str) -> Option<ureq::Proxy> {
-    // ureq would take any word for a host's name, and so "None" for a proxy.
-    let proxy = ureq::Proxy::new(value).ok().filter(|_| value.contains("://"))?;
-    matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https).then_some(proxy)
+    let proxy = ureq::Proxy::new(value).ok()?;
+    let usable = matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https);
+    // ureq would take any word for a host's name, and so "None" for a proxy; and the scheme's port for one that is none.
+    let whole = value.contains("://") && proxy.uri().authority().is_some_and(has_valid_port);
+    (usable && whole).then_some(proxy)
+}
+
+/// Whether the port that an authority names is one, or it names none.
+pub fn has_valid_port(authority: &Authority) -> bool {
+    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
+    host_and_port == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
 }
 
 /// The gate of an environment's name, as GATE.md lists them.
@@ -319,7 +329,19 @@ mod tests {
             ("tls_roots", &["", "canary", "none"]),
             (
                 "proxy",
-                &["", "None", "canary:3128", "socks5://canary", "http://", "ftp://canary", "http://canary@", "a b"],
+                &[
+                    "",
+                    "None",
+                    "canary:3128",
+                    "http://h:canary",
+                    "http://h:99999",
+                    "http://u:p@h:0",
+                    "socks5://canary",
+                    "http://",
+                    "ftp://canary",
+                    "http://canary@",
+                    "a b",
+                ],
             ),
             (
                 "connect_timeout",

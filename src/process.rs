@@ -1,13 +1,50 @@
-//! What belongs to the process: the threads that the library starts in somebody else's program.
+//! What belongs to the process: the threads that the library starts in somebody else's program, and what a panic may
+//! do there.
 //!
-//! They are named `dl-auth` and have every signal blocked, so that a host's handler never runs on a thread that it
-//! does not know.
+//! The threads are named `dl-auth` and have every signal blocked, so that a host's handler never runs on a thread that
+//! it does not know. A panic is caught and told as an error; nothing is printed, for the host did not ask for it.
 
+use std::cell::Cell;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
 use std::thread;
 
 /// Enough for TLS and the system's resolver, and a quarter of what a thread has by default.
 const STACK: usize = 512 << 10;
+
+/// Runs `f`; where it panics, tells what and where, as far as that can hold no secret.
+pub fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        let place = PLACE.try_with(Cell::take).ok().flatten().map(|place| format!(" at {place}")).unwrap_or_default();
+        match payload.downcast::<&'static str>() {
+            Ok(text) => format!("a panic{place}: {text}"),
+            Err(payload) => {
+                // A formatted message may quote what was being worked on. Whatever is no message is kept: to drop it
+                // could panic again.
+                payload.downcast::<String>().map_or_else(std::mem::forget, drop);
+                format!("a panic{place}")
+            }
+        }
+    })
+}
+
+thread_local! {
+    /// Where the last panic of this thread was: a file and a line of the source.
+    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// From here on, a panic of this copy of Rust's std prints nothing and notes its place. For the C API only: there, that
+/// copy is the library's own, and every panic in it is a bug of the library that becomes an error.
+pub fn keep_panics_quiet() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
+            PLACE.try_with(|noted| noted.set(place)).ok();
+        }));
+    });
+}
 
 /// Starts a thread of the library. Where none can be made, the job comes back.
 pub fn spawn<F: FnOnce() + Send + 'static>(job: F) -> Result<(), F> {

@@ -57,11 +57,23 @@ pub fn quote(text: &str, secrets: &[&Secret]) -> String {
     // The longest first: a shorter one inside it would break it up, and leave the rest.
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
     let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[struck out]"));
+    let text = without_jwts(&text);
     let mut quoted: String = text.chars().map(|c| if is_layout(c) { ' ' } else { c }).take(QUOTE_MAX).collect();
     if text.chars().nth(QUOTE_MAX).is_some() {
         quoted.push('…');
     }
     quoted
+}
+
+/// Strikes out what looks like a JWT, the handle's own or another's: `eyJ` is how a JSON object begins in base64.
+fn without_jwts(text: &str) -> String {
+    let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, token)) = rest.split_once("eyJ") {
+        clean.push_str(before);
+        clean.push_str("[struck out]");
+        rest = token.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
+    }
+    clean + rest
 }
 
 /// What would move or break the line that a message is.
@@ -92,6 +104,12 @@ mod tests {
     fn a_secret_inside_another_leaves_nothing_of_it() {
         let (user, password) = (Secret::new("bot".into()), Secret::new("bot-hunter2".into()));
         assert_eq!(quote("bot-hunter2 for bot", &[&user, &password]), "[struck out] for [struck out]");
+    }
+
+    #[test]
+    fn what_looks_like_a_jwt_is_struck_out() {
+        let said = "token eyJhbGciOi.eyJleHAiOjF9.c2ln-_ ended; \"eyJ\" too";
+        assert_eq!(quote(said, &[]), "token [struck out] ended; \"[struck out]\" too");
     }
 
     #[test]

@@ -345,9 +345,7 @@ fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
     if authority.as_str().contains('@') {
         return Err("it has credentials in it; give them as `username` and `password`".to_owned());
     }
-    if authority.host().is_empty()
-        || (authority.as_str() != authority.host() && matches!(authority.port_u16(), None | Some(0)))
-    {
+    if authority.host().is_empty() || !config::has_valid_port(authority) {
         return Err("it has no valid host and port".to_owned());
     }
     match scheme {

@@ -1,9 +1,8 @@
 //! The one way out: `Result` to status and message, a panic to `DL_AUTH_E_INTERNAL`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t, write};
 use crate::error::{Error, Status};
+use crate::process;
 
 /// Runs the body of an exported function.
 ///
@@ -26,14 +25,9 @@ pub fn guard_or<T>(default: T, body: impl FnOnce() -> Result<T, Error>) -> T {
 }
 
 fn caught<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let what = match panic.downcast_ref::<&'static str>() {
-            Some(text) => text,
-            // A formatted message may quote what was being worked on.
-            None => "its message is withheld, for it may quote a secret",
-        };
-        let message = format!("a bug in dl_auth, a panic was caught ({what}); the handle and its token stay usable");
-        std::mem::forget(panic); // whose drop could panic again
+    process::keep_panics_quiet();
+    process::caught(body).unwrap_or_else(|what| {
+        let message = format!("a bug in dl_auth, {what}; the handle and its token stay usable");
         Err(Error::new(Status::Internal, message))
     })
 }
