@@ -1,0 +1,509 @@
+/* The configuration: unknown keys, malformed values by call and from the environment, missing credentials, files, and
+ * which source wins. */
+#include "gate.h"
+#include <sys/stat.h>
+
+/* The variable of a key: DL_AUTH_ and the key in capitals. */
+static const char *variable_of(const char *key) {
+  static char name[64];
+  snprintf(name, sizeof name, "DL_AUTH_%s", key);
+  for (char *at = name; *at; at++) if (*at >= 'a' && *at <= 'z') *at = (char)(*at - 'a' + 'A');
+  return name;
+}
+
+/* Makes a handle that must come to this status, and frees it. */
+static void check_new(const dl_auth_config_t *config, dl_auth_status_t wanted) {
+  dl_auth_t *auth = (dl_auth_t *)(uintptr_t)77;
+  if (CHECK_STATUS(wanted, dl_auth_new(config, &auth, &failure))) CHECK(auth == NULL);
+  else dl_auth_free(auth);
+}
+
+/* A file of the test's own directory, with this content. */
+static const char *file_with(const char *name, const void *content, size_t length) {
+  FILE *file = fopen(name, "wb");
+  if (!file || fwrite(content, 1, length, file) != length || fclose(file)) give_up("a file cannot be written");
+  return name;
+}
+
+static void the_keys_are_these_and_each_stands_in_the_list_once(void) {
+  static const char *const keys[] = {
+    "username", "password", "password_file", "token", "environment", "url", "ca_file", "tls_roots", "proxy",
+    "connect_timeout", "timeout", "wait", "refresh", "refresh_at", "refresh_grant", "max_attempts", "store",
+    "store_required", "user_agent", "allow_http",
+  };
+  size_t number = sizeof keys / sizeof *keys;
+  for (size_t i = 0; i < number; i++) {
+    int found = 0;
+    for (size_t index = 0; dl_auth_config_key(index); index++) found += strcmp(dl_auth_config_key(index), keys[i]) == 0;
+    subject = keys[i];
+    CHECK_NUMBER(1, found);
+  }
+  subject = "";
+  CHECK(dl_auth_config_key(number - 1) != NULL);
+  CHECK(dl_auth_config_key(number) == NULL);
+  CHECK(dl_auth_config_key(SIZE_MAX) == NULL);
+}
+
+static void an_unknown_key_is_refused_and_the_nearest_is_named(void) {
+  static const struct { const char *wrong, *nearest; } keys[] = {
+    {"usrename", "username"}, {"pasword", "password"}, {"passwordfile", "password_file"},
+    {"tokens", "token"}, {"enviroment", "environment"}, {"Url", "url"}, {"ca-file", "ca_file"},
+    {"tls_root", "tls_roots"}, {"proxies", "proxy"}, {"connecttimeout", "connect_timeout"}, {"time_out", "timeout"},
+    {"waits", "wait"}, {"refreshes", "refresh"}, {"refresh-at", "refresh_at"},
+    {"max_attempt", "max_attempts"}, {"stores", "store"}, {"storerequired", "store_required"},
+    {"useragent", "user_agent"}, {"allow_https", "allow_http"}, {" url", "url"}, {"url ", "url"},
+  };
+  dl_auth_config_t *config = dl_auth_config_new();
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    char nearest[64], wrong[64];
+    bool looks_like_a_key = true;
+    subject = keys[i].wrong;
+    for (const char *at = subject; *at; at++) looks_like_a_key &= *at == '_' || (*at >= 'a' && *at <= 'z');
+    CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, subject, "canary", &failure));
+    snprintf(wrong, sizeof wrong, "`%s`", keys[i].wrong);
+    if (looks_like_a_key) CHECK_CONTAINS(failure.message, wrong); /* what does not may be a value, set by mistake */
+    snprintf(nearest, sizeof nearest, "nearest is `%s`", keys[i].nearest);
+    CHECK_CONTAINS(failure.message, nearest);
+  }
+  subject = "";
+  CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "", "x", &failure));
+  CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "Canary-horse 1", "password", &failure));
+  CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "u\nr\tl\x1b[31m", "x", &failure)); /* still one line */
+  char *endless = malloc(100001);
+  memset(endless, 'u', 100000);
+  endless[100000] = 0;
+  CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, endless, "x", &failure));
+  CHECK_CONTAINS(failure.message, "nearest is `");
+  free(endless);
+  dl_auth_config_free(config);
+}
+
+/* A value that its key does not take. It is refused by dl_auth_config_set, or, where it needs a file or must be judged
+ * together with others, by dl_auth_new. */
+static const struct { const char *key, *value; } malformed[] = {
+  {"username", ""},
+  {"password", ""},
+  {"password_file", ""}, {"password_file", "missing"}, {"password_file", "empty"}, {"password_file", "newline"},
+  {"password_file", "."}, {"password_file", "not_utf8"}, {"password_file", "with_nul"}, {"password_file", "too_large"},
+  {"token", ""}, {"token", "canary"}, {"token", "canary.canary.canary"}, {"token", "e30.e30.c2ln"},
+  {"token", "e30.eyJleHAiOjF9.c2ln"} /* {"exp":1} */, {"token", "e30.eyJleHAiOiJjYW5hcnkifQ.c2ln"} /* {"exp":"canary"} */,
+  {"environment", ""}, {"environment", "canary"}, {"environment", "PROD"}, {"environment", "prod "},
+  {"url", ""}, {"url", "canary"}, {"url", "/token"}, {"url", "gate.canary.invalid"}, {"url", "ftp://canary.invalid/"},
+  {"url", "https://"}, {"url", "https:///token"}, {"url", "https://canary invalid/"}, {"url", "https://localhost:canary/"},
+  {"url", "https://localhost:99999/"}, {"url", "https://localhost:/"}, {"url", "https://canary@localhost/"},
+  {"url", "https://canary:canary@localhost/"}, {"url", "https://:@localhost/"}, {"url", "https://localhost/#canary"},
+  {"url", "https://localhost/canary"}, {"url", "http://localhost/"}, {"url", "http://canary.invalid/"},
+  {"url", "HTTP://localhost/"}, {"url", "https://localhost/\r\nCanary: 1"},
+  {"ca_file", ""}, {"ca_file", "missing"}, {"ca_file", "empty"}, {"ca_file", "not_utf8"}, {"ca_file", "."},
+  {"ca_file", "no_pem"}, {"ca_file", "no_certificate"}, {"ca_file", "half_a_pem"}, {"ca_file", "too_large"},
+  {"tls_roots", ""}, {"tls_roots", "canary"}, {"tls_roots", "none"}, {"tls_roots", "System"},
+  {"proxy", ""}, {"proxy", "canary"}, {"proxy", "None"}, {"proxy", "canary:3128"}, {"proxy", "socks5://canary:1"},
+  {"proxy", "http://"}, {"proxy", "http://canary:canary@"}, {"proxy", "http://localhost:canary"},
+  {"proxy", "http://localhost:99999"}, {"proxy", "https://canary:canary@localhost:canary"},
+  {"connect_timeout", ""}, {"connect_timeout", "10"}, {"connect_timeout", "0s"}, {"connect_timeout", "-1s"},
+  {"connect_timeout", "6m"}, {"connect_timeout", "1.5s"}, {"connect_timeout", "99999999999999999999s"},
+  {"timeout", ""}, {"timeout", "canary"}, {"timeout", "30"}, {"timeout", "0ms"}, {"timeout", "11m"}, {"timeout", "30 s"},
+  {"timeout", "18446744073709551615h"}, {"timeout", "\xd9\xa3s"} /* an Arabic 3 */,
+  {"wait", ""}, {"wait", "30"}, {"wait", "11m"}, {"wait", "-0s"}, {"wait", "canary"},
+  {"refresh", ""}, {"refresh", "canary"}, {"refresh", "on-demand"},
+  {"refresh_at", ""}, {"refresh_at", "0"}, {"refresh_at", "0.09"}, {"refresh_at", "0.91"}, {"refresh_at", "1"},
+  {"refresh_at", "nan"}, {"refresh_at", "inf"}, {"refresh_at", "80%"}, {"refresh_at", "0,8"}, {"refresh_at", "."},
+  {"refresh_grant", ""}, {"refresh_grant", "yes"}, {"refresh_grant", "1"}, {"refresh_grant", "True"},
+  {"max_attempts", ""}, {"max_attempts", "0"}, {"max_attempts", "11"}, {"max_attempts", "3.0"}, {"max_attempts", "+3"},
+  {"max_attempts", "99999999999999999999"},
+  {"store", ""}, {"store", "canary"}, {"store", "file"}, {"store", "redis:canary"},
+  {"store_required", ""}, {"store_required", "0"},
+  {"user_agent", ""}, {"user_agent", "canary\r\nX: 1"}, {"user_agent", "\xc3\xbc"}, {"user_agent", "\t"},
+  {"allow_http", ""}, {"allow_http", "canary"}, {"allow_http", "on"},
+};
+
+static void write_the_files(void) {
+  char *large = calloc(1, (5 << 20) + 1);
+  memset(large, 'x', 5 << 20);
+  file_with("empty", "", 0);
+  file_with("newline", "\r\n", 2);
+  file_with("not_utf8", "canary\xff", 7);
+  file_with("with_nul", "canary\0canary", 13);
+  file_with("too_large", large, 5 << 20);
+  file_with("no_pem", "canary", 6);
+  file_with("no_certificate", "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n-----END CERTIFICATE-----\n", 64);
+  file_with("half_a_pem", "-----BEGIN CERTIFICATE-----\nY2FuYXJ5\n", 37);
+  file_with("password", "from a file \n", 13);
+  free(large);
+}
+
+static void each_malformed_value_names_its_key_and_who_gave_it(void) {
+  for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+    const char *key = malformed[i].key, *value = malformed[i].value;
+    char named[64], source[64];
+    bool is_ready = strcmp(key, "token") == 0;
+    subject = value;
+    snprintf(named, sizeof named, "`%s`", key);
+
+    dl_auth_config_t *config = dl_auth_config_new();
+    if (!is_ready) set_option(config, "username", "canary");
+    if (!is_ready && strcmp(key, "password_file")) set_option(config, "password", "canary");
+    if (dl_auth_config_set(config, key, value, NULL)) {
+      CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, key, value, &failure));
+      CHECK_CONTAINS(failure.message, "(set by call)");
+      CHECK_CONTAINS(failure.message, named);
+      if (strcmp(key, "username") && strcmp(key, "password") && !strstr(key, "_file") && !is_ready)
+        check_new(config, DL_AUTH_OK); /* what is refused changes nothing */
+    } else {
+      check_new(config, DL_AUTH_E_INVALID_VALUE);
+      CHECK_CONTAINS(failure.message, "(set by call)");
+      CHECK_CONTAINS(failure.message, named);
+    }
+    dl_auth_config_free(config);
+
+    if (!*value) continue; /* an empty variable is none */
+    config = dl_auth_config_new();
+    if (!is_ready) set_option(config, "username", "canary");
+    if (!is_ready && strcmp(key, "password_file")) set_option(config, "password", "canary");
+    setenv(variable_of(key), value, 1);
+    snprintf(source, sizeof source, "(from %s)", variable_of(key));
+    check_new(config, DL_AUTH_E_INVALID_VALUE);
+    CHECK_CONTAINS(failure.message, named);
+    CHECK_CONTAINS(failure.message, source);
+    unsetenv(variable_of(key));
+    dl_auth_config_free(config);
+  }
+  subject = "";
+}
+
+/* What is wrong with a file or a URL is said, not only that something is. */
+static void a_message_says_what_is_wrong(void) {
+  static const struct { const char *key, *value, *word; } wrongs[] = {
+    {"url", "canary", "no URL"},
+    {"url", "https://canary:canary@localhost/", "credentials in it"},
+    {"url", "http://localhost/", "allow_http"},
+    {"url", "https://localhost/elsewhere", "path"},
+    {"ca_file", "missing", "cannot be read"},
+    {"ca_file", "empty", "no certificate"},
+    {"ca_file", "no_pem", "no certificate"},
+    {"ca_file", "no_certificate", "cannot be used"},
+    {"ca_file", "too_large", "4 MiB"},
+    {"password_file", "missing", "cannot be read"},
+    {"password_file", "empty", "empty"},
+    {"password_file", "not_utf8", "UTF-8"},
+    {"token", "e30.eyJleHAiOjF9.c2ln", "ended"},
+    {"token", "e30.e30.c2ln", "exp"},
+  };
+  for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
+    dl_auth_config_t *config = dl_auth_config_new();
+    subject = wrongs[i].value;
+    if (strcmp(wrongs[i].key, "token")) set_option(config, "username", "canary");
+    if (strcmp(wrongs[i].key, "token") && strcmp(wrongs[i].key, "password_file")) set_option(config, "password", "canary");
+    set_option(config, wrongs[i].key, wrongs[i].value);
+    check_new(config, DL_AUTH_E_INVALID_VALUE);
+    CHECK_CONTAINS(failure.message, wrongs[i].word);
+    dl_auth_config_free(config);
+  }
+  subject = "";
+}
+
+static void http_is_taken_with_leave_and_to_a_loopback_address_only(void) {
+  static const struct { const char *url; dl_auth_status_t status; } urls[] = {
+    {"http://localhost:1/", DL_AUTH_OK}, {"http://127.0.0.1:1/token?default", DL_AUTH_OK},
+    {"http://127.8.9.10/", DL_AUTH_OK}, {"http://[::1]:1/api/v1", DL_AUTH_OK},
+    {"http://canary.invalid/", DL_AUTH_E_INVALID_VALUE}, {"http://10.0.0.1/", DL_AUTH_E_INVALID_VALUE},
+    {"http://localhost.canary.invalid/", DL_AUTH_E_INVALID_VALUE}, {"http://0.0.0.0/", DL_AUTH_E_INVALID_VALUE},
+    {"http://canary:canary@localhost/", DL_AUTH_E_INVALID_VALUE},
+  };
+  for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
+    dl_auth_config_t *config = gate_config();
+    subject = urls[i].url;
+    set_option(config, "url", urls[i].url);
+    set_option(config, "allow_http", "true");
+    check_new(config, urls[i].status);
+    if (urls[i].status == DL_AUTH_OK) {
+      set_option(config, "allow_http", "false");
+      check_new(config, DL_AUTH_E_INVALID_VALUE);
+    }
+    dl_auth_config_free(config);
+  }
+  subject = "";
+}
+
+static void missing_credentials_are_named(void) {
+  static const struct { const char *key, *missing; } halves[] = {
+    {NULL, "DL_AUTH_USERNAME"}, {"username", "DL_AUTH_PASSWORD"}, {"password", "DL_AUTH_USERNAME"},
+    {"password_file", "DL_AUTH_USERNAME"},
+  };
+  for (size_t i = 0; i < sizeof halves / sizeof *halves; i++) {
+    const char *key = halves[i].key, *value = key && strcmp(key, "password_file") == 0 ? "password" : "canary";
+    dl_auth_config_t *config = dl_auth_config_new();
+    subject = key ? key : "nothing";
+    if (key) setenv(variable_of(key), value, 1);
+    check_new(NULL, DL_AUTH_E_NO_CREDENTIALS);
+    CHECK_CONTAINS(failure.message, halves[i].missing);
+    if (key) unsetenv(variable_of(key));
+    if (key) set_option(config, key, value);
+    check_new(config, DL_AUTH_E_NO_CREDENTIALS);
+    CHECK_CONTAINS(failure.message, halves[i].missing);
+    dl_auth_config_free(config);
+  }
+  subject = "";
+}
+
+static void what_is_not_built_in_is_unsupported(void) {
+  static const struct { const char *key, *value; } later[] = {
+    {"refresh", "background"}, {"store", "file:/tmp/x"}, {"store", "redis://:canary@localhost"}, {"store", "rediss://localhost"},
+  };
+  for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
+    dl_auth_config_t *config = gate_config();
+    set_option(config, later[i].key, later[i].value);
+    check_new(config, DL_AUTH_E_UNSUPPORTED);
+    CHECK_CONTAINS(failure.message, later[i].key);
+    set_option(config, later[i].key, strcmp(later[i].key, "store") ? "on_demand" : "none");
+    check_new(config, DL_AUTH_OK);
+    dl_auth_config_free(config);
+  }
+}
+
+static void two_of_a_kind_in_one_place_are_refused(void) {
+  char jwt[128];
+  make_jwt("{\"exp\":4102444800}", jwt);
+  const struct { const char *key, *value, *other, *other_value; } pairs[] = {
+    {"password", "canary", "password_file", "password"},
+    {"token", jwt, "username", "canary"}, {"token", jwt, "password", "canary"}, {"token", jwt, "password_file", "password"},
+  };
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    dl_auth_config_t *config = dl_auth_config_new();
+    subject = pairs[i].other;
+    set_option(config, pairs[i].key, pairs[i].value);
+    set_option(config, pairs[i].other, pairs[i].other_value);
+    check_new(config, DL_AUTH_E_INVALID_VALUE);
+    CHECK_CONTAINS(failure.message, pairs[i].key);
+    CHECK_CONTAINS(failure.message, pairs[i].other);
+    dl_auth_config_free(config);
+    char variable[64];
+    strcpy(variable, variable_of(pairs[i].key));
+    setenv(variable, pairs[i].value, 1);
+    setenv(variable_of(pairs[i].other), pairs[i].other_value, 1);
+    check_new(NULL, DL_AUTH_E_INVALID_VALUE);
+    CHECK_CONTAINS(failure.message, variable);
+    unsetenv(variable_of(pairs[i].other));
+    unsetenv(variable);
+  }
+  subject = "";
+}
+
+/* Sets the environment up with what works at the gate. */
+static void use_environment(bool use) {
+  static const char *const given[][2] = {
+    {"DL_AUTH_URL", "GATE_URL"}, {"DL_AUTH_CA_FILE", "GATE_CA_FILE"}, {"DL_AUTH_USERNAME", "GATE_USERNAME"},
+    {"DL_AUTH_PASSWORD", "GATE_PASSWORD"},
+  };
+  for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
+    if (use) setenv(given[i][0], gate(given[i][1]), 1);
+    else unsetenv(given[i][0]);
+  }
+  if (use) setenv("DL_AUTH_TLS_ROOTS", "ca_file_only", 1);
+  else unsetenv("DL_AUTH_TLS_ROOTS");
+}
+
+/* Makes a handle from the environment and perhaps one option, asks for a token, and frees it. */
+static void check_token(dl_auth_status_t wanted, const char *key, const char *value) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *auth;
+  char token[DL_AUTH_TOKEN_MAX];
+  set_option(config, "max_attempts", "1");
+  if (key) set_option(config, key, value);
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure)) == DL_AUTH_OK) {
+    if (CHECK_STATUS(wanted, dl_auth_token(auth, token, sizeof token, NULL, &failure)) == DL_AUTH_OK) seen(token);
+    dl_auth_free(auth);
+  }
+  dl_auth_config_free(config);
+}
+
+static void the_environment_alone_is_enough(void) {
+  use_environment(true);
+  setenv("DL_AUTH_TIMEOUT", "", 1); /* as good as unset */
+  setenv("DL_AUTH_UNHEARD_OF", "canary", 1); /* nobody's */
+  dl_auth_t *auth;
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_new(NULL, &auth, &failure));
+  setenv("DL_AUTH_URL", "canary", 1); /* it was read in dl_auth_new, and is not read again */
+  setenv("DL_AUTH_PASSWORD", "canary", 1);
+  token_of(auth);
+  dl_auth_free(auth);
+  unsetenv("DL_AUTH_UNHEARD_OF");
+  unsetenv("DL_AUTH_TIMEOUT");
+  use_environment(false);
+}
+
+static void a_call_wins_over_the_environment(void) {
+  use_environment(true);
+  setenv("DL_AUTH_TIMEOUT", "canary", 1); /* is not even read */
+  check_token(DL_AUTH_OK, "timeout", "20s");
+  unsetenv("DL_AUTH_TIMEOUT");
+  setenv("DL_AUTH_USERNAME", "canary-wrong", 1);
+  check_token(DL_AUTH_E_DENIED, NULL, NULL);
+  check_token(DL_AUTH_OK, "username", gate("GATE_USERNAME")); /* the password comes from the environment all the same */
+  use_environment(false);
+}
+
+static void a_source_that_sets_one_of_a_pair_hides_the_other_s_pair(void) {
+  char jwt[128];
+  use_environment(true);
+
+  /* The environment's `url` and a call's `environment`: the credentials go to the call's gate, or nowhere. */
+  reset_gate();
+  setenv("DL_AUTH_TIMEOUT", "500ms", 1);
+  check_token(DL_AUTH_E_UNREACHABLE, "environment", "local");
+  CHECK_CONTAINS(failure.message, "localhost:8443");
+  unsetenv("DL_AUTH_TIMEOUT");
+  CHECK_NUMBER(0, count("connections"));
+  /* The environment's `environment` and a call's `url`. */
+  unsetenv("DL_AUTH_URL");
+  setenv("DL_AUTH_ENVIRONMENT", "local", 1);
+  check_token(DL_AUTH_OK, "url", gate("GATE_URL"));
+  /* Both in one source: `url` is the more exact. */
+  setenv("DL_AUTH_URL", gate("GATE_URL"), 1);
+  check_token(DL_AUTH_OK, NULL, NULL);
+  unsetenv("DL_AUTH_ENVIRONMENT");
+
+  /* `password` and `password_file`. */
+  setenv("DL_AUTH_PASSWORD", "canary-wrong", 1);
+  file_with("right", gate("GATE_PASSWORD"), strlen(gate("GATE_PASSWORD")));
+  check_token(DL_AUTH_OK, "password_file", "right");
+  unsetenv("DL_AUTH_PASSWORD");
+  setenv("DL_AUTH_PASSWORD_FILE", "missing", 1);
+  check_token(DL_AUTH_OK, "password", gate("GATE_PASSWORD"));
+  unsetenv("DL_AUTH_PASSWORD_FILE");
+
+  /* A call's `token` hides the environment's credentials, and a call's credentials the environment's `token`. */
+  use_environment(true);
+  reset_gate();
+  make_jwt("{\"exp\":4102444800}", jwt);
+  check_token(DL_AUTH_OK, "token", jwt);
+  CHECK_NUMBER(0, count("requests"));
+  unsetenv("DL_AUTH_USERNAME");
+  unsetenv("DL_AUTH_PASSWORD");
+  setenv("DL_AUTH_TOKEN", jwt, 1);
+  check_token(DL_AUTH_OK, NULL, NULL);
+  CHECK_NUMBER(0, count("requests"));
+  dl_auth_config_t *config = gate_config();
+  dl_auth_t *auth;
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure));
+  CHECK(strcmp(token_of(auth), jwt) != 0);
+  CHECK_NUMBER(1, count("logins"));
+  dl_auth_free(auth);
+  dl_auth_config_free(config);
+  unsetenv("DL_AUTH_TOKEN");
+  use_environment(false);
+}
+
+static void a_variable_that_is_no_utf8_is_an_invalid_value(void) {
+  use_environment(true);
+  setenv("DL_AUTH_PASSWORD", "canary\xff", 1);
+  check_new(NULL, DL_AUTH_E_INVALID_VALUE);
+  CHECK_CONTAINS(failure.message, "DL_AUTH_PASSWORD");
+  CHECK_CONTAINS(failure.message, "UTF-8");
+  use_environment(false);
+}
+
+static void a_password_is_read_from_a_file_with_or_without_a_line_end_and_through_a_link(void) {
+  static const char *const ends[] = {"", "\n", "\r\n"};
+  char text[256];
+  use_environment(true);
+  unsetenv("DL_AUTH_PASSWORD");
+  for (size_t i = 0; i < 3; i++) {
+    snprintf(text, sizeof text, "%s%s", gate("GATE_PASSWORD"), ends[i]);
+    check_token(DL_AUTH_OK, "password_file", file_with("right", text, strlen(text)));
+  }
+  if (symlink("right", "mounted")) give_up("no link"); /* as Kubernetes mounts a secret */
+  check_token(DL_AUTH_OK, "password_file", "mounted");
+  snprintf(text, sizeof text, "%s\n\n", gate("GATE_PASSWORD")); /* one line end is taken off, not two */
+  check_token(DL_AUTH_E_DENIED, "password_file", file_with("right", text, strlen(text)));
+  use_environment(false);
+}
+
+/* A pipe may never be written to, and a device never end. */
+static void what_is_no_regular_file_is_not_read(void) {
+  static const char *const paths[] = {"/dev/zero", "/dev/null", "pipe", "."};
+  static const char *const keys[] = {"ca_file", "password_file"};
+  if (mkfifo("pipe", 0600)) give_up("no pipe");
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+    subject = paths[i];
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+      dl_auth_config_t *config = dl_auth_config_new();
+      set_option(config, "username", "canary");
+      if (k == 0) set_option(config, "password", "canary");
+      set_option(config, keys[k], paths[i]);
+      check_new(config, DL_AUTH_E_INVALID_VALUE);
+      CHECK_CONTAINS(failure.message, "regular file");
+      CHECK_CONTAINS(failure.message, paths[i]);
+      dl_auth_config_free(config);
+    }
+  }
+  subject = "";
+}
+
+static void trust_comes_from_where_the_options_say(void) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  set_option(config, "username", "canary");
+  set_option(config, "password", "canary");
+  set_option(config, "tls_roots", "ca_file_only");
+  check_new(config, DL_AUTH_E_INVALID_VALUE); /* and there is no file */
+  CHECK_CONTAINS(failure.message, "ca_file");
+  dl_auth_config_free(config);
+
+  use_environment(true);
+  unsetenv("DL_AUTH_CA_FILE");
+  check_token(DL_AUTH_E_TLS, "tls_roots", "bundled");
+  CHECK_CONTAINS(failure.message, "ca_file");
+  setenv("SSL_CERT_FILE", gate("GATE_CA_FILE"), 1);
+  check_token(DL_AUTH_OK, "tls_roots", "system");
+  check_token(DL_AUTH_OK, "tls_roots", "auto");
+  check_token(DL_AUTH_E_TLS, "tls_roots", "bundled");
+  setenv("SSL_CERT_FILE", "missing", 1);
+  check_token(DL_AUTH_E_TLS, "tls_roots", "system");
+  CHECK_CONTAINS(failure.message, "missing");
+  unsetenv("SSL_CERT_FILE");
+  use_environment(false);
+}
+
+static void a_value_set_again_replaces_the_first_and_a_refused_one_changes_nothing(void) {
+  dl_auth_config_t *config = gate_config();
+  dl_auth_t *auth;
+  set_option(config, "password", "canary-wrong");
+  set_option(config, "password", gate("GATE_PASSWORD"));
+  CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, "password", "", &failure));
+  CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, "timeout", "canary", &failure));
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure));
+  set_option(config, "password", "canary-wrong"); /* too late for the handle: it has a copy */
+  token_of(auth);
+  dl_auth_free(auth);
+  dl_auth_config_free(config);
+}
+
+static void the_user_agent_names_the_library_and_its_user(void) {
+  dl_auth_t *auth = open_gate("user_agent", "robot/1 (arm)", NULL);
+  token_of(auth);
+  CHECK_CONTAINS(last_request(), "\"dl_auth/" DL_AUTH_VERSION " robot/1 (arm)\"");
+  dl_auth_free(auth);
+}
+
+int main(void) {
+  begin();
+  write_the_files();
+  the_keys_are_these_and_each_stands_in_the_list_once();
+  an_unknown_key_is_refused_and_the_nearest_is_named();
+  each_malformed_value_names_its_key_and_who_gave_it();
+  a_message_says_what_is_wrong();
+  http_is_taken_with_leave_and_to_a_loopback_address_only();
+  missing_credentials_are_named();
+  what_is_not_built_in_is_unsupported();
+  two_of_a_kind_in_one_place_are_refused();
+  the_environment_alone_is_enough();
+  a_call_wins_over_the_environment();
+  a_source_that_sets_one_of_a_pair_hides_the_other_s_pair();
+  a_variable_that_is_no_utf8_is_an_invalid_value();
+  a_password_is_read_from_a_file_with_or_without_a_line_end_and_through_a_link();
+  what_is_no_regular_file_is_not_read();
+  trust_comes_from_where_the_options_say();
+  a_value_set_again_replaces_the_first_and_a_refused_one_changes_nothing();
+  the_user_agent_names_the_library_and_its_user();
+  return done();
+}

@@ -1,0 +1,445 @@
+/* The gate's misbehaviour, as a table: what it does, and what the caller gets.
+ *
+ * Each row has a handle of its own, with one try a refresh, so that the gate's count of requests is known. */
+#include "gate.h"
+
+/* What a row takes for granted where it says nothing: one request. */
+enum { NO_REQUEST = -1 };
+
+struct row {
+  const char *name;
+  const char *plan;      /* a behaviour; NULL: none */
+  dl_auth_status_t status;
+  uint32_t http_status;
+  const char *word;      /* the message holds it */
+  const char *key, *value; /* an option; a value that begins with GATE_ is the gate's own */
+  int requests;
+  const char *settings;  /* the gate's */
+};
+
+#define ROW(n, p, s, h, w) {.name = n, .plan = p, .status = s, .http_status = h, .word = w}
+#define ROW_WITH(n, p, s, h, w, ...) {.name = n, .plan = p, .status = s, .http_status = h, .word = w, __VA_ARGS__}
+#define HTML "'content_type':'text/html','body':'<html>Access to canary is blocked</html>'"
+#define OK_WITH(fields) "{'do':'ok'," fields "}"
+#define STATUS(number) "{'do':'status','status':" #number "}"
+#define DENIED DL_AUTH_E_DENIED
+#define BAD DL_AUTH_E_BAD_RESPONSE
+#define UNREACHABLE DL_AUTH_E_UNREACHABLE
+
+static const struct row rows[] = {
+  ROW("a well-behaved gate", NULL, DL_AUTH_OK, 0, ""),
+
+  /* Refusals: a 401, or a 400 or 403 with a JSON object. */
+  ROW_WITH("a wrong password", NULL, DENIED, 401, "Wrong email or password", .key = "password", .value = "canary-wrong"),
+  ROW_WITH("an unknown user", NULL, DENIED, 401, "`username` and `password`", .key = "username", .value = "canary-nobody"),
+  ROW("400 in JSON", "{'do':'status','status':400,'body':'{\\'message\\':\\'no such thing\\'}'}", DENIED, 400, "no such thing"),
+  ROW("401 in JSON", "{'do':'status','status':401,'body':'{\\'error\\':\\'invalid_grant\\',\\'error_description\\':\\'go away\\'}'}", DENIED, 401, "go away"),
+  ROW("403 in JSON", "{'do':'status','status':403,'body':'{\\'error\\':\\'locked\\'}'}", DENIED, 403, "locked"),
+  ROW("403 with no reason", "{'do':'status','status':403,'body':'{}'}", DENIED, 403, "HTTP 403"),
+  ROW("401 in HTML", "{'do':'status','status':401," HTML "}", DENIED, 401, "HTTP 401"),
+  ROW("401 and nothing", "{'do':'status','status':401,'body':''}", DENIED, 401, "HTTP 401"),
+  ROW("400 in HTML", "{'do':'status','status':400," HTML "}", DL_AUTH_E_GATE, 400, "proxy"),
+  ROW("403 in HTML", "{'do':'status','status':403," HTML "}", DL_AUTH_E_GATE, 403, "proxy"),
+  ROW("403 and nothing", "{'do':'status','status':403,'body':''}", DL_AUTH_E_GATE, 403, "proxy"),
+  ROW("403 with a JSON array", "{'do':'status','status':403,'body':'[]'}", DL_AUTH_E_GATE, 403, "proxy"),
+
+  /* Other statuses. */
+  ROW("404", STATUS(404), BAD, 404, "`url`"),
+  ROW_WITH("404 of the gate itself", NULL, BAD, 404, "`url`", .key = "url", .value = "GATE_WRONG_PATH", .requests = NO_REQUEST),
+  ROW("405", STATUS(405), BAD, 405, "405"),
+  ROW("407 of the gate", STATUS(407), UNREACHABLE, 407, "`proxy`"),
+  ROW("408", STATUS(408), DL_AUTH_E_GATE, 408, "408"),
+  ROW("410", STATUS(410), BAD, 410, "410"),
+  ROW("418", STATUS(418), BAD, 418, "418"),
+  ROW("421", STATUS(421), BAD, 421, "421"),
+  ROW("425", STATUS(425), DL_AUTH_E_GATE, 425, "425"),
+  ROW("429", STATUS(429), DL_AUTH_E_RATE_LIMITED, 429, "429"),
+  ROW("451", STATUS(451), BAD, 451, "451"),
+  ROW("500", STATUS(500), DL_AUTH_E_GATE, 500, "500"),
+  ROW("500 in HTML", "{'do':'status','status':500," HTML "}", DL_AUTH_E_GATE, 500, "500"),
+  ROW("501", STATUS(501), DL_AUTH_E_GATE, 501, "501"),
+  ROW("502", STATUS(502), DL_AUTH_E_GATE, 502, "502"),
+  ROW("503", STATUS(503), DL_AUTH_E_GATE, 503, "503"),
+  ROW("504", STATUS(504), DL_AUTH_E_GATE, 504, "504"),
+  ROW("599", STATUS(599), DL_AUTH_E_GATE, 599, "599"),
+  ROW("600", STATUS(600), BAD, 600, "600"),
+  ROW("999", STATUS(999), BAD, 999, "999"),
+  ROW("204", STATUS(204), BAD, 204, "empty"),
+  ROW("304", STATUS(304), BAD, 304, "redirect"),
+
+  /* Redirects are never followed: the password stays here. */
+#define REDIRECT(number, to) \
+  ROW(#number " to " to, "{'do':'status','status':" #number ",'headers':{'Location':'" to "'}}", BAD, number, "redirect")
+  REDIRECT(300, "/elsewhere"), REDIRECT(301, "/elsewhere"), REDIRECT(302, "/elsewhere"), REDIRECT(303, "/elsewhere"),
+  REDIRECT(307, "/elsewhere"), REDIRECT(308, "/elsewhere"), REDIRECT(307, "https://canary.invalid/elsewhere"),
+  ROW("307 to nowhere", STATUS(307), BAD, 307, "redirect"),
+
+  /* Answers of 200 that are none. */
+  ROW("a captive portal's page", "{'do':'html'}", BAD, 200, "not JSON"),
+  ROW("an empty body", "{'do':'empty'}", BAD, 200, "empty"),
+  ROW("bytes that are no UTF-8", "{'do':'bad_utf8'}", BAD, 200, "not JSON"),
+  ROW("gzip that nobody asked for", OK_WITH("'encoding':'gzip'"), BAD, 200, "gzip"),
+  ROW("not HTTP", "{'do':'garbage'}", BAD, 0, "HTTP/1.1"),
+  ROW("a JSON array", "{'do':'status','status':200,'body':'[]'}", BAD, 200, "id_token"),
+  ROW("a JSON string", "{'do':'status','status':200,'body':'\\'canary\\''}", BAD, 200, "id_token"),
+  ROW("half of a JSON object", "{'do':'status','status':200,'body':'{\\'id_token\\':\\'canary'}", BAD, 200, "not JSON"),
+  ROW("a body of 64 KiB", "{'do':'overlong','bytes':65536}", DL_AUTH_OK, 0, ""),
+  ROW("a body of 64 KiB and a byte", "{'do':'overlong','bytes':65537}", BAD, 0, "64 KiB"),
+  ROW("a body of 1 MiB", "{'do':'overlong'}", BAD, 0, "64 KiB"),
+  ROW("headers of 1 MiB", "{'do':'overlong_headers'}", BAD, 0, "header"),
+
+  /* The token. */
+  ROW("no id_token", OK_WITH("'omit_id_token':true"), BAD, 200, "id_token"),
+  ROW("id_token null", OK_WITH("'id_token':null"), BAD, 200, "id_token"),
+  ROW("id_token a number", OK_WITH("'id_token':17"), BAD, 200, "not a string"),
+  ROW("id_token an object", OK_WITH("'id_token':{'canary':1}"), BAD, 200, "not a string"),
+  ROW("id_token empty", OK_WITH("'id_token':''"), BAD, 200, "JWT"),
+  ROW("id_token no JWT", OK_WITH("'id_token':'canary'"), BAD, 200, "JWT"),
+  ROW("id_token of two parts", OK_WITH("'id_token':'canary.canary'"), BAD, 200, "three parts"),
+  ROW("id_token of no JSON", OK_WITH("'id_token':'canary.canary.canary'"), BAD, 200, "JSON"),
+  ROW("id_token with a line break", OK_WITH("'id_token':'e30.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln\\r\\nX-Canary: 1'"), BAD, 200, "signature"),
+  ROW("id_token of 8191 bytes", OK_WITH("'pad_to':8191"), DL_AUTH_OK, 0, ""),
+  ROW("id_token of 8192 bytes", OK_WITH("'pad_to':8192"), BAD, 200, "8191"),
+  ROW("no exp", OK_WITH("'omit':['exp']"), BAD, 200, "exp"),
+  ROW("exp null", OK_WITH("'exp':null"), BAD, 200, "exp"),
+  ROW("exp a string", OK_WITH("'exp':'4102444800'"), BAD, 200, "exp"),
+  ROW("exp a boolean", OK_WITH("'exp':true"), BAD, 200, "exp"),
+  ROW("exp a float", OK_WITH("'exp':4102444800.5"), DL_AUTH_OK, 0, ""),
+  ROW("exp in the last second of 9999", OK_WITH("'exp':253402300799"), DL_AUTH_OK, 0, ""),
+  ROW("exp in the year 10000", OK_WITH("'exp':253402300800"), BAD, 200, "exp"),
+  ROW("exp huge", OK_WITH("'exp':1e300"), BAD, 200, "exp"),
+  ROW("exp in milliseconds", OK_WITH("'exp':4102444800000"), BAD, 200, "exp"),
+  ROW("exp past", OK_WITH("'exp':1700000000"), BAD, 200, "ended"),
+  ROW("exp now", OK_WITH("'lifetime':0"), BAD, 200, "ended"),
+  ROW("exp before iat", OK_WITH("'lifetime':-60"), BAD, 200, "ended"),
+  ROW("exp negative", OK_WITH("'exp':-1"), BAD, 200, "exp"),
+  ROW("exp zero", OK_WITH("'exp':0"), BAD, 200, "exp"),
+
+  /* What is unusual, and right. */
+  ROW("a chunked body", OK_WITH("'encoding':'chunked'"), DL_AUTH_OK, 0, ""),
+  ROW("a connection that ends after the answer", OK_WITH("'close_after':true"), DL_AUTH_OK, 0, ""),
+  ROW("no iat", OK_WITH("'omit':['iat']"), DL_AUTH_OK, 0, ""),
+  ROW("an iat that is no number", OK_WITH("'iat':'canary'"), DL_AUTH_OK, 0, ""),
+  ROW("an iat of 1970", OK_WITH("'iat':0"), DL_AUTH_OK, 0, ""),
+  ROW("an iat in the future", OK_WITH("'iat':4000000000"), DL_AUTH_OK, 0, ""),
+  ROW("no e-mail in the claims", OK_WITH("'omit':['email','name','sub','iss','aud','jti']"), DL_AUTH_OK, 0, ""),
+  ROW("no refresh token", OK_WITH("'omit_refresh_token':true"), DL_AUTH_OK, 0, ""),
+  ROW("a refresh token that is null", OK_WITH("'refresh_token':null"), DL_AUTH_OK, 0, ""),
+  ROW("a refresh token that is a number", OK_WITH("'refresh_token':5"), DL_AUTH_OK, 0, ""),
+  ROW("more fields", OK_WITH("'extra':{'canary':{'a':[1,2,{'b':null}]},'expires_in':'soon'}"), DL_AUTH_OK, 0, ""),
+  ROW_WITH("no Date header", NULL, DL_AUTH_OK, 0, "", .settings = "{'send_date':false}"),
+  ROW_WITH("a gate whose clock is a year ahead", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':31536000,'iat_offset':31536000}"),
+  ROW_WITH("a gate whose clock is a year behind", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':-31536000,'iat_offset':-31536000}"),
+  ROW_WITH("a token that ends by the gate's clock, not by ours", NULL, BAD, 200, "ended", .settings = "{'date_offset':31536000}"),
+
+  /* The line. */
+  ROW("a reset before the answer", "{'do':'reset'}", UNREACHABLE, 0, "localhost"),
+  ROW("a reset in the headers", "{'do':'reset','after':20}", UNREACHABLE, 0, "localhost"),
+  ROW("a reset in the body", "{'do':'reset','after':400}", UNREACHABLE, 0, "localhost"),
+  ROW("a close before the answer", "{'do':'close'}", UNREACHABLE, 0, "localhost"),
+  ROW("a body that ends too soon", "{'do':'truncated'}", UNREACHABLE, 0, "localhost"),
+  ROW_WITH("no answer", "{'do':'hang'}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .key = "timeout", .value = "400ms"),
+  ROW_WITH("an answer by drops", "{'do':'slow','bytes':1,'delay_ms':20}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .key = "timeout", .value = "400ms"),
+  ROW("an answer by drops that comes in time", "{'do':'slow','bytes':256,'delay_ms':1}", DL_AUTH_OK, 0, ""),
+  ROW_WITH("nothing but a connection", NULL, DL_AUTH_E_TIMEOUT, 0, "`connect_timeout`", .key = "url", .value = "GATE_SILENT_URL", .requests = NO_REQUEST),
+  ROW_WITH("a port where nobody listens", NULL, UNREACHABLE, 0, "refused", .key = "url", .value = "GATE_REFUSED_URL", .requests = NO_REQUEST),
+  ROW_WITH("a name that nobody has", NULL, UNREACHABLE, 0, "resolved", .key = "url", .value = "https://nobody.invalid/", .requests = NO_REQUEST),
+
+  /* TLS. */
+  ROW_WITH("a certificate for another host", NULL, DL_AUTH_E_TLS, 0, "another host", .key = "url", .value = "GATE_WRONG_HOST_URL", .requests = NO_REQUEST),
+  ROW_WITH("a certificate that has expired", NULL, DL_AUTH_E_TLS, 0, "expired", .key = "url", .value = "GATE_EXPIRED_URL", .requests = NO_REQUEST),
+  ROW_WITH("a certificate that nobody has signed", NULL, DL_AUTH_E_TLS, 0, "ca_file", .key = "url", .value = "GATE_SELF_SIGNED_URL", .requests = NO_REQUEST),
+  ROW_WITH("a port that speaks HTTP", NULL, DL_AUTH_E_TLS, 0, "https", .key = "url", .value = "GATE_HTTP_AS_HTTPS", .requests = NO_REQUEST),
+
+  /* The proxy. */
+#define PROXY(behaviour) \
+  .key = "proxy", .value = "GATE_PROXY_URL", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" behaviour "]}"
+  ROW_WITH("a proxy", NULL, DL_AUTH_OK, 0, "", .key = "proxy", .value = "GATE_PROXY_URL"),
+  ROW_WITH("a proxy with a user", NULL, DL_AUTH_OK, 0, "", .key = "proxy", .value = "GATE_PROXY_WITH_USER"),
+  ROW_WITH("a proxy that wants a user", NULL, UNREACHABLE, 407, "127.0.0.1", PROXY(STATUS(407))),
+  ROW_WITH("a proxy that wants another user", NULL, UNREACHABLE, 407, "`proxy`", .key = "proxy", .value = "GATE_PROXY_WITH_USER", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" STATUS(407) "]}"),
+  ROW_WITH("a proxy that forbids", NULL, UNREACHABLE, 403, "127.0.0.1", PROXY(STATUS(403))),
+  ROW_WITH("a proxy that fails", NULL, UNREACHABLE, 502, "127.0.0.1", PROXY(STATUS(502))),
+  ROW_WITH("a proxy that redirects", NULL, UNREACHABLE, 302, "127.0.0.1", PROXY("{'do':'status','status':302,'headers':{'Location':'/elsewhere'}}")),
+  ROW_WITH("a proxy that closes", NULL, UNREACHABLE, 0, "127.0.0.1", PROXY("{'do':'close'}")),
+  ROW_WITH("a proxy that resets", NULL, UNREACHABLE, 0, "127.0.0.1", PROXY("{'do':'reset'}")),
+  ROW_WITH("a proxy that hangs", NULL, DL_AUTH_E_TIMEOUT, 0, "127.0.0.1", PROXY("{'do':'hang'}")),
+  ROW_WITH("a proxy where nobody listens", NULL, UNREACHABLE, 0, "proxy", .key = "proxy", .value = "GATE_REFUSED_PROXY", .requests = NO_REQUEST),
+};
+
+/* Addresses that are made of those the gate gives. */
+static void make_more_addresses(void) {
+  char address[256];
+  snprintf(address, sizeof address, "https%s", gate("GATE_HTTP_URL") + 4);
+  setenv("GATE_HTTP_AS_HTTPS", address, 1);
+  snprintf(address, sizeof address, "http://canary:canary@%s", gate("GATE_PROXY_URL") + 7);
+  setenv("GATE_PROXY_WITH_USER", address, 1);
+  snprintf(address, sizeof address, "http%.*s", (int)(strchr(gate("GATE_REFUSED_URL") + 8, '/') - gate("GATE_REFUSED_URL") - 5), gate("GATE_REFUSED_URL") + 5);
+  setenv("GATE_REFUSED_PROXY", address, 1);
+  snprintf(address, sizeof address, "%.*s/not/here/token", (int)(strchr(gate("GATE_URL") + 8, '/') - gate("GATE_URL")), gate("GATE_URL"));
+  setenv("GATE_WRONG_PATH", address, 1);
+}
+
+static const char *value_of(const struct row *row) {
+  return strncmp(row->value, "GATE_", 5) == 0 ? gate(row->value) : row->value;
+}
+
+static dl_auth_t *open_for(const struct row *row) {
+  /* What is to run out of time does so soon; nothing else may, however slow the machine. */
+  const char *timeout = row->status == DL_AUTH_E_TIMEOUT ? "400ms" : "60s";
+  return row->key ? open_gate("timeout", timeout, row->key, value_of(row), NULL) : open_gate("timeout", timeout, NULL);
+}
+
+static void each_misbehaviour_has_its_status(void) {
+  for (const struct row *row = rows; row < rows + sizeof rows / sizeof *rows; row++) {
+    char token[DL_AUTH_TOKEN_MAX] = "old";
+    bool works = row->status == DL_AUTH_OK;
+    subject = row->name;
+    reset_gate();
+    if (row->settings) set_gate(row->settings);
+    if (row->plan) plan(row->plan);
+    dl_auth_t *auth = open_for(row);
+    CHECK_STATUS(row->status, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+    if (works) {
+      seen(token);
+    } else {
+      CHECK_NUMBER(0, token[0]);
+      CHECK_NUMBER(row->http_status, failure.http_status);
+      CHECK_NUMBER(0, failure.retry_after_ms);
+      CHECK_CONTAINS(failure.message, row->word);
+    }
+    dl_auth_info_t info = info_of(auth);
+    CHECK_NUMBER(works, info.generation);
+    CHECK_NUMBER(works ? DL_AUTH_STATE_FRESH : DL_AUTH_STATE_EMPTY, info.state);
+    CHECK_NUMBER(!works, info.failures);
+    CHECK_NUMBER(row->status, info.last_status);
+    CHECK_NUMBER(row->http_status, info.last_http_status);
+    CHECK_NUMBER(row->requests == NO_REQUEST ? 0 : 1, count("requests"));
+    CHECK_NUMBER(0, count("redirected_hits"));
+    CHECK(count("connections") <= 1);
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+static void a_chunked_body_is_bounded_too(void) {
+  char token[DL_AUTH_TOKEN_MAX], *large = calloc(1, 70100);
+  int head = sprintf(large, "{'do':'ok','encoding':'chunked','extra':{'canary':'");
+  memset(large + head, 'x', 70000);
+  strcpy(large + head + 70000, "'}}");
+  reset_gate();
+  plan(large);
+  dl_auth_t *auth = open_gate(NULL);
+  CHECK_STATUS(BAD, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+  CHECK_CONTAINS(failure.message, "64 KiB");
+  dl_auth_free(auth);
+  free(large);
+}
+
+/* The gate says when to come back: until then each call has the same answer at once, and the gate its peace. */
+static void retry_after_is_honoured_without_another_request(void) {
+  static const struct { const char *plan; dl_auth_status_t status; uint32_t http; uint64_t least, most; } waits[] = {
+    {"{'do':'status','status':429,'headers':{'Retry-After':'600'}}", DL_AUTH_E_RATE_LIMITED, 429, 400000, 600000},
+    {"{'do':'status','status':429,'retry_after_date_in':600}", DL_AUTH_E_RATE_LIMITED, 429, 400000, 601000},
+    {"{'do':'status','status':503,'headers':{'Retry-After':'600'}}", DL_AUTH_E_GATE, 503, 400000, 600000},
+    {"{'do':'status','status':503,'retry_after_date_in':600}", DL_AUTH_E_GATE, 503, 400000, 601000},
+    {"{'do':'status','status':429,'headers':{'Retry-After':'999999'}}", DL_AUTH_E_RATE_LIMITED, 429, 3400000, 3600000},
+    {"{'do':'status','status':429,'headers':{'Retry-After':'99999999999999999999999'}}", DL_AUTH_E_RATE_LIMITED, 429, 3400000, 3600000},
+    {"{'do':'status','status':429,'retry_after_date_in':999999}", DL_AUTH_E_RATE_LIMITED, 429, 3400000, 3600000},
+  };
+  for (size_t i = 0; i < sizeof waits / sizeof *waits; i++) {
+    char token[DL_AUTH_TOKEN_MAX];
+    subject = waits[i].plan;
+    reset_gate();
+    plan(waits[i].plan);
+    dl_auth_t *auth = open_gate("max_attempts", "3", NULL);
+    for (int call = 0; call < 3; call++) {
+      CHECK_STATUS(waits[i].status, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+      CHECK_NUMBER(waits[i].http, failure.http_status);
+      CHECK(failure.retry_after_ms >= waits[i].least && failure.retry_after_ms <= waits[i].most);
+    }
+    CHECK_STATUS(waits[i].status, dl_auth_token_within(auth, 0, 0, token, sizeof token, NULL, &failure));
+    dl_auth_info_t info = info_of(auth);
+    CHECK_NUMBER(DL_AUTH_ACTIVITY_COOLING, info.activity);
+    CHECK(info.retry_in_ms >= (int64_t)waits[i].least && info.retry_in_ms <= (int64_t)waits[i].most);
+    CHECK_NUMBER(1, info.failures);
+    CHECK_NUMBER(1, count("requests"));
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+static void a_retry_after_that_says_nothing_holds_nobody_back(void) {
+  static const char *const headers[] = {"0", "-1", "soon", "", "1.5", "Thu, 01 Jan 1970 00:00:00 GMT"};
+  for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
+    char behaviour[160], token[DL_AUTH_TOKEN_MAX];
+    subject = headers[i];
+    reset_gate();
+    snprintf(behaviour, sizeof behaviour, "{'do':'status','status':429,'headers':{'Retry-After':'%s'}}", headers[i]);
+    plan(behaviour);
+    dl_auth_t *auth = open_gate(NULL);
+    CHECK_STATUS(DL_AUTH_E_RATE_LIMITED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+    CHECK(failure.retry_after_ms <= 120000); /* no more than the library's own cool-down */
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+/* A gate, or what stands before it, may repeat what it was sent. The words around it are kept. */
+static void secrets_that_the_gate_repeats_are_struck_out(void) {
+  static const char *const answers[] = {
+    "{'do':'status','status':401,'body':'{\\'message\\':\\'no %s with %s here\\'}'}",
+    "{'do':'status','status':403,'body':'{\\'error\\':\\'no\\',\\'error_description\\':\\'no %s with %s here\\'}'}",
+    "{'do':'status','status':400,'body':'{\\'error\\':\\'no %s with %s here\\'}'}",
+    "{'do':'status','status':429,'body':'{\\'message\\':\\'no %s with %s here\\'}'}",
+    "{'do':'status','status':500,'body':'{\\'message\\':\\'no %s\\\\nwith %s\\\\u0000 here\\'}'}",
+    "{'do':'status','status':418,'body':'{\\'message\\':\\'no %s with %s here\\'}'}",
+  };
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    char behaviour[512], token[DL_AUTH_TOKEN_MAX];
+    subject = answers[i];
+    reset_gate();
+    snprintf(behaviour, sizeof behaviour, answers[i], gate("GATE_USERNAME"), gate("GATE_PASSWORD"));
+    plan(behaviour);
+    dl_auth_t *auth = open_gate(NULL);
+    CHECK(dl_auth_token(auth, token, sizeof token, NULL, NULL) != DL_AUTH_OK);
+    dl_auth_free(auth);
+    plan(behaviour);
+    auth = open_gate(NULL);
+    expect_failure();
+    dl_auth_status_t status = dl_auth_token(auth, token, sizeof token, NULL, &failure);
+    CHECK(status != DL_AUTH_OK);
+    record("CHECK_MESSAGES", failure.message);
+    CHECK_CONTAINS(failure.message, " with ");
+    CHECK_CONTAINS(failure.message, " here");
+    CHECK(!strstr(failure.message, "canary"));
+    CHECK(!strpbrk(failure.message, "\r\n"));
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+static void an_endless_answer_of_the_gate_s_is_cut(void) {
+  char behaviour[4096], token[DL_AUTH_TOKEN_MAX];
+  int head = sprintf(behaviour, "{'do':'status','status':500,'body':'{\\'message\\':\\'");
+  for (int i = 0; i < 1000; i++) head += sprintf(behaviour + head, "\xe2\x82\xac");
+  strcpy(behaviour + head, "\\'}'}");
+  reset_gate();
+  plan(behaviour);
+  dl_auth_t *auth = open_gate(NULL);
+  CHECK_STATUS(DL_AUTH_E_GATE, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+  CHECK_CONTAINS(failure.message, "500");
+  dl_auth_free(auth);
+}
+
+static void what_may_pass_is_tried_again_and_what_is_settled_is_not(void) {
+  static const struct { const char *plan; dl_auth_status_t status; int requests; } cases[] = {
+    {"[{'do':'status','status':503},{'do':'reset'}]", DL_AUTH_OK, 3},
+    {"[{'do':'html'},{'do':'status','status':403,'body':'no JSON'}]", DL_AUTH_OK, 3},
+    {"[{'do':'ok','lifetime':-5},{'do':'truncated'}]", DL_AUTH_OK, 3},
+    {"{'do':'status','status':502,'times':5}", DL_AUTH_E_GATE, 3},
+    {"{'do':'status','status':401,'times':5}", DENIED, 1},
+    {"{'do':'status','status':404,'times':5}", BAD, 1},
+    {"{'do':'status','status':307,'headers':{'Location':'/elsewhere'},'times':5}", BAD, 1},
+    {"{'do':'status','status':429,'times':5}", DL_AUTH_E_RATE_LIMITED, 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char token[DL_AUTH_TOKEN_MAX];
+    subject = cases[i].plan;
+    reset_gate();
+    plan(cases[i].plan);
+    dl_auth_t *auth = open_gate("max_attempts", "3", NULL);
+    if (CHECK_STATUS(cases[i].status, dl_auth_token(auth, token, sizeof token, NULL, &failure)) == DL_AUTH_OK) seen(token);
+    CHECK_NUMBER(cases[i].requests, count("requests"));
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+/* A handle that takes its proxy from the environment. */
+static void check_proxied(int tunnels) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *auth;
+  reset_gate();
+  set_option(config, "url", gate("GATE_URL"));
+  set_option(config, "ca_file", gate("GATE_CA_FILE"));
+  set_option(config, "tls_roots", "ca_file_only");
+  set_option(config, "username", gate("GATE_USERNAME"));
+  set_option(config, "password", gate("GATE_PASSWORD"));
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure));
+  token_of(auth);
+  CHECK_NUMBER(tunnels, count("proxied"));
+  dl_auth_free(auth);
+  dl_auth_config_free(config);
+}
+
+static void the_proxy_of_the_environment_is_used_but_for_the_hosts_in_no_proxy(void) {
+  setenv("HTTPS_PROXY", gate("GATE_PROXY_URL"), 1);
+  check_proxied(1);
+  setenv("NO_PROXY", "elsewhere.invalid, localhost", 1);
+  check_proxied(0);
+  setenv("NO_PROXY", "elsewhere.invalid", 1);
+  check_proxied(1);
+  setenv("DL_AUTH_PROXY", "none", 1);
+  check_proxied(0);
+  unsetenv("DL_AUTH_PROXY");
+  unsetenv("NO_PROXY");
+  unsetenv("HTTPS_PROXY");
+  setenv("https_proxy", gate("GATE_PROXY_URL") + 7, 1); /* without its scheme, as is the custom */
+  check_proxied(1);
+  unsetenv("https_proxy");
+  setenv("HTTP_PROXY", gate("GATE_REFUSED_PROXY"), 1); /* for another scheme */
+  setenv("ALL_PROXY", gate("GATE_REFUSED_PROXY"), 1);
+  check_proxied(0);
+  unsetenv("ALL_PROXY");
+  unsetenv("HTTP_PROXY");
+}
+
+static void a_proxy_of_the_environment_that_is_none_is_named_without_its_password(void) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *auth;
+  set_option(config, "username", "canary");
+  set_option(config, "password", "canary");
+  setenv("HTTPS_PROXY", "socks5://canary:canary@localhost:1080", 1);
+  CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_new(config, &auth, &failure));
+  CHECK_CONTAINS(failure.message, "HTTPS_PROXY");
+  unsetenv("HTTPS_PROXY");
+  dl_auth_config_free(config);
+}
+
+static void the_password_goes_to_the_gate_and_the_proxy_s_user_to_the_proxy(void) {
+  reset_gate();
+  dl_auth_t *auth = open_gate("proxy", gate("GATE_PROXY_WITH_USER"), NULL);
+  token_of(auth);
+  const char *connect = control("GET", "/last_connect", "", 200, 200);
+  CHECK_CONTAINS(connect, "\"proxy-authorization\":\"Basic Y2FuYXJ5OmNhbmFyeQ==\"");
+  CHECK(!strstr(connect, "canary"));
+  const char *request = last_request();
+  CHECK(!strstr(request, "proxy-authorization"));
+  CHECK_CONTAINS(request, "user_credentials");
+  dl_auth_free(auth);
+}
+
+static void http_to_a_loopback_address_works(void) {
+  reset_gate();
+  dl_auth_t *auth = open_gate("url", gate("GATE_HTTP_URL"), "allow_http", "true", NULL);
+  token_of(auth);
+  dl_auth_free(auth);
+}
+
+int main(void) {
+  begin();
+  make_more_addresses();
+  each_misbehaviour_has_its_status();
+  a_chunked_body_is_bounded_too();
+  retry_after_is_honoured_without_another_request();
+  a_retry_after_that_says_nothing_holds_nobody_back();
+  secrets_that_the_gate_repeats_are_struck_out();
+  an_endless_answer_of_the_gate_s_is_cut();
+  what_may_pass_is_tried_again_and_what_is_settled_is_not();
+  the_proxy_of_the_environment_is_used_but_for_the_hosts_in_no_proxy();
+  a_proxy_of_the_environment_that_is_none_is_named_without_its_password();
+  the_password_goes_to_the_gate_and_the_proxy_s_user_to_the_proxy();
+  http_to_a_loopback_address_works();
+  return done();
+}

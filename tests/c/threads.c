@@ -1,0 +1,74 @@
+/* The library's threads, as the process's list of tasks has them: none at rest, one for the length of a refresh, and
+ * none of the HTTP library's, which would resolve names on a thread of its own. */
+#include "gate.h"
+#include <dirent.h>
+
+/* How many threads there are besides this one; each must be a `dl-auth`. */
+static int others(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  int number = 0;
+  if (!tasks) give_up("no list of tasks");
+  for (struct dirent *task; (task = readdir(tasks));) {
+    char path[300], name[32] = "";
+    if (task->d_name[0] == '.' || atoi(task->d_name) == getpid()) continue;
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+    FILE *comm = fopen(path, "r");
+    if (!comm) continue; /* it has just ended */
+    if (fgets(name, sizeof name, comm)) {
+      CHECK_TEXT("dl-auth\n", name);
+      number++;
+    }
+    fclose(comm);
+  }
+  closedir(tasks);
+  return number;
+}
+
+static dl_auth_t *a_handle_in_refresh(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  WAIT_UNTIL(count("hanging") == 0); /* the gate has seen the last one go */
+  reset_gate();
+  plan("{'do':'hang'}");
+  dl_auth_t *auth = open_gate("timeout", "10m", NULL);
+  CHECK_NUMBER(0, others());
+  CHECK_STATUS(DL_AUTH_E_PENDING, dl_auth_token_within(auth, 0, 0, token, sizeof token, NULL, &failure));
+  wait_for("hanging", 1);
+  CHECK_NUMBER(1, others());
+  return auth;
+}
+
+static void a_refresh_has_one_thread_for_its_length(void) {
+  dl_auth_t *auth = a_handle_in_refresh();
+  for (int n = 0; n < 10; n++)
+    CHECK_STATUS(DL_AUTH_E_PENDING, dl_auth_token_within(auth, 0, 0, NULL, 0, NULL, &failure));
+  CHECK_NUMBER(1, others());
+  release_hanging();
+  token_of(auth);
+  WAIT_UNTIL(others() == 0);
+  dl_auth_free(auth);
+}
+
+static void a_freed_handle_s_refresh_ends_while_the_gate_still_holds_its_answer(void) {
+  dl_auth_t *auth = a_handle_in_refresh();
+  dl_auth_free(auth);
+  WAIT_UNTIL(others() == 0);
+  CHECK_NUMBER(0, count("issued"));
+}
+
+static void a_refresh_s_thread_ends_when_the_credentials_change(void) {
+  dl_auth_t *auth = a_handle_in_refresh();
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure));
+  WAIT_UNTIL(others() == 0);
+  token_of(auth);
+  WAIT_UNTIL(others() == 0);
+  CHECK_NUMBER(1, count("issued"));
+  dl_auth_free(auth);
+}
+
+int main(void) {
+  begin();
+  a_refresh_has_one_thread_for_its_length();
+  a_freed_handle_s_refresh_ends_while_the_gate_still_holds_its_answer();
+  a_refresh_s_thread_ends_when_the_credentials_change();
+  return done();
+}
