@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use common::{Scratch, header, library, root, run, target};
+use common::{Scratch, as_from_a_shell, header, library, root, run, target};
 use dl_auth_gate::Gate;
 
 fn readme() -> String {
@@ -25,6 +25,7 @@ fn blocks(language: &str) -> Vec<String> {
 /// A command in an environment without what could lead it to another gate.
 fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
+    as_from_a_shell(&mut command);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_uppercase();
         if text.starts_with("DL_AUTH_") || text.ends_with("_PROXY") {

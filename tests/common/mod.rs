@@ -32,16 +32,24 @@ pub fn panicking_library() -> &'static Path {
 }
 
 fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
-    let cargo = Command::new(env!("CARGO"))
-        .current_dir(root())
-        .args(["build", "--quiet", "--locked", "--lib"])
-        .args(arguments)
-        .output();
-    succeeded("cargo build", cargo);
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib"]).args(arguments);
+    succeeded("cargo build", as_from_a_shell(&mut cargo).output());
     let (library, name) = (Path::new("libdl_auth.so"), directory.join("libdl_auth.so.0"));
     std::os::unix::fs::symlink(library, &name).ok(); // it may be there from the last time, or from another test
     assert_eq!(std::fs::read_link(&name).ok().as_deref(), Some(library), "the link beside the library");
     directory
+}
+
+/// Takes away what cargo tells this test of its own package: a build script that looks at it would run again, and all be
+/// compiled once more, each time a build by a test follows one from a shell.
+pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// Runs a program that must succeed, and gives what it wrote. One that is missing fails the test: nothing is skipped.
