@@ -302,12 +302,16 @@ impl Inner {
             if let Some(job) = job {
                 self.launch(flight, job, !at_most.is_zero())?;
             }
-            match self.wait_for_landing(flight, deadline, late)? {
-                Some(token) if serves(&token, self.exchange.clock.boot(), need) => return Ok(token),
-                // Rejected by the platform, or at its end, before this caller woke: it needs the next one.
-                Some(token) if token.state(self.exchange.clock.boot()) == State::Expired => {}
-                Some(token) => return Err(too_short(&token, self.exchange.clock.boot())),
-                None => {} // disowned or called off: there is another to begin or to join
+            // Where it was disowned or called off, there is another to begin or to join.
+            let Some(token) = self.wait_for_landing(flight, deadline, late)? else { continue };
+            let now = self.exchange.clock.boot();
+            match token.state(now) {
+                // The platform refused it before this caller woke: it needs the next one.
+                State::Expired if token.is_rejected() => {}
+                // A new one would fare no better, and asking at once for it would hammer the gate.
+                State::Expired => return Err(ended_already()),
+                _ if serves(&token, now, need) => return Ok(token),
+                _ => return Err(too_short(&token, now)),
             }
         }
     }
@@ -428,6 +432,11 @@ fn hangs() -> Error {
 
 fn panicked(what: &str) -> Error {
     Error::new(Status::Internal, format!("the refresh failed by a bug in dl_auth, {what}; the handle stays usable"))
+}
+
+fn ended_already() -> Error {
+    let message = "the gate's token had so little life that it ended before it could be handed out";
+    Error::new(Status::BadResponse, message)
 }
 
 fn too_short(token: &Token, now: Boot) -> Error {

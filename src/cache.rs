@@ -44,7 +44,12 @@ impl Token {
 
     /// What it is good for now.
     pub fn state(&self, now: Boot) -> State {
-        if self.rejected.load(Ordering::Relaxed) { State::Expired } else { self.lifetime.state(now) }
+        if self.is_rejected() { State::Expired } else { self.lifetime.state(now) }
+    }
+
+    /// Whether the platform refused it.
+    pub fn is_rejected(&self) -> bool {
+        self.rejected.load(Ordering::Relaxed)
     }
 
     /// Counts as expired from here on: the platform refused it.

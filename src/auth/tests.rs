@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::clock::fake::Fake;
 use crate::gate::Response;
 
 mod bench;
@@ -239,6 +240,23 @@ fn a_token_that_is_rejected_before_its_waiter_wakes_makes_it_wait_for_the_next()
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, None), token(100, None)]);
     *lock(&runner.0) = Some(bench.auth.inner.clone());
     assert_eq!(bench.token(), Ok(2));
+}
+
+#[test]
+fn a_token_that_ends_before_its_waiter_wakes_is_an_error_and_not_another_login() {
+    /// Runs the refresh at once, and lets a second pass before the caller sees the token.
+    struct Slow(Arc<Fake>);
+    impl Runner for Slow {
+        fn run(&self, job: Job) -> Result<(), Job> {
+            job();
+            self.0.sleep(Duration::from_secs(1));
+            Ok(())
+        }
+    }
+    let clock = Fake::at(NOW);
+    let bench = bench_at(clock.clone(), Slow(clock), &BOT, vec![token(1, None)]);
+    assert_eq!(bench.token(), Err(Status::BadResponse));
+    assert_eq!(bench.seen().len(), 1);
 }
 
 #[test]

@@ -111,7 +111,16 @@ pub(super) fn settings(options: &[(&str, &str)]) -> Settings {
 }
 
 pub(super) fn bench_with(runner: impl Runner + 'static, options: &[(&str, &str)], script: Vec<Answer>) -> Bench {
-    let (gate, clock) = (Arc::new(Gate::default()), Fake::at(NOW));
+    bench_at(Fake::at(NOW), runner, options, script)
+}
+
+pub(super) fn bench_at(
+    clock: Arc<Fake>,
+    runner: impl Runner + 'static,
+    options: &[(&str, &str)],
+    script: Vec<Answer>,
+) -> Bench {
+    let gate = Arc::new(Gate::default());
     lock(&gate.script).extend(script);
     let line = Line(gate.clone(), clock.clone());
     let auth = Auth::with_parts(settings(options), Box::new(clock.clone()), Box::new(line), Box::new(runner));
