@@ -22,6 +22,9 @@ use crate::session::{Exchange, Fetch, Rules, Session};
 use crate::settings::{Credentials, Origin, Settings};
 use crate::sync::{Arc, Condvar, Mutex, lock, try_lock, wait};
 
+mod errors;
+use errors::*;
+
 /// A handle on one user's token, for any number of threads. Dropped or closed, it wakes all who wait in it.
 pub struct Auth {
     inner: Arc<Inner>,
@@ -141,9 +144,7 @@ impl Auth {
         let mut shared = lock(&self.inner.state);
         let before = shared.username.clone();
         let Some(username) = username.map(|name| Secret::new(name.to_owned())).or_else(|| before.clone()) else {
-            let message =
-                "the handle has no username yet, for it was made with a ready `token`: give one with the password";
-            return Err(Error::new(Status::NoCredentials, message));
+            return Err(no_username());
         };
         if before.as_ref() != Some(&username) {
             self.inner.cache.publish(None);
@@ -262,8 +263,7 @@ impl Inner {
             return Err(error.clone().with_retry_after(Some(until.saturating_sub(now))));
         }
         let Some(session) = &shared.session else {
-            let message = "the ready `token` has ended or was rejected, and there are no credentials to log in with: set a new one";
-            return Err(Error::new(Status::NoCredentials, message));
+            return Err(no_credentials());
         };
         let session = session.try_lock_arc().ok_or_else(hangs)?;
         shared.flights += 1;
@@ -403,48 +403,6 @@ fn ready_token(jwt: crate::jwt::Jwt, clock: &dyn Clock) -> Option<Token> {
 fn signed_ms(time: Boot, now: Boot) -> i64 {
     let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     if time >= now { ms(time - now) } else { -ms(now - time) }
-}
-
-fn closed() -> Error {
-    Error::new(Status::Closed, "the handle was freed; make a new one with dl_auth_new")
-}
-
-fn pending() -> Error {
-    Error::new(Status::Pending, "there is no token yet, and the call may not wait; a refresh is under way, ask again")
-}
-
-fn no_thread() -> Error {
-    let message =
-        "there is no token yet, and no thread can be made that refreshes it; a call that may wait does it itself";
-    Error::new(Status::Pending, message)
-}
-
-fn deadline_passed() -> Error {
-    Error::new(
-        Status::Timeout,
-        "there was no token in the time that the call may wait (`wait`, or wait_ms); the refresh goes on",
-    )
-}
-
-fn hangs() -> Error {
-    Error::new(Status::Timeout, "the refresh has not ended within `timeout`; does the system's name resolver hang?")
-}
-
-fn panicked(what: &str) -> Error {
-    Error::new(Status::Internal, format!("the refresh failed by a bug in dl_auth, {what}; the handle stays usable"))
-}
-
-fn ended_already() -> Error {
-    let message = "the gate's token had so little life that it ended before it could be handed out";
-    Error::new(Status::BadResponse, message)
-}
-
-fn too_short(token: &Token, now: Boot) -> Error {
-    let left = token.lifetime().left(now).as_millis();
-    let message = format!(
-        "the token is good for another {left} ms, less than was asked for, and a new one would live no longer; ask for less (min_valid_ms)"
-    );
-    Error::new(Status::TooShort, message)
 }
 
 #[cfg(test)]

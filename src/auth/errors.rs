@@ -1,0 +1,58 @@
+//! What a handle says when it has no token to give.
+
+use crate::cache::Token;
+use crate::clock::Boot;
+use crate::error::{Error, Status};
+
+pub(super) fn closed() -> Error {
+    Error::new(Status::Closed, "the handle was freed; make a new one with dl_auth_new")
+}
+
+pub(super) fn pending() -> Error {
+    Error::new(Status::Pending, "there is no token yet, and the call may not wait; a refresh is under way, ask again")
+}
+
+pub(super) fn no_thread() -> Error {
+    let message =
+        "there is no token yet, and no thread can be made that refreshes it; a call that may wait does it itself";
+    Error::new(Status::Pending, message)
+}
+
+pub(super) fn deadline_passed() -> Error {
+    Error::new(
+        Status::Timeout,
+        "there was no token in the time that the call may wait (`wait`, or wait_ms); the refresh goes on",
+    )
+}
+
+pub(super) fn hangs() -> Error {
+    Error::new(Status::Timeout, "the refresh has not ended within `timeout`; does the system's name resolver hang?")
+}
+
+pub(super) fn panicked(what: &str) -> Error {
+    Error::new(Status::Internal, format!("the refresh failed by a bug in dl_auth, {what}; the handle stays usable"))
+}
+
+pub(super) fn ended_already() -> Error {
+    let message = "the gate's token had so little life that it ended before it could be handed out";
+    Error::new(Status::BadResponse, message)
+}
+
+pub(super) fn too_short(token: &Token, now: Boot) -> Error {
+    let left = token.lifetime().left(now).as_millis();
+    let message = format!(
+        "the token is good for another {left} ms, less than was asked for, and a new one would live no longer; ask for less (min_valid_ms)"
+    );
+    Error::new(Status::TooShort, message)
+}
+
+pub(super) fn no_credentials() -> Error {
+    let message =
+        "the ready `token` has ended or was rejected, and there are no credentials to log in with: set a new one";
+    Error::new(Status::NoCredentials, message)
+}
+
+pub(super) fn no_username() -> Error {
+    let message = "the handle has no username yet, for it was made with a ready `token`: give one with the password";
+    Error::new(Status::NoCredentials, message)
+}
