@@ -15,6 +15,7 @@ else
   "$built/dl_auth_gate" >"$work/gate.json" &
   for _ in $(seq 100); do [ -s "$work/gate.json" ] && break; sleep 0.1; done
   field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/gate.json"; }
+  unset DL_AUTH_TOKEN DL_AUTH_PASSWORD_FILE DL_AUTH_ENVIRONMENT DL_AUTH_TLS_ROOTS
   export DL_AUTH_URL DL_AUTH_CA_FILE DL_AUTH_USERNAME DL_AUTH_PASSWORD DL_AUTH_PROXY=none
   DL_AUTH_URL=$(field url) DL_AUTH_CA_FILE=$(field ca_file)
   DL_AUTH_USERNAME=$(field username) DL_AUTH_PASSWORD=$(field password)

@@ -144,7 +144,10 @@ typedef struct dl_auth_info_t {
   int64_t expires_in_ms;
   /** Milliseconds until its refresh is due; negative: it is due; 0: none. */
   int64_t refresh_in_ms;
-  /** The gate's clock minus this machine's, in milliseconds, as measured at the last answer that had a token. */
+  /**
+   * The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last answer
+   * that had a token.
+   */
   int64_t clock_skew_ms;
   /** Tokens that were got for the password. */
   uint64_t logins;
@@ -325,7 +328,8 @@ uint64_t dl_auth_generation(const dl_auth_t *auth);
 /**
  * Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current one,
  * it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a thousand
- * threads that saw a 401 cause one refresh. DL_AUTH_OK in each case.
+ * threads that saw a 401 cause one refresh. DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to
+ * be refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
  *
  * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
  */

@@ -14,7 +14,7 @@ use crate::error::{Error, Status};
 use crate::gate::Grant;
 use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
-use crate::policy::{Fetched, Lifetime, State};
+use crate::policy::{self, Fetched, Lifetime, State};
 use crate::process;
 use crate::refresher::{Job, Runner, Threads};
 use crate::secret::Secret;
@@ -111,7 +111,7 @@ impl Auth {
         let lent = inner.cache.lend();
         if let Some(token) = lent.as_ref().filter(|token| serves(token, now, need)) {
             if token.state(now) == State::Due {
-                inner.begin_behind(now);
+                inner.begin_behind();
             }
             return Ok(f(token));
         }
@@ -219,9 +219,14 @@ impl Shared {
 }
 
 impl Inner {
-    /// Begins a refresh for a caller who has a good token already: never waits, not even for a lock.
-    fn begin_behind(self: &Arc<Self>, now: Boot) {
+    /// Begins a refresh for a caller who has a good token already, and so waits for nobody.
+    fn begin_behind(self: &Arc<Self>) {
         let Some(mut shared) = try_lock(&self.state) else { return };
+        // Looked at again under the lock: the token that was due may have been replaced since.
+        let now = self.exchange.clock.boot();
+        if self.cache.lend().as_ref().is_none_or(|token| token.state(now) != State::Due) {
+            return;
+        }
         let begun = self.begin(&mut shared, now);
         drop(shared);
         if let Ok((flight, Some(job))) = begun {
@@ -257,7 +262,7 @@ impl Inner {
             return Err(closed());
         }
         if let Some(flight) = shared.in_flight {
-            return if now < flight.limit { Ok((flight, None)) } else { Err(hangs()) };
+            return if now < flight.limit { Ok((flight, None)) } else { Err(self.hangs()) };
         }
         if let Some((until, error)) = shared.cooling.as_ref().filter(|(until, _)| *until > now) {
             return Err(error.clone().with_retry_after(Some(until.saturating_sub(now))));
@@ -265,7 +270,7 @@ impl Inner {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
-        let session = session.try_lock_arc().ok_or_else(hangs)?;
+        let session = session.try_lock_arc().ok_or_else(|| self.hangs())?;
         shared.flights += 1;
         let flight = Flight { number: shared.flights, limit: now.saturating_add(self.exchange.rules.timeout) };
         shared.in_flight = Some(flight);
@@ -273,12 +278,20 @@ impl Inner {
         let job = move || {
             let mut session = session;
             let wanted = || lock(&inner.state).owns(flight.number);
-            let refresh = || inner.exchange.refresh(&mut session, flight.limit, &wanted);
+            // A little less, so that the reason of a failure is there for whoever waits as long as a refresh may take.
+            let limit = flight.limit - policy::margin(inner.exchange.rules.timeout);
+            let refresh = || inner.exchange.refresh(&mut session, limit, &wanted);
             let result = process::caught(refresh).unwrap_or_else(|what| Err(panicked(&what)));
             drop(session); // before anybody can see that the flight has ended, and try the mutex
             inner.land(flight, result);
         };
         Ok((flight, Some(Box::new(job))))
+    }
+
+    /// A refresh is past its limit. What holds it may be a proxy that drips its answer: that connection is cut.
+    fn hangs(&self) -> Error {
+        self.exchange.transport.cancel();
+        hangs()
     }
 
     /// The slow path: there is no token that serves.
@@ -336,11 +349,11 @@ impl Inner {
             if now >= deadline {
                 break Err(late());
             }
-            if now >= flight.limit + GRACE {
-                break Err(hangs());
+            if now >= flight.limit {
+                break Err(self.hangs());
             }
             // In slices, for the condition variable's own clock stops in suspend, and the deadline's does not.
-            let slice = deadline.min(flight.limit + GRACE).saturating_sub(now).min(Duration::from_secs(1));
+            let slice = deadline.min(flight.limit).saturating_sub(now).min(Duration::from_secs(1));
             shared = wait(&self.changed, shared, slice);
         };
         shared.waiting -= 1;
@@ -383,9 +396,6 @@ impl Inner {
         self.changed.notify_all();
     }
 }
-
-/// How long after its limit a refresh may still bring the reason why it failed.
-const GRACE: Duration = Duration::from_millis(200);
 
 fn serves(token: &Token, now: Boot, need: Duration) -> bool {
     token.state(now) != State::Expired && token.lifetime().left(now) >= need

@@ -113,7 +113,7 @@ pub static KEYS: [Key; 20] = [
         "`HTTPS_PROXY`, `NO_PROXY`",
         "an http or https URL, or `none`",
         |value| value == "none" || proxy(value).is_some(),
-        "the proxy to the gate; `none`: none, whatever the environment says",
+        "the proxy to the gate; `none`: none, whatever the environment says; `NO_PROXY` excepts names, and what is below them",
     ),
     key(
         c"connect_timeout",

@@ -86,7 +86,7 @@ fn request(grant: Grant, body: Value) -> Request {
 /// `now_ms` is our wall clock, where the answer has no date of its own.
 pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tokens, Error> {
     match response.status {
-        200..=299 => tokens(response).map_err(|error| error.with_http_status(response.status)),
+        200..=299 => tokens(response, secrets).map_err(|error| error.with_http_status(response.status)),
         status => {
             let gate_ms = response.date_ms.unwrap_or(now_ms);
             let retry_after = response.retry_after.as_deref().and_then(|header| policy::retry_after(header, gate_ms));
@@ -95,10 +95,10 @@ pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tok
     }
 }
 
-fn tokens(response: &Response) -> Result<Tokens, Error> {
+fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
     let bad = |what: &str| Error::new(Status::BadResponse, format!("the gate answered without a token: {what}"));
     if let Some(encoding) = &response.encoding {
-        let encoding = quote(encoding, &[]);
+        let encoding = quote(encoding, secrets);
         return Err(bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for")));
     }
     if response.body.is_empty() {

@@ -65,6 +65,15 @@ struct InFlight {
     count: u64,
 }
 
+/// An agent's place on the list, until its request has ended, be it in a panic.
+struct Listed<'a>(&'a Mutex<InFlight>, u64);
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        lock(self.0).agents.retain(|(number, _)| *number != self.1);
+    }
+}
+
 /// Buffers for one small request and one answer; ureq's own are 128 KiB each.
 const INPUT_BUFFER: usize = 16 << 10;
 const OUTPUT_BUFFER: usize = 8 << 10;
@@ -114,7 +123,7 @@ impl Http {
             .user_agent(self.user_agent.as_str())
             .build();
         let agent = Agent::with_parts(config, connector, OnThisThread);
-        let number = self.register(agent.clone());
+        let _listed = self.register(agent.clone());
         if !wanted() {
             // Asked after the agent is on the list, so that a `cancel` that comes later finds it there.
             agent.clone().shutdown();
@@ -126,16 +135,19 @@ impl Http {
             .header("Accept-Encoding", "identity")
             .send(request.body.as_slice())
             .and_then(read);
-        lock(&self.in_flight).agents.retain(|(other, _)| *other != number);
         answer.map_err(|error| Raw { error, sent: connected.load(Ordering::Relaxed) })
     }
 
-    fn register(&self, agent: Agent) -> u64 {
+    fn register(&self, agent: Agent) -> Listed<'_> {
         let mut in_flight = lock(&self.in_flight);
         in_flight.count += 1;
         let number = in_flight.count;
         in_flight.agents.push((number, agent));
-        number
+        Listed(&self.in_flight, number)
+    }
+
+    fn untrusted(&self, error: &rustls::Error, server: &str, option: &str) -> Error {
+        Error::new(Status::Tls, explain(error, server, option, self.trust.unreadable(), SystemTime::now()))
     }
 
     fn explain(&self, Raw { error, sent }: Raw) -> Error {
@@ -166,11 +178,15 @@ impl Http {
                     None => unreachable(why),
                 }
             }
-            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => {
-                    let server = format!("{host}{through}");
-                    Error::new(Status::Tls, explain(tls, &server, self.trust.unreadable(), SystemTime::now()))
+            ureq::Error::Other(error) if error.is::<Handshake>() => match error.downcast::<Handshake>() {
+                Ok(failed) if failed.server == *host => {
+                    self.untrusted(&failed.error, &format!("{host}{through}"), "url")
                 }
+                Ok(failed) => self.untrusted(&failed.error, &failed.server, "proxy"),
+                Err(error) => unreachable(error.to_string()),
+            },
+            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(tls) => self.untrusted(tls, &format!("{host}{through}"), "url"),
                 None if error.kind() == io::ErrorKind::TimedOut => late("answer"),
                 None => unreachable(error.to_string()),
             },
@@ -197,9 +213,9 @@ impl Raw {
     /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
     fn is_untrusted(&self) -> bool {
         use rustls::CertificateError::{BadSignature, UnknownIssuer};
-        let ureq::Error::Io(error) = &self.error else { return false };
-        let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        matches!(tls, Some(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)))
+        let ureq::Error::Other(error) = &self.error else { return false };
+        let handshake = error.downcast_ref::<Handshake>().map(|failed| &failed.error);
+        matches!(handshake, Some(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)))
     }
 }
 
@@ -300,12 +316,43 @@ impl<In: Wire> Connector<In> for Tls {
         let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
         let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
         socket.set_timeout(left_of(details));
-        session.complete_io(&mut socket)?;
+        session.complete_io(&mut socket).map_err(|error| Handshake::failed(error, details.uri))?;
         self.connected(details);
         let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsWire { buffers, stream: StreamOwned::new(session, socket) })))
     }
 }
+
+/// A handshake that failed by what TLS is for, and with whom: the gate, or a proxy before it.
+#[derive(Debug)]
+struct Handshake {
+    server: String,
+    error: rustls::Error,
+}
+
+impl Handshake {
+    fn failed(error: io::Error, uri: &Uri) -> ureq::Error {
+        if !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return error.into();
+        }
+        let server =
+            uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
+        match error.into_inner().map(|inner| inner.downcast::<rustls::Error>()) {
+            Some(Ok(error)) => {
+                ureq::Error::Other(Box::new(Handshake { server: server.unwrap_or_default(), error: *error }))
+            }
+            _ => ureq::Error::ConnectionFailed,
+        }
+    }
+}
+
+impl std::fmt::Display for Handshake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TLS with {} failed: {}", self.server, self.error)
+    }
+}
+
+impl std::error::Error for Handshake {}
 
 /// What TCP, and a proxy, have left of the time to connect.
 fn left_of(details: &ConnectionDetails) -> NextTimeout {

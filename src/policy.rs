@@ -89,6 +89,11 @@ pub fn attempt_limit(left: Duration, last: bool) -> Duration {
     if last { left } else { (left / 2).max(Duration::from_secs(5)).min(left) }
 }
 
+/// How much earlier than its limit a refresh gives up: enough for its reason to reach those who wait.
+pub fn margin(timeout: Duration) -> Duration {
+    (timeout / 10).min(Duration::from_millis(200))
+}
+
 /// Whether a failure may pass by itself within one refresh.
 pub fn is_transient(error: &Error) -> bool {
     match error.status() {

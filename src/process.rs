@@ -13,6 +13,32 @@ use std::thread;
 /// Enough for TLS and the system's resolver, and a quarter of what a thread has by default.
 const STACK: usize = 512 << 10;
 
+/// What the C library takes of a thread's stack for itself: glibc puts the host's static thread-locals there, which may
+/// be larger than all that we ask for.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn taken_by_libc() -> usize {
+    use std::mem::MaybeUninit;
+
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: `dlsym` looks a name up; where glibc has this function, its type is the one given here. The attributes are
+    // ours, initialised before they are read, and destroyed once.
+    unsafe {
+        let found = libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr());
+        if found.is_null() || libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
+            return 0;
+        }
+        type MinStack = unsafe extern "C" fn(*const libc::pthread_attr_t) -> libc::size_t;
+        let taken = std::mem::transmute::<*mut libc::c_void, MinStack>(found)(attributes.as_ptr());
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        taken
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn taken_by_libc() -> usize {
+    0
+}
+
 /// Runs `f`; where it panics, tells what and where, as far as that can hold no secret.
 pub fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
@@ -38,6 +64,9 @@ thread_local! {
 /// copy is the library's own, and every panic in it is a bug of the library that becomes an error.
 pub fn keep_panics_quiet() {
     static HOOK: Once = Once::new();
+    if thread::panicking() {
+        return; // a hook cannot be set now; the next call will
+    }
     HOOK.call_once(|| {
         panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
@@ -56,8 +85,9 @@ pub fn spawn<F: FnOnce() + Send + 'static>(job: F) -> Result<(), F> {
             job();
         }
     };
-    let started: io::Result<_> =
-        with_signals_blocked(|| thread::Builder::new().name("dl-auth".into()).stack_size(STACK).spawn(body));
+    let started: io::Result<_> = with_signals_blocked(|| {
+        thread::Builder::new().name("dl-auth".into()).stack_size(STACK + taken_by_libc()).spawn(body)
+    });
     match started {
         Ok(_) => Ok(()),
         Err(_) => take(&job).map_or(Ok(()), Err),

@@ -53,16 +53,42 @@ const QUOTE_MAX: usize = 160;
 
 /// Makes a stranger's text fit for a message: secrets struck out, control characters replaced, length bounded.
 pub fn quote(text: &str, secrets: &[&Secret]) -> String {
-    let mut secrets: Vec<&str> = secrets.iter().map(|secret| secret.expose()).filter(|text| !text.is_empty()).collect();
+    let plain = secrets.iter().map(|secret| Zeroizing::new(secret.expose().to_ascii_lowercase()));
+    let mut secrets: Vec<_> = plain.flat_map(|secret| [percent_encoded(&secret), secret]).collect();
+    secrets.retain(|secret| !secret.is_empty());
     // The longest first: a shorter one inside it would break it up, and leave the rest.
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let text = secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, "[struck out]"));
+    let text = secrets.iter().fold(text.to_owned(), |text, secret| without(&text, secret));
     let text = without_jwts(&text);
     let mut quoted: String = text.chars().map(|c| if is_layout(c) { ' ' } else { c }).take(QUOTE_MAX).collect();
     if text.chars().nth(QUOTE_MAX).is_some() {
         quoted.push('…');
     }
     quoted
+}
+
+/// Strikes out a secret, given in lower case, in whichever case it is written: a gate may normalise an address.
+fn without(text: &str, secret: &str) -> String {
+    let lower = text.to_ascii_lowercase();
+    let (mut clean, mut from) = (String::with_capacity(text.len()), 0);
+    for (at, _) in lower.match_indices(secret) {
+        clean.push_str(text.get(from..at).unwrap_or_default());
+        clean.push_str("[struck out]");
+        from = at + secret.len();
+    }
+    clean + text.get(from..).unwrap_or_default()
+}
+
+/// The same as it stands in a URL (RFC 3986), in lower case.
+fn percent_encoded(secret: &str) -> Zeroizing<String> {
+    let mut encoded = Zeroizing::new(String::with_capacity(secret.len() * 3));
+    for byte in secret.bytes() {
+        match byte {
+            b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    encoded
 }
 
 /// Strikes out what looks like a JWT, the handle's own or another's: `eyJ` is how a JSON object begins in base64.
@@ -104,6 +130,15 @@ mod tests {
     fn a_secret_inside_another_leaves_nothing_of_it() {
         let (user, password) = (Secret::new("bot".into()), Secret::new("bot-hunter2".into()));
         assert_eq!(quote("bot-hunter2 for bot", &[&user, &password]), "[struck out] for [struck out]");
+    }
+
+    #[test]
+    fn a_secret_is_struck_out_in_any_case_and_as_a_url_has_it() {
+        let (user, password) = (Secret::new("Bot@x".into()), Secret::new("a b/ü".into()));
+        assert_eq!(
+            quote("BOT@X or bot%40x with a%20b%2F%C3%BC", &[&user, &password]),
+            "[struck out] or [struck out] with [struck out]"
+        );
     }
 
     #[test]

@@ -153,8 +153,8 @@ impl Exchange {
         let tokens = gate::read(&response, &secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
         let told_ms = response.date_ms.or(issued_at.map(|seconds| seconds.saturating_mul(1000)));
-        let gate_ms = told_ms.unwrap_or(wall_ms);
-        // Both are cut to whole seconds: it may have been almost one later.
+        // Both are cut to whole seconds: it was half a second later on the average, and may have been almost one.
+        let gate_ms = told_ms.map_or(wall_ms, |ms| ms.saturating_add(500));
         let latest_ms = told_ms.map_or(wall_ms, |ms| ms.saturating_add(999));
         let fetched = Fetched { started, ended, gate_ms: latest_ms };
         let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {

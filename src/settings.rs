@@ -277,7 +277,7 @@ impl Sources<'_> {
     }
 }
 
-/// The same proxy, but not for these hosts.
+/// The same proxy, but not for these hosts and what is below them: ureq alone would take a bare name for itself only.
 fn except(proxy: ureq::Proxy, hosts: &str) -> Option<ureq::Proxy> {
     let mut builder = ureq::Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
     if let Some(username) = proxy.username() {
@@ -286,7 +286,11 @@ fn except(proxy: ureq::Proxy, hosts: &str) -> Option<ureq::Proxy> {
     if let Some(password) = proxy.password() {
         builder = builder.password(password);
     }
-    hosts.split(',').fold(builder, |builder, host| builder.no_proxy(host.trim())).build().ok()
+    let excepted = hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
+    excepted
+        .fold(builder, |builder, host| builder.no_proxy(host).no_proxy(&format!(".{}", host.trim_start_matches('.'))))
+        .build()
+        .ok()
 }
 
 fn ready(token: Given, now: i64) -> Result<Origin, Error> {

@@ -66,6 +66,12 @@ impl SystemPaths {
         self.file.as_deref().map(|file| load(Some(file), None)).unwrap_or_default()
     }
 
+    /// On systems that keep their roots in no file, and where nobody named one: those of their own store.
+    fn platform_roots(&self) -> Vec<Certificate> {
+        let has_store = cfg!(any(windows, target_vendor = "apple"));
+        if has_store && !self.named { rustls_native_certs::load_native_certs().certs } else { Vec::new() }
+    }
+
     fn directory_roots(&self) -> Vec<Certificate> {
         self.directories.iter().flat_map(|directory| load(None, Some(directory))).collect()
     }
@@ -74,15 +80,6 @@ impl SystemPaths {
 /// What can be read is taken; what cannot be read or is no certificate is not: a system's store is not ours to judge.
 fn load(file: Option<&std::path::Path>, directory: Option<&std::path::Path>) -> Vec<Certificate> {
     rustls_native_certs::load_certs_from_paths(file, directory).certs
-}
-
-/// On systems that keep their roots in no file: those of their own store.
-fn platform_roots() -> Vec<Certificate> {
-    if cfg!(any(windows, target_vendor = "apple")) {
-        rustls_native_certs::load_native_certs().certs
-    } else {
-        Vec::new()
-    }
 }
 
 /// The certificates in a `ca_file`, or what is wrong with it.
@@ -126,7 +123,7 @@ impl Trust {
 
     /// The set-up, made at the first call. May block on files and on another thread that makes it.
     pub fn setup(&self) -> Result<Arc<ClientConfig>, Error> {
-        self.setup.get_or_try_init(|| build(self.first_roots()?)).cloned()
+        self.setup.get_or_try_init(|| self.build(self.first_roots()?)).cloned()
     }
 
     /// A set-up that trusts more, for an issuer that the first does not know: the directories as well as the file.
@@ -137,9 +134,9 @@ impl Trust {
                 if more.is_empty() {
                     return None;
                 }
-                let mut store = self.first_roots().ok()?;
-                self.add(&mut store, more);
-                build(store).ok()
+                let mut roots = self.first_roots().ok()?;
+                roots.add(more);
+                self.build(roots).ok()
             }
             _ => None,
         };
@@ -151,33 +148,56 @@ impl Trust {
         self.unreadable.load(Ordering::Relaxed)
     }
 
-    fn add(&self, store: &mut RootCertStore, certificates: Vec<Certificate>) {
-        let (_, unreadable) = store.add_parsable_certificates(certificates);
-        self.unreadable.fetch_add(unreadable, Ordering::Relaxed);
-    }
-
-    fn first_roots(&self) -> Result<RootCertStore, Error> {
-        let mut store = RootCertStore::empty();
+    fn first_roots(&self) -> Result<Store, Error> {
+        let mut store = Store { roots: RootCertStore::empty(), unreadable: 0 };
         match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) => {
-                for read in [SystemPaths::file_roots, SystemPaths::directory_roots, |_: &SystemPaths| platform_roots()]
-                {
-                    if store.is_empty() {
-                        self.add(&mut store, read(paths));
+                for read in [SystemPaths::file_roots, SystemPaths::directory_roots, SystemPaths::platform_roots] {
+                    if store.roots.is_empty() {
+                        store.add(read(paths));
                     }
                 }
             }
             Base::Bundled | Base::Nothing => {}
         }
+        // Who names the places means these, and gets no others in their stead; a `ca_file` he has named as well.
+        let nothing_else = store.roots.is_empty() && self.roots.ca.is_empty();
         match &self.roots.base {
-            Base::System(paths) if store.is_empty() => return Err(no_roots(paths)),
-            Base::SystemElseBundled(paths) if store.is_empty() && paths.named => return Err(no_roots(paths)),
-            Base::SystemElseBundled(_) if store.is_empty() => store.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
-            Base::Bundled => store.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec()),
+            Base::System(paths) if nothing_else => return Err(no_roots(paths)),
+            Base::SystemElseBundled(paths) if nothing_else && paths.named => return Err(no_roots(paths)),
+            Base::SystemElseBundled(paths) if store.roots.is_empty() && !paths.named => store.add_bundled(),
+            Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        self.add(&mut store, self.roots.ca.clone());
+        store.add(self.roots.ca.clone());
         Ok(store)
+    }
+
+    fn build(&self, store: Store) -> Result<Arc<ClientConfig>, Error> {
+        self.unreadable.store(store.unreadable, Ordering::Relaxed);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| Error::new(Status::Internal, format!("TLS cannot be set up: {error}")))?
+            .with_root_certificates(store.roots)
+            .with_no_client_auth();
+        Ok(Arc::new(config))
+    }
+}
+
+/// Roots as rustls has them, and how many could not be read.
+struct Store {
+    roots: RootCertStore,
+    unreadable: usize,
+}
+
+impl Store {
+    fn add(&mut self, certificates: Vec<Certificate>) {
+        self.unreadable += self.roots.add_parsable_certificates(certificates).1;
+    }
+
+    fn add_bundled(&mut self) {
+        self.roots.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec());
     }
 }
 
@@ -186,24 +206,21 @@ fn no_roots(paths: &SystemPaths) -> Error {
         paths.file.iter().chain(&paths.directories).map(|path| path.display().to_string()).collect();
     let places = if places.is_empty() { "any of the usual places".to_owned() } else { places.join(", ") };
     let message = format!(
-        "the system has no trusted root certificates in {places}; install them, set SSL_CERT_FILE, or set \
-         `tls_roots=bundled`"
+        "the system has no trusted root certificates in {places}; install them, or set SSL_CERT_FILE, \
+         `ca_file`, or `tls_roots=bundled`"
     );
     Error::new(Status::Tls, message)
 }
 
-fn build(store: RootCertStore) -> Result<Arc<ClientConfig>, Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::new(Status::Internal, format!("TLS cannot be set up: {error}")))?
-        .with_root_certificates(store)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
-}
-
-/// The sentence for a TLS failure: what is wrong with whose certificate, and what to do.
-pub fn explain(error: &rustls::Error, host: &str, unreadable: usize, now: std::time::SystemTime) -> String {
+/// The sentence for a TLS failure: what is wrong with whose certificate, and what to do. `option` is the one that names
+/// the host.
+pub fn explain(
+    error: &rustls::Error,
+    host: &str,
+    option: &str,
+    unreadable: usize,
+    now: std::time::SystemTime,
+) -> String {
     use rustls::CertificateError as Bad;
     let clock = format!("this machine's clock says {}", httpdate::fmt_http_date(now));
     match error {
@@ -216,7 +233,7 @@ pub fn explain(error: &rustls::Error, host: &str, unreadable: usize, now: std::t
                 )
             }
             Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-                format!("the certificate of {host} is for another host; check `url`")
+                format!("the certificate of {host} is for another host; check `{option}`")
             }
             Bad::Expired | Bad::ExpiredContext { .. } => {
                 format!("the certificate of {host} has expired, or {clock} and is wrong")
@@ -227,7 +244,7 @@ pub fn explain(error: &rustls::Error, host: &str, unreadable: usize, now: std::t
             Bad::Revoked => format!("the certificate of {host} was revoked"),
             other => format!("the certificate of {host} is not acceptable: {other}"),
         },
-        other => format!("TLS with {host} failed: {other}; check that `url` names an https port"),
+        other => format!("TLS with {host} failed: {other}; check that `{option}` names an https port"),
     }
 }
 
@@ -264,7 +281,7 @@ mod tests {
         let error = trust(Base::System(nowhere.clone())).setup().unwrap_err();
         assert_eq!(error.status(), Status::Tls);
         assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
-        assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().len() > 100);
+        assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().roots.len() > 100);
         let named = SystemPaths { named: true, ..nowhere };
         assert!(trust(Base::SystemElseBundled(named)).setup().is_err(), "who names a file means no others");
     }

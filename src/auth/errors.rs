@@ -9,24 +9,30 @@ pub(super) fn closed() -> Error {
 }
 
 pub(super) fn pending() -> Error {
-    Error::new(Status::Pending, "there is no token yet, and the call may not wait; a refresh is under way, ask again")
+    Error::new(
+        Status::Pending,
+        "there is no token that serves, and the call may not wait; a refresh is under way, ask again",
+    )
 }
 
 pub(super) fn no_thread() -> Error {
     let message =
-        "there is no token yet, and no thread can be made that refreshes it; a call that may wait does it itself";
+        "there is no token that serves, and no thread can be made to get one; a call that may wait gets it itself";
     Error::new(Status::Pending, message)
 }
 
 pub(super) fn deadline_passed() -> Error {
     Error::new(
         Status::Timeout,
-        "there was no token in the time that the call may wait (`wait`, or wait_ms); the refresh goes on",
+        "there was no token that serves in the time that the call may wait (`wait`, or wait_ms); the refresh goes on",
     )
 }
 
 pub(super) fn hangs() -> Error {
-    Error::new(Status::Timeout, "the refresh has not ended within `timeout`; does the system's name resolver hang?")
+    Error::new(
+        Status::Timeout,
+        "the refresh has not ended within `timeout`; does the system's name resolver, or a proxy, hang?",
+    )
 }
 
 pub(super) fn panicked(what: &str) -> Error {
@@ -47,8 +53,7 @@ pub(super) fn too_short(token: &Token, now: Boot) -> Error {
 }
 
 pub(super) fn no_credentials() -> Error {
-    let message =
-        "the ready `token` has ended or was rejected, and there are no credentials to log in with: set a new one";
+    let message = "the ready `token` has ended or was rejected, and there are no credentials to log in with: make a new handle, or give them with dl_auth_set_credentials";
     Error::new(Status::NoCredentials, message)
 }
 

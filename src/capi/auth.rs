@@ -146,7 +146,8 @@ pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
 
 /// Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current one,
 /// it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a thousand
-/// threads that saw a 401 cause one refresh. DL_AUTH_OK in each case.
+/// threads that saw a 401 cause one refresh. DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to
+/// be refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
 ///
 /// DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
 #[unsafe(no_mangle)]

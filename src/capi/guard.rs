@@ -25,7 +25,10 @@ pub fn guard_or<T>(default: T, body: impl FnOnce() -> Result<T, Error>) -> T {
 }
 
 fn caught<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-    process::keep_panics_quiet();
+    let body = || {
+        process::keep_panics_quiet();
+        body()
+    };
     process::caught(body).unwrap_or_else(|what| {
         let message = format!("a bug in dl_auth, {what}; the handle and its token stay usable");
         Err(Error::new(Status::Internal, message))

@@ -52,7 +52,8 @@ pub struct dl_auth_info_t {
     pub expires_in_ms: i64,
     /// Milliseconds until its refresh is due; negative: it is due; 0: none.
     pub refresh_in_ms: i64,
-    /// The gate's clock minus this machine's, in milliseconds, as measured at the last answer that had a token.
+    /// The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last answer
+    /// that had a token.
     pub clock_skew_ms: i64,
     /// Tokens that were got for the password.
     pub logins: u64,

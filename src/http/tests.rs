@@ -203,6 +203,16 @@ fn a_proxy_tunnels_or_is_named() {
 }
 
 #[test]
+fn a_proxy_s_certificate_is_the_proxy_s() {
+    let gate = Gate::start();
+    let proxy = gate.wrong_host_url().replace("/token?default", "");
+    let failure = way(&gate, gate.url(), &[("proxy", &proxy)]).send(&login(), LIMIT, &|| true).err().unwrap();
+    assert_eq!((failure.error.status(), failure.sent), (Status::Tls, false));
+    let (place, message) = (proxy.trim_start_matches("https://"), failure.error.message());
+    assert!(message.contains(&format!("certificate of {place}")) && message.contains("check `proxy`"), "{message}");
+}
+
+#[test]
 fn a_gate_that_no_proxy_excepts_is_reached_without_it_and_its_faults_are_its_own() {
     let gate = Gate::start();
     let env = [("HTTPS_PROXY", Path::new(gate.proxy_url())), ("NO_PROXY", Path::new("localhost"))];

@@ -249,7 +249,13 @@ fn the_proxy_is_the_option_s_else_https_proxy_s_without_the_excepted_hosts() {
     assert_eq!(shown(&[("proxy", "http://q.invalid")], &env).unwrap().0, "q.invalid:80");
     let (place, proxy) = shown(&[], &env).unwrap();
     assert_eq!((place.as_str(), proxy.username(), proxy.password()), ("p.invalid:3128", Some("user"), Some("canary")));
-    for (url, direct) in [("https://a.invalid/", true), ("https://x.b.invalid/", true), ("https://c.invalid/", false)] {
+    for (url, direct) in [
+        ("https://a.invalid/", true),
+        ("https://x.a.invalid/", true),
+        ("https://ba.invalid/", false),
+        ("https://x.b.invalid/", true),
+        ("https://c.invalid/", false),
+    ] {
         assert_eq!(proxy.is_no_proxy(&url.parse().unwrap()), direct, "{url}");
     }
     assert_eq!(shown(&[], &[("https_proxy", "p.invalid:3128")]).unwrap().0, "p.invalid:3128");

@@ -1,7 +1,11 @@
 /* The library's threads, as the process's list of tasks has them: none at rest, one for the length of a refresh, and
- * none of the HTTP library's, which would resolve names on a thread of its own. */
+ * none of the HTTP library's, which would resolve names on a thread of its own. And they have room to work in, however
+ * much of each thread's stack this program's own thread-locals take. */
 #include "gate.h"
 #include <dirent.h>
+
+/* More than the stack that the library asks for. The C library takes it out of the stack of each thread. */
+static _Thread_local char large[1 << 20];
 
 /* How many threads there are besides this one; each must be a `dl-auth`. */
 static int others(void) {
@@ -67,6 +71,7 @@ static void a_refresh_s_thread_ends_when_the_credentials_change(void) {
 
 int main(void) {
   begin();
+  large[getpid() % (int)sizeof large] = 1; /* else the compiler would leave it out */
   a_refresh_has_one_thread_for_its_length();
   a_freed_handle_s_refresh_ends_while_the_gate_still_holds_its_answer();
   a_refresh_s_thread_ends_when_the_credentials_change();

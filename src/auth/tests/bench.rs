@@ -22,6 +22,7 @@ pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send
 pub(super) struct Gate {
     script: Mutex<VecDeque<Answer>>,
     seen: Mutex<Vec<String>>,
+    cancelled: Mutex<u64>,
 }
 
 pub(super) struct Line(Arc<Gate>, Arc<Fake>);
@@ -36,6 +37,10 @@ impl Transport for Line {
         });
         let answer = lock(&self.0.script).pop_front().expect("an answer in the script");
         answer(self.1.wall_ms() / 1000)
+    }
+
+    fn cancel(&self) {
+        *lock(&self.0.cancelled) += 1;
     }
 }
 
@@ -146,6 +151,11 @@ impl Bench {
     pub(super) fn within(&self, need_s: u64, wait_s: u64) -> Result<u64, Status> {
         let seconds = Duration::from_secs;
         self.auth.read(seconds(need_s), seconds(wait_s), Token::generation).map_err(|error| error.status())
+    }
+
+    /// How often the requests in flight were cancelled.
+    pub(super) fn cancelled(&self) -> u64 {
+        *lock(&self.gate.cancelled)
     }
 
     pub(super) fn seen(&self) -> Vec<String> {
