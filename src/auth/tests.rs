@@ -387,3 +387,40 @@ fn nothing_secret_has_a_readable_debug_form() {
         assert!(!shown.contains("canary") && !shown.contains(&jwt), "{shown}");
     }
 }
+
+#[test]
+fn a_proxy_that_drips_its_answer_for_ever_is_cut_and_the_handle_goes_on() {
+    use std::io::{Read, Write};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let dripping = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        assert!(peer.read(&mut [0; 1024]).unwrap() > 0);
+        peer.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ").unwrap();
+        // Ends when the other side cuts the connection, or else with the answer's 12 KiB.
+        std::iter::repeat_n(b'x', 12 << 10)
+            .take_while(|byte| {
+                std::thread::sleep(Duration::from_millis(20));
+                peer.write_all(&[*byte]).is_ok()
+            })
+            .count()
+    });
+    let options = [
+        BOT[0],
+        BOT[1],
+        ("url", "https://gate.invalid"),
+        ("proxy", &proxy),
+        ("timeout", "300ms"),
+        ("max_attempts", "1"),
+    ];
+    let settings = settings(&options);
+    let http = Box::new(Http::new(&settings));
+    let auth = Auth::with_parts(settings, Box::new(System), http, Box::new(Threads));
+    while auth.info().failures == 0 {
+        let error = auth.read(Duration::ZERO, Duration::from_secs(60), |_| ()).unwrap_err();
+        assert!(matches!(error.status(), Status::Timeout | Status::Unreachable), "{error}");
+    }
+    assert!(dripping.join().unwrap() < 12 << 10, "the connection was cut before the proxy had said all");
+    assert_eq!(auth.info().activity, Activity::Idle);
+}
