@@ -276,8 +276,17 @@ pub fn proxy(value: &str) -> Option<ureq::Proxy> {
 
 /// Whether the port that an authority names is one, or it names none.
 pub fn has_valid_port(authority: &Authority) -> bool {
-    let host_and_port = authority.as_str().rsplit('@').next().unwrap_or_default();
-    host_and_port == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
+    host_and_port(authority) == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
+}
+
+/// An authority without the user in it.
+pub fn host_and_port(authority: &Authority) -> &str {
+    authority.as_str().rsplit('@').next().unwrap_or_default()
+}
+
+/// A URL's host as the resolver and TLS take it: an IPv6 address without its brackets.
+pub fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The gate of an environment's name, as GATE.md lists them.

@@ -108,26 +108,19 @@ fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
         serde_json::from_slice(&response.body)
             .map_err(|_| bad("its body is not JSON; is a proxy or a portal in the way?"))?,
     );
-    let field = |body: &mut SecretJson, name: &str| body.0.get_mut(name).map(Value::take);
-    let id_token = match field(&mut body, "id_token") {
-        Some(Value::String(text)) => Secret::new(text),
+    let id_token = match body.0.get_mut("id_token") {
+        Some(Value::String(text)) => Secret::new(std::mem::take(text)),
         Some(Value::Null) | None => return Err(bad("there is no `id_token` in it")),
-        Some(other) => {
-            drop(SecretJson(other));
-            return Err(bad("its `id_token` is not a string"));
-        }
+        Some(_) => return Err(bad("its `id_token` is not a string")),
     };
     if id_token.expose().len() > TOKEN_MAX {
         return Err(bad(&format!("its `id_token` is longer than {TOKEN_MAX} bytes")));
     }
     let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
     let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
-    let refresh_token = match field(&mut body, "refresh_token") {
-        Some(Value::String(text)) if !text.is_empty() => Some(Secret::new(text)),
-        other => {
-            drop(other.map(SecretJson));
-            None
-        }
+    let refresh_token = match body.0.get_mut("refresh_token") {
+        Some(Value::String(text)) if !text.is_empty() => Some(Secret::new(std::mem::take(text))),
+        _ => None,
     };
     Ok(Tokens { jwt, expiry, refresh_token })
 }

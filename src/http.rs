@@ -19,6 +19,7 @@ use ureq::unversioned::transport::{
 };
 use zeroize::Zeroizing;
 
+use crate::config::{bare, host_and_port};
 use crate::error::{Error, Status};
 use crate::gate::{BODY_MAX, Request, Response};
 use crate::settings::{Proxy, Settings};
@@ -268,9 +269,8 @@ impl Resolver for OnThisThread {
     fn resolve(&self, uri: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let default_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
         let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
         let mut addresses = self.empty();
-        let found = (bare, uri.port_u16().unwrap_or(default_port)).to_socket_addrs();
+        let found = (bare(host), uri.port_u16().unwrap_or(default_port)).to_socket_addrs();
         for address in found.map_err(|_| ureq::Error::HostNotFound)?.take(16) {
             addresses.push(address);
         }
@@ -311,8 +311,8 @@ impl<In: Wire> Connector<In> for Tls {
             return Ok(Some(Either::A(plain)));
         }
         let host = details.uri.host().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = rustls::pki_types::ServerName::try_from(bare).map_err(|_| ureq::Error::HostNotFound)?;
+        let name =
+            rustls::pki_types::ServerName::try_from(bare(host).to_owned()).map_err(|_| ureq::Error::HostNotFound)?;
         let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
         let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
         socket.set_timeout(left_of(details));
@@ -335,12 +335,9 @@ impl Handshake {
         if !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
             return error.into();
         }
-        let server =
-            uri.authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default().to_owned());
+        let server = uri.authority().map(host_and_port).unwrap_or_default().to_owned();
         match error.into_inner().map(|inner| inner.downcast::<rustls::Error>()) {
-            Some(Ok(error)) => {
-                ureq::Error::Other(Box::new(Handshake { server: server.unwrap_or_default(), error: *error }))
-            }
+            Some(Ok(error)) => ureq::Error::Other(Box::new(Handshake { server, error: *error })),
             _ => ureq::Error::ConnectionFailed,
         }
     }

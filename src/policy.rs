@@ -66,10 +66,12 @@ impl Lifetime {
 
     /// What the token is good for now.
     pub fn state(&self, now: Boot) -> State {
-        match now {
-            now if now >= self.expires => State::Expired,
-            now if now >= self.due => State::Due,
-            _ => State::Fresh,
+        if now >= self.expires {
+            State::Expired
+        } else if now >= self.due {
+            State::Due
+        } else {
+            State::Fresh
         }
     }
 

@@ -294,15 +294,14 @@ fn except(proxy: ureq::Proxy, hosts: &str) -> Option<ureq::Proxy> {
 }
 
 fn ready(token: Given, now: i64) -> Result<Origin, Error> {
-    let invalid = |why: &str| token.key.invalid(&token.source(), why);
-    let jwt = Jwt::decode(Secret::new(token.value.to_string())).map_err(|error| invalid(error.message()))?;
+    let jwt = Jwt::decode(Secret::new(token.value.to_string())).map_err(|error| token.invalid(error.message()))?;
     if jwt.text().len() > crate::jwt::TOKEN_MAX {
-        return Err(invalid("it is longer than 8191 bytes"));
+        return Err(token.invalid("it is longer than 8191 bytes"));
     }
     match jwt.expect_expiry() {
-        Err(error) => Err(invalid(error.message())),
+        Err(error) => Err(token.invalid(error.message())),
         Ok(expiry) if expiry <= now => {
-            Err(invalid(&format!("it ended {} s ago by this machine's clock", now.saturating_sub(expiry))))
+            Err(token.invalid(format!("it ended {} s ago by this machine's clock", now.saturating_sub(expiry))))
         }
         Ok(_) => Ok(Origin::Ready(Box::new(jwt))),
     }
@@ -380,8 +379,7 @@ fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    host == "localhost" || config::bare(host).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

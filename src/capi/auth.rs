@@ -10,7 +10,6 @@ use super::guard::{guard, guard_or};
 use super::handle::{self, dl_auth_t};
 use super::text::{Buffer, null, read};
 use crate::auth::Auth;
-use crate::cache::Token;
 use crate::config::Config;
 use crate::error::Error;
 use crate::jwt::TOKEN_MAX;
@@ -102,9 +101,12 @@ pub unsafe extern "C" fn dl_auth_token_within(
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
     let (need, wait) = (Duration::from_millis(min_valid_ms), Duration::from_millis(wait_ms));
-    let put = |token: &Token, buffer: &Buffer| buffer.put(&[token.jwt().text()]);
     // SAFETY: passed on from our caller.
-    unsafe { copy(auth, buf, cap, len, error, |auth, buffer| auth.read(need, wait, |token| put(token, buffer))?) }
+    unsafe {
+        copy(auth, buf, cap, len, error, |auth, buffer| {
+            auth.read(need, wait, |token| buffer.put(&[token.jwt().text()]))?
+        })
+    }
 }
 
 /// As dl_auth_token, but copies "Bearer <token>", the value of the header Authorization (RFC 6750).
@@ -117,9 +119,12 @@ pub unsafe extern "C" fn dl_auth_bearer(
     len: *mut usize,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    let put = |token: &Token, buffer: &Buffer| buffer.put(&["Bearer ", token.jwt().text()]);
     // SAFETY: passed on from our caller.
-    unsafe { copy(auth, buf, cap, len, error, |auth, buffer| auth.token(|token| put(token, buffer))?) }
+    unsafe {
+        copy(auth, buf, cap, len, error, |auth, buffer| {
+            auth.token(|token| buffer.put(&["Bearer ", token.jwt().text()]))?
+        })
+    }
 }
 
 /// As dl_auth_token, but copies the token's payload: a JSON object (RFC 7519), as the gate wrote it. The claims say
