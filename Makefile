@@ -5,7 +5,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
-	@cargo build --release --quiet --package dl_auth_gate
+	@cargo build --release --locked --quiet --package dl_auth_gate
 	@examples/demo.sh $(BUILT)/release
 
 # Every test there is.

@@ -58,16 +58,20 @@ fn only_the_listed_symbols_are_exported_and_each_is_in_the_header() {
     }
 }
 
+fn dynamic_section() -> String {
+    run(Command::new("readelf").args(["-d", "-W"]).arg(library().join("libdl_auth.so")))
+}
+
 #[test]
 fn the_library_has_its_name_and_is_never_unmapped() {
-    let dynamic = run(Command::new("readelf").args(["-d", "-W"]).arg(library().join("libdl_auth.so")));
+    let dynamic = dynamic_section();
     assert!(dynamic.contains("Library soname: [libdl_auth.so.0]"), "{dynamic}");
     assert!(dynamic.lines().any(|line| line.contains("FLAGS_1") && line.contains("NODELETE")), "{dynamic}");
 }
 
 #[test]
 fn the_library_runs_nothing_when_it_is_loaded_or_when_the_process_ends() {
-    let dynamic = run(Command::new("readelf").args(["-d", "-W"]).arg(library().join("libdl_auth.so")));
+    let dynamic = dynamic_section();
     // In any shared library, the C compiler's start-up code has one function each way, of 8 bytes. Rust's std has one
     // that notes argc and argv. There must be no other.
     for (array, allowed) in [("INIT_ARRAYSZ", 16), ("FINI_ARRAYSZ", 8)] {

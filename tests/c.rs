@@ -74,7 +74,7 @@ fn passes(program: &str, way: Way) {
         Way::Valgrind => valgrind(&executable),
         _ => Command::new(&executable),
     };
-    in_a_clean_environment(&mut command);
+    common::in_a_clean_environment(&mut command);
     command
         .current_dir(&scratch.0)
         .env("CHECK_MESSAGES", &messages)
@@ -148,16 +148,6 @@ fn valgrind(executable: &Path) -> Command {
         .arg(format!("--suppressions={}", common::root().join("tests/c/valgrind.supp").display()))
         .arg(executable);
     command
-}
-
-/// Nothing of the machine's own configuration reaches the library.
-fn in_a_clean_environment(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let upper = name.to_string_lossy().to_ascii_uppercase();
-        if ["DL_AUTH_", "SSL_CERT_"].iter().any(|start| upper.starts_with(start)) || upper.ends_with("_PROXY") {
-            command.env_remove(name);
-        }
-    }
 }
 
 /// The gate's addresses and credentials as variables: `url` is GATE_URL.

@@ -8,7 +8,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use common::{Scratch, as_from_a_shell, header, library, root, run, target};
+use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, root, run, target};
 use dl_auth_gate::Gate;
 
 fn readme() -> String {
@@ -22,16 +22,10 @@ fn blocks(language: &str) -> Vec<String> {
     readme.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
 
-/// A command in an environment without what could lead it to another gate.
+/// A command as a user gives it.
 fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
-    as_from_a_shell(&mut command);
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy().to_uppercase();
-        if text.starts_with("DL_AUTH_") || text.ends_with("_PROXY") {
-            command.env_remove(&name);
-        }
-    }
+    as_from_a_shell(in_a_clean_environment(&mut command));
     command
 }
 

@@ -358,12 +358,9 @@ static void what_may_pass_is_tried_again_and_what_is_settled_is_not(void) {
 
 /* A handle that takes its proxy from the environment. */
 static void check_proxied(int tunnels) {
-  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_config_t *config = way_to_the_gate();
   dl_auth_t *auth;
   reset_gate();
-  set_option(config, "url", gate("GATE_URL"));
-  set_option(config, "ca_file", gate("GATE_CA_FILE"));
-  set_option(config, "tls_roots", "ca_file_only");
   set_option(config, "username", gate("GATE_USERNAME"));
   set_option(config, "password", gate("GATE_PASSWORD"));
   CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure));

@@ -100,13 +100,19 @@ static inline void set_option(dl_auth_config_t *config, const char *key, const c
   CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set(config, key, value, &failure));
 }
 
-/* A configuration for the gate: one try a refresh, so that requests can be counted, and no roots but the gate's own. */
-static inline dl_auth_config_t *gate_config(void) {
+/* A configuration that knows the way to the gate, with no roots but the gate's own, and nothing else. */
+static inline dl_auth_config_t *way_to_the_gate(void) {
   dl_auth_config_t *config = dl_auth_config_new();
   if (!config) give_up("no configuration");
   set_option(config, "url", gate("GATE_URL"));
   set_option(config, "ca_file", gate("GATE_CA_FILE"));
   set_option(config, "tls_roots", "ca_file_only");
+  return config;
+}
+
+/* A configuration for the gate: one try a refresh, so that requests can be counted. */
+static inline dl_auth_config_t *gate_config(void) {
+  dl_auth_config_t *config = way_to_the_gate();
   set_option(config, "username", gate("GATE_USERNAME"));
   set_option(config, "password", gate("GATE_PASSWORD"));
   set_option(config, "proxy", "none");

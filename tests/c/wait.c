@@ -234,12 +234,9 @@ static void who_waits_for_a_disowned_refresh_gets_the_token_of_the_next(void) {
 static void a_ready_token_is_handed_out_and_costs_no_request(void) {
   char jwt[128], token[DL_AUTH_TOKEN_MAX];
   seen(make_jwt("{\"exp\":4102444800,\"iat\":1700000000}", jwt));
-  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_config_t *config = way_to_the_gate();
   dl_auth_t *auth;
   reset_gate();
-  set_option(config, "url", gate("GATE_URL"));
-  set_option(config, "ca_file", gate("GATE_CA_FILE"));
-  set_option(config, "tls_roots", "ca_file_only");
   set_option(config, "token", jwt);
   CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure));
   CHECK_NUMBER(1, dl_auth_generation(auth));

@@ -52,6 +52,17 @@ pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     command
 }
 
+/// Takes away what of this machine could lead a program to another gate, proxy or trust.
+pub fn in_a_clean_environment(command: &mut Command) -> &mut Command {
+    for (name, _) in std::env::vars_os() {
+        let upper = name.to_string_lossy().to_ascii_uppercase();
+        if ["DL_AUTH_", "SSL_CERT_"].iter().any(|start| upper.starts_with(start)) || upper.ends_with("_PROXY") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
 /// Runs a program that must succeed, and gives what it wrote. One that is missing fails the test: nothing is skipped.
 pub fn run(command: &mut Command) -> String {
     let name = format!("{command:?}");
