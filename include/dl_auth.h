@@ -72,10 +72,13 @@ extern "C" {
 /** dl_auth_info_t.activity: a refresh is in flight. */
 #define DL_AUTH_ACTIVITY_REFRESHING 1
 
-/** dl_auth_info_t.activity: the last refresh failed, and the next begins in retry_in_ms at the earliest. */
+/** dl_auth_info_t.activity: the last refresh failed, and no other begins for retry_in_ms. */
 #define DL_AUTH_ACTIVITY_COOLING 2
 
-/** dl_auth_info_t.activity: the gate refused the credentials the last time it was asked. */
+/**
+ * dl_auth_info_t.activity: the gate refused the credentials the last time it was asked; they are not sent again for
+ * retry_in_ms, unless they change.
+ */
 #define DL_AUTH_ACTIVITY_DENIED 3
 
 /**
@@ -165,7 +168,7 @@ typedef struct dl_auth_info_t {
   int32_t last_status;
   /** The HTTP status of its answer, where it failed; 0: it worked, or there was no answer. */
   uint32_t last_http_status;
-  /** Milliseconds until the next refresh may begin, after one that failed; 0: at once. */
+  /** Milliseconds until the next refresh may begin, after one that failed, or one that has just worked; 0: at once. */
   int64_t retry_in_ms;
 } dl_auth_info_t;
 
@@ -266,6 +269,10 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  * for that length (DL_AUTH_E_BUFFER_TOO_SMALL); it may have changed by the next call. Nothing is to be freed; the copy
  * is yours, and as secret as a password.
  *
+ * After a refresh that failed, calls without a valid token fail at once with its error, until the time that
+ * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, or what the gate's Retry-After says; after a
+ * refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials change.
+ *
  * DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
  * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
  * DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
@@ -287,8 +294,9 @@ void dl_auth_free(dl_auth_t *auth);
  * at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where no
  * thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
  *
- * As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT (no
- * token of the gate lives for `min_valid_ms`).
+ * As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT: no
+ * token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a tenth
+ * of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
  */
 dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
                                       uint64_t min_valid_ms,
@@ -328,7 +336,8 @@ uint64_t dl_auth_generation(const dl_auth_t *auth);
 /**
  * Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current one,
  * it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a thousand
- * threads that saw a 401 cause one refresh. DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to
+ * threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be (see
+ * dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to
  * be refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
  *
  * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
@@ -338,8 +347,8 @@ dl_auth_status_t dl_auth_invalidate(const dl_auth_t *auth,
                                     dl_auth_error_t *error);
 
 /**
- * Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token is
- * dropped, a refresh in flight is disowned (who waits for it gets the new one's token), and the present token stays
+ * Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token, the
+ * pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it gets the new one's token), and the present token stays
  * only where the username does.
  *
  * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NO_CREDENTIALS (no username to keep), DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT,

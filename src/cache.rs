@@ -7,10 +7,11 @@ use std::ops::Deref;
 
 use arc_swap::ArcSwapOption;
 
-use crate::clock::Boot;
+use crate::clock::{Boot, Now};
 use crate::jwt::Jwt;
 use crate::policy::{Lifetime, State};
-use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::process;
+use crate::sync::{Arc, AtomicU64, Ordering};
 
 /// A token as a handle holds it.
 #[derive(Debug)]
@@ -18,13 +19,19 @@ pub struct Token {
     jwt: Jwt,
     lifetime: Lifetime,
     generation: u64,
-    rejected: AtomicBool,
+    /// The generation of the process that published it.
+    process: u32,
+    /// When it stops to count, in milliseconds of the suspend-aware clock, because the platform refused it.
+    rejected_ms: AtomicU64,
 }
+
+/// Of a token that the platform has not refused.
+const NEVER: u64 = u64::MAX;
 
 impl Token {
     /// A token of that generation.
     pub fn new(jwt: Jwt, lifetime: Lifetime, generation: u64) -> Token {
-        Token { jwt, lifetime, generation, rejected: AtomicBool::new(false) }
+        Token { jwt, lifetime, generation, process: process::generation(), rejected_ms: AtomicU64::new(NEVER) }
     }
 
     /// The JWT and its claims.
@@ -43,18 +50,36 @@ impl Token {
     }
 
     /// What it is good for now.
-    pub fn state(&self, now: Boot) -> State {
-        if self.is_rejected() { State::Expired } else { self.lifetime.state(now) }
+    pub fn state(&self, now: Now) -> State {
+        match (self.lifetime.state(now), self.rejected_ms.load(Ordering::Relaxed)) {
+            (state, NEVER) => state,
+            (State::Expired, _) => State::Expired,
+            (_, from_ms) if now.boot.as_millis() >= u128::from(from_ms) => State::Expired,
+            _ => State::Due,
+        }
     }
 
     /// Whether the platform refused it.
     pub fn is_rejected(&self) -> bool {
-        self.rejected.load(Ordering::Relaxed)
+        self.rejected_ms.load(Ordering::Relaxed) != NEVER
     }
 
-    /// Counts as expired from here on: the platform refused it.
-    pub fn reject(&self) {
-        self.rejected.store(true, Ordering::Relaxed);
+    /// The platform refused it: counts as due, and from then on as expired.
+    pub fn reject(&self, from: Boot) {
+        let from_ms = u64::try_from(from.as_millis()).unwrap_or(NEVER - 1).min(NEVER - 1);
+        self.rejected_ms.fetch_min(from_ms, Ordering::Relaxed);
+    }
+
+    /// Whether a parent of this process published it.
+    pub fn is_inherited(&self) -> bool {
+        self.process != process::generation()
+    }
+
+    /// The same token for this process, with a draw of its own.
+    pub fn redrawn(&self, draw: f64) -> Token {
+        let token = Token::new(self.jwt.clone(), self.lifetime.drawn(draw), self.generation);
+        token.rejected_ms.store(self.rejected_ms.load(Ordering::Relaxed), Ordering::Relaxed);
+        token
     }
 }
 

@@ -9,6 +9,22 @@ use std::time::{Duration, SystemTime};
 /// A point in time on the suspend-aware clock, since an origin that is fixed while the process lives.
 pub type Boot = Duration;
 
+/// One moment, by both clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Now {
+    /// By the suspend-aware clock.
+    pub boot: Boot,
+    /// By the wall clock, in Unix milliseconds.
+    pub wall_ms: i64,
+}
+
+impl Now {
+    /// How far the wall clock is from the other one, in milliseconds. Constant while nobody sets it.
+    pub fn offset_ms(&self) -> i64 {
+        self.wall_ms.saturating_sub(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
 /// What time it is. The real one is [`System`]; tests set their own.
 pub trait Clock: Send + Sync {
     /// The suspend-aware clock. It never goes back.
@@ -17,8 +33,18 @@ pub trait Clock: Send + Sync {
     /// The wall clock in Unix milliseconds, as wrong as the machine has it.
     fn wall_ms(&self) -> i64;
 
+    /// Both.
+    fn now(&self) -> Now {
+        Now { boot: self.boot(), wall_ms: self.wall_ms() }
+    }
+
     /// Lets time pass.
     fn sleep(&self, time: Duration);
+
+    /// Whether time passes only where somebody sleeps, as in a simulation: then who waits, sleeps.
+    fn stands_still(&self) -> bool {
+        false
+    }
 }
 
 /// The machine's own clocks.

@@ -71,7 +71,7 @@ pub static KEYS: [Key; 20] = [
         "none",
         "the path of a file that holds the password",
         is_text,
-        "read when a handle is made; a line end at its end does not count",
+        "read when a handle is made, and while its password is refused at most once a second; a line end at its end does not count",
     ),
     key(
         c"token",
@@ -141,7 +141,7 @@ pub static KEYS: [Key; 20] = [
         "on_demand",
         "`on_demand` or `background`",
         |value| ["on_demand", "background"].contains(&value),
-        "what starts a refresh; `background` is not built yet: `DL_AUTH_E_UNSUPPORTED`",
+        "what starts a refresh: a caller that finds it due, or with `background` a timer as well, with no call needed",
     ),
     key(
         c"refresh_at",

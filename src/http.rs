@@ -35,6 +35,9 @@ pub trait Transport: Send + Sync {
 
     /// Makes the requests in flight fail soon, for nobody wants their answers any more.
     fn cancel(&self) {}
+
+    /// The same way for a child process, which shares neither a lock nor a connection with this one.
+    fn for_child(&self) -> Box<dyn Transport>;
 }
 
 /// Why there is no answer.
@@ -236,6 +239,18 @@ impl Transport for Http {
     fn cancel(&self) {
         let agents = std::mem::take(&mut lock(&self.in_flight).agents);
         agents.into_iter().for_each(|(_, agent)| agent.shutdown());
+    }
+
+    fn for_child(&self) -> Box<dyn Transport> {
+        Box::new(Http {
+            endpoint: self.endpoint.clone(),
+            host: self.host.clone(),
+            trust: Trust::shared(self.trust.roots().clone()),
+            proxy: self.proxy.clone(),
+            connect_timeout: self.connect_timeout,
+            user_agent: self.user_agent.clone(),
+            in_flight: Mutex::default(),
+        })
     }
 }
 

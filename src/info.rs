@@ -14,7 +14,7 @@ pub enum Activity {
     Idle,
     /// A request is in flight.
     Refreshing,
-    /// The last refresh failed, and the gate said when to come back.
+    /// The last refresh failed, and the next waits for its time.
     Cooling,
     /// The gate refused the credentials the last time it was asked.
     Denied,

@@ -29,6 +29,7 @@ mod jwt;
 mod policy;
 mod process;
 mod refresher;
+mod refusals;
 mod secret;
 mod session;
 mod settings;

@@ -2,11 +2,12 @@
 //! network.
 //!
 //! All times are on the suspend-aware clock, anchored in the gate's own time as measured in the middle of the
-//! request. So a machine whose wall clock is wrong, or is set afterwards, still knows when its token ends.
+//! request. So a machine whose wall clock is wrong, or is set afterwards, still knows when its token ends. The wall
+//! clock is the second witness: where it has jumped since, a token may be older than the first one knows.
 
 use std::time::Duration;
 
-use crate::clock::Boot;
+use crate::clock::{Boot, Now};
 use crate::error::{Error, Status};
 
 /// What a token is good for at a moment.
@@ -29,6 +30,12 @@ pub struct Lifetime {
     pub expires: Boot,
     /// How long a token like this one lives when it is new.
     pub length: Duration,
+    /// When it would be due without a draw.
+    ideal: Boot,
+    /// How much of its life it had when it came.
+    life: Duration,
+    /// The wall clock minus the other one when it came, in milliseconds.
+    offset_ms: i64,
 }
 
 /// The request that fetched a token, as seen by our clocks and the gate's.
@@ -37,19 +44,26 @@ pub struct Fetched {
     /// When the request began.
     pub started: Boot,
     /// When the answer was there.
-    pub ended: Boot,
+    pub ended: Now,
     /// The gate's time in the middle, Unix milliseconds: the latest that it can have been.
     pub gate_ms: i64,
 }
 
 impl Fetched {
     fn middle(&self) -> Boot {
-        self.started + self.ended.saturating_sub(self.started) / 2
+        self.started + self.ended.boot.saturating_sub(self.started) / 2
     }
 }
 
+/// A jump of the wall clock that is no drift, and no correction of one.
+const JUMP_MS: i64 = 5000;
+
+/// The part of its life by which a token's refresh is drawn to either side, so that a fleet that started together does
+/// not come back together.
+const SPREAD: f64 = 0.05;
+
 impl Lifetime {
-    /// The life of a token that the gate gave; `None` where it has ended already.
+    /// The life of a token that the gate gave; `None` where it has ended already. Due without a draw.
     ///
     /// Its length is `exp - iat`, else what is left. It is believed to have no more left than its length, whatever
     /// `Date` says; and it is due by what is left where that is less: a gate may hand out a token that it made long
@@ -58,26 +72,51 @@ impl Lifetime {
         let left = millis(expiry.saturating_mul(1000).saturating_sub(fetched.gate_ms))?;
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
         let length = whole.unwrap_or(left);
-        let left = left.min(length);
-        let expires = fetched.middle().saturating_add(left);
-        let due = fetched.started.saturating_add(left.mul_f64(refresh_at)).min(expires);
-        Some(Lifetime { due, expires, length })
+        let life = left.min(length);
+        let expires = fetched.middle().saturating_add(life);
+        let ideal = fetched.started.saturating_add(life.mul_f64(refresh_at)).min(expires);
+        let offset_ms = fetched.ended.offset_ms();
+        (expires > fetched.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
+    }
+
+    /// The same, due by a draw from 0 to 1: one for each token, and for each process that holds it.
+    pub fn drawn(self, draw: f64) -> Lifetime {
+        let spread = self.life.mul_f64(SPREAD);
+        let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(draw.clamp(0.0, 1.0)));
+        Lifetime { due: due.min(self.expires), ..self }
+    }
+
+    /// The same, never due: for a token that nothing can replace.
+    pub fn never_due(self) -> Lifetime {
+        Lifetime { due: self.expires, ideal: self.expires, life: Duration::ZERO, ..self }
     }
 
     /// What the token is good for now.
-    pub fn state(&self, now: Boot) -> State {
-        if now >= self.expires {
+    pub fn state(&self, now: Now) -> State {
+        if self.left(now).is_zero() {
             State::Expired
-        } else if now >= self.due {
+        } else if now.boot >= self.due || self.jumped_ms(now).unsigned_abs() > JUMP_MS.unsigned_abs() {
             State::Due
         } else {
             State::Fresh
         }
     }
 
-    /// How much of its life is left.
-    pub fn left(&self, now: Boot) -> Duration {
-        self.expires.saturating_sub(now)
+    /// How much of its life is left, by whichever clock says less: a wall clock that has jumped ahead may be that of a
+    /// machine that slept where no clock ran.
+    pub fn left(&self, now: Now) -> Duration {
+        let jumped_ms = self.jumped_ms(now);
+        let unseen = if jumped_ms > JUMP_MS { Duration::from_millis(jumped_ms.unsigned_abs()) } else { Duration::ZERO };
+        self.expires.saturating_sub(now.boot).saturating_sub(unseen)
+    }
+
+    /// How long after it no other refresh may begin: a gate that gives short tokens is never hammered.
+    pub fn brake(&self) -> Duration {
+        (self.life / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
+    }
+
+    fn jumped_ms(&self, now: Now) -> i64 {
+        now.offset_ms().saturating_sub(self.offset_ms)
     }
 }
 
@@ -112,12 +151,36 @@ pub fn is_transient(error: &Error) -> bool {
 /// How long to wait after the n-th failed attempt of a refresh, counted from 1: full jitter under an exponential bound
 /// from 500 ms. `draw` is from 0 to 1.
 pub fn back_off(attempt: u32, draw: f64) -> Duration {
-    let bound = Duration::from_millis(500).saturating_mul(1 << attempt.saturating_sub(1).min(16));
-    bound.mul_f64(draw.clamp(0.0, 1.0))
+    doubled(Duration::from_millis(500), attempt).mul_f64(draw.clamp(0.0, 1.0))
+}
+
+/// How long a handle cools down after the n-th failed refresh in a row, counted from 1: 1 s doubling to 120 s, or to
+/// 30 s while it holds no valid token; of that, from half to all by a draw from 0 to 1.
+pub fn cool_down(failures: u32, holds_valid: bool, draw: f64) -> Duration {
+    let most = Duration::from_secs(if holds_valid { 120 } else { 30 });
+    doubled(Duration::from_secs(1), failures).min(most).mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
+}
+
+/// How long a password that was refused for the n-th time, counted from 1, is not sent again: 30 s, 5 min, then 1 h
+/// doubling to 24 h.
+pub fn refusal_pause(refusals: u32) -> Duration {
+    match refusals {
+        0 | 1 => Duration::from_secs(30),
+        2 => Duration::from_secs(300),
+        more => doubled(Duration::from_secs(3600), more - 2).min(Duration::from_secs(24 * 3600)),
+    }
+}
+
+/// The first, doubled with each one after it.
+fn doubled(first: Duration, nth: u32) -> Duration {
+    first.saturating_mul(1 << nth.saturating_sub(1).min(20))
 }
 
 /// The most that a gate's `Retry-After` is believed.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
+
+/// The least: a date may be a few milliseconds off.
+const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 
 /// A `Retry-After` header (RFC 9110, 10.2.3): seconds, or a date in the gate's own time.
 pub fn retry_after(header: &str, gate_ms: i64) -> Option<Duration> {
@@ -130,7 +193,7 @@ pub fn retry_after(header: &str, gate_ms: i64) -> Option<Duration> {
             Duration::from_millis(u64::try_from(date.saturating_sub(gate_ms)).unwrap_or(0))
         }
     };
-    Some(wait.min(RETRY_AFTER_MAX)).filter(|wait| !wait.is_zero())
+    Some(wait.min(RETRY_AFTER_MAX)).filter(|wait| !wait.is_zero()).map(|wait| wait.max(RETRY_AFTER_MIN))
 }
 
 #[cfg(test)]
@@ -141,21 +204,30 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
+    /// A time at which both clocks agree.
+    fn at(seconds: u64) -> Now {
+        Now { boot: s(seconds), wall_ms: seconds as i64 * 1000 }
+    }
+
+    fn times(life: Lifetime) -> (Boot, Boot, Duration) {
+        (life.due, life.expires, life.length)
+    }
+
     fn life(gate: i64, expiry: i64, issued_at: Option<i64>) -> Option<Lifetime> {
-        let fetched = Fetched { started: s(100), ended: s(102), gate_ms: gate * 1000 };
+        let fetched = Fetched { started: s(100), ended: at(102), gate_ms: gate * 1000 };
         Lifetime::new(fetched, expiry, issued_at, 0.5)
     }
 
     #[test]
     fn a_token_is_due_from_the_start_and_ends_from_the_middle_of_its_request() {
         let life = life(5000, 5100, Some(5000)).unwrap();
-        assert_eq!(life, Lifetime { due: s(150), expires: s(201), length: s(100) });
+        assert_eq!(times(life), (s(150), s(201), s(100)));
         for (now, state) in
             [(102, State::Fresh), (149, State::Fresh), (150, State::Due), (200, State::Due), (201, State::Expired)]
         {
-            assert_eq!(life.state(s(now)), state, "{now}");
+            assert_eq!(life.state(at(now)), state, "{now}");
         }
-        assert_eq!((life.left(s(191)), life.left(s(300))), (s(10), s(0)));
+        assert_eq!((life.left(at(191)), life.left(at(300))), (s(10), s(0)));
     }
 
     #[test]
@@ -167,7 +239,7 @@ mod tests {
 
     #[test]
     fn a_token_that_was_made_long_ago_is_due_by_what_is_left_but_as_long_as_a_new_one() {
-        assert_eq!(life(5000, 5100, Some(4000)).unwrap(), Lifetime { due: s(150), expires: s(201), length: s(1100) });
+        assert_eq!(times(life(5000, 5100, Some(4000)).unwrap()), (s(150), s(201), s(1100)));
     }
 
     #[test]
@@ -177,6 +249,79 @@ mod tests {
             assert_eq!(life.expires, s(201), "{issued_at:?}");
             assert!(life.due <= s(150), "{issued_at:?}");
         }
+    }
+
+    #[test]
+    fn a_token_that_ended_while_its_answer_was_on_the_way_has_no_lifetime() {
+        assert_eq!(life(5000, 5001, None), None, "the middle is a second before the end of the request");
+        assert!(life(5000, 5002, None).is_some());
+    }
+
+    #[test]
+    fn the_draw_moves_the_refresh_by_a_twentieth_of_the_life_to_either_side_and_never_past_its_end() {
+        let life = life(5000, 5100, Some(5000)).unwrap();
+        for (draw, due) in [(0.0, 145), (0.5, 150), (1.0, 155), (-9.0, 145), (9.0, 155)] {
+            assert_eq!(life.drawn(draw).due, s(due), "{draw}");
+            assert_eq!(life.drawn(0.3).drawn(draw), life.drawn(draw), "a draw anew forgets the last one");
+        }
+        let fetched = Fetched { started: s(100), ended: at(100), gate_ms: 0 };
+        let late = Lifetime::new(fetched, 100, None, 0.9).unwrap();
+        assert_eq!((late.drawn(1.0).due, late.expires), (s(195), s(200)));
+        assert_eq!(late.never_due().drawn(0.0).due, s(200));
+    }
+
+    #[test]
+    fn a_jump_of_the_wall_clock_makes_a_token_due_and_past_its_end_expires_it() {
+        let life = life(5000, 5100, Some(5000)).unwrap();
+        for (jump_ms, state, left) in [
+            (0, State::Fresh, 91),
+            (5000, State::Fresh, 91),
+            (-5000, State::Fresh, 91),
+            (6000, State::Due, 85),
+            (-6000, State::Due, 91),
+            (-3_600_000, State::Due, 91),
+            (90_000, State::Due, 1),
+            (91_000, State::Expired, 0),
+            (3_600_000, State::Expired, 0),
+            (i64::MAX, State::Expired, 0),
+            (i64::MIN, State::Due, 91),
+        ] {
+            let now = Now { wall_ms: at(110).wall_ms.saturating_add(jump_ms), ..at(110) };
+            assert_eq!((life.state(now), life.left(now)), (state, s(left)), "{jump_ms}");
+        }
+    }
+
+    #[test]
+    fn the_brake_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
+        for (life_s, brake) in [(2, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
+            assert_eq!(life(5000, 5000 + life_s, None).unwrap().brake().as_secs(), brake, "{life_s}");
+        }
+        assert_eq!(life(5000, 5060, Some(0)).unwrap().brake(), s(6), "by what is left, or a short rest were an outage");
+    }
+
+    #[test]
+    fn the_cool_down_doubles_to_two_minutes_or_to_half_a_minute_without_a_token() {
+        let seconds = |holds_valid| [1, 2, 5, 6, 7, 8, u32::MAX].map(|n| cool_down(n, holds_valid, 1.0).as_secs());
+        assert_eq!(seconds(true), [1, 2, 16, 32, 64, 120, 120]);
+        assert_eq!(seconds(false), [1, 2, 16, 30, 30, 30, 30]);
+        assert_eq!((cool_down(1, true, 0.0), cool_down(8, true, 0.5)), (Duration::from_millis(500), s(90)));
+    }
+
+    #[test]
+    fn a_refused_password_is_sent_3_times_in_the_first_hour_and_10_in_four_days() {
+        let hours = |n| refusal_pause(n).as_secs_f64() / 3600.0;
+        assert_eq!([3, 4, 5, 6, 7, 8, u32::MAX].map(hours), [1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 24.0]);
+        let sent = |within: u64| {
+            let mut time = Duration::ZERO;
+            (1..)
+                .take_while(|n| {
+                    let in_time = time < s(within);
+                    time += refusal_pause(*n);
+                    in_time
+                })
+                .count()
+        };
+        assert_eq!((sent(3600), sent(4 * 86400)), (3, 10));
     }
 
     #[test]
@@ -219,6 +364,7 @@ mod tests {
             ("Sun, 06 Nov 1994 08:49:37 GMT", None),
             ("Sat, 05 Nov 1994 08:49:37 GMT", None),
             ("Sat, 06 Nov 2094 08:49:37 GMT", Some(s(3600))),
+            ("Sun, 06 Nov 1994 08:49:38 GMT", Some(s(1))),
         ] {
             assert_eq!(retry_after(header, gate_ms), wait, "{header}");
         }

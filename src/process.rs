@@ -1,5 +1,9 @@
-//! What belongs to the process: the threads that the library starts in somebody else's program, and what a panic may
-//! do there.
+//! What belongs to the process: its generation, the threads that the library starts in somebody else's program, and what
+//! a panic may do there.
+//!
+//! A fork copies every lock as it is, and none of the threads that would release it. So a child never touches a lock of
+//! its parent: what is guarded by one belongs to a generation of the process, and is made anew in the next
+//! ([`PerProcess`]); the parent's is leaked. What a child takes over stands in atomics.
 //!
 //! The threads are named `dl-auth` and have every signal blocked, so that a host's handler never runs on a thread that
 //! it does not know. A panic is caught and told as an error; nothing is printed, for the host did not ask for it.
@@ -7,8 +11,61 @@
 use std::cell::Cell;
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
 use std::thread;
+
+use arc_swap::ArcSwapOption;
+
+use crate::sync::{Arc, AtomicBool, AtomicU32, Ordering};
+
+/// Counts the forks between the first process and this one.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+
+/// Which generation of the process this is. What was made in another is the parent's.
+pub fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// From here on, a fork begins a new generation in its child.
+#[cfg(unix)]
+pub fn watch_forks() {
+    static WATCHED: AtomicBool = AtomicBool::new(false);
+    extern "C" fn in_the_child() {
+        GENERATION.fetch_add(1, Ordering::Relaxed);
+    }
+    if WATCHED.load(Ordering::Relaxed) {
+        return;
+    }
+    // SAFETY: the hook is a function of this library, which stays mapped (`-z nodelete`); all it does is an atomic
+    // addition, which is async-signal-safe. That two threads may both get here does no harm: a generation more counts.
+    if unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } == 0 {
+        WATCHED.store(true, Ordering::Relaxed);
+    }
+}
+
+#[cfg(not(unix))]
+pub fn watch_forks() {}
+
+/// A static that each generation of the process has for itself. No thread ever waits here for another.
+pub struct PerProcess<T>(ArcSwapOption<(u32, Arc<T>)>);
+
+impl<T: Default> PerProcess<T> {
+    /// One that is made when it is first asked for.
+    pub const fn new() -> PerProcess<T> {
+        PerProcess(ArcSwapOption::const_empty())
+    }
+
+    /// This generation's.
+    pub fn get(&self) -> Arc<T> {
+        loop {
+            let made = self.0.load();
+            match &*made {
+                Some(made) if made.0 == generation() => return made.1.clone(),
+                parents => std::mem::forget(parents.clone()), // leaked: its locks may be held, by threads that are not here
+            }
+            self.0.compare_and_swap(&*made, Some(Arc::new((generation(), Arc::new(T::default())))));
+        }
+    }
+}
 
 /// Enough for TLS and the system's resolver, and a quarter of what a thread has by default.
 const STACK: usize = 512 << 10;
@@ -63,16 +120,15 @@ thread_local! {
 /// From here on, a panic of this copy of Rust's std prints nothing and notes its place. For the C API only: there, that
 /// copy is the library's own, and every panic in it is a bug of the library that becomes an error.
 pub fn keep_panics_quiet() {
-    static HOOK: Once = Once::new();
-    if thread::panicking() {
-        return; // a hook cannot be set now; the next call will
+    static SET: AtomicBool = AtomicBool::new(false);
+    // While one panics, a hook cannot be set; the next call will.
+    if thread::panicking() || SET.swap(true, Ordering::Relaxed) {
+        return;
     }
-    HOOK.call_once(|| {
-        panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
-            PLACE.try_with(|noted| noted.set(place)).ok();
-        }));
-    });
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|place| format!("{}:{}", place.file(), place.line()));
+        PLACE.try_with(|noted| noted.set(place)).ok();
+    }));
 }
 
 /// Starts a thread of the library. Where none can be made, the job comes back.

@@ -2,7 +2,8 @@
 //!
 //! The refresh token goes first, where there is one; where the gate refuses it, the password follows within the same
 //! refresh. A refresh token that may have been spent is never sent twice: after any outcome but a token, or a
-//! connection that never stood, it is forgotten. What may pass by itself is tried again, inside the refresh's limit.
+//! connection that never stood, it is forgotten. What may pass by itself is tried again, inside the refresh's limit. A
+//! password is sent only with the leave of the process ([`Refusals`]).
 
 use std::time::Duration;
 
@@ -11,26 +12,44 @@ use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
 use crate::policy::{self, Fetched, Lifetime};
+use crate::refusals::{Fingerprint, Refusals, Try, Turn};
 use crate::secret::Secret;
-use crate::settings::{Credentials, Settings};
+use crate::settings::{self, Credentials, Settings};
+use crate::sync::Arc;
 
 /// What a refresh works with, owned by whoever runs it.
 pub struct Session {
-    credentials: Credentials,
+    credentials: Arc<Credentials>,
     refresh_token: Option<Secret>,
 }
 
 impl Session {
     /// A session that begins with the password.
-    pub fn new(credentials: Credentials) -> Session {
+    pub fn new(credentials: Arc<Credentials>) -> Session {
         Session { credentials, refresh_token: None }
+    }
+
+    /// What it logs in with.
+    pub fn credentials(&self) -> &Arc<Credentials> {
+        &self.credentials
+    }
+
+    /// Reads the password file again. Whether there is another password in it.
+    pub fn reread(&mut self) -> bool {
+        let read = self.credentials.password_file.as_deref().and_then(|path| settings::read_password(path).ok());
+        let Some(password) = read.filter(|password| *password != self.credentials.password) else { return false };
+        self.credentials = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
+        self.refresh_token = None;
+        true
     }
 }
 
 /// What of the settings a refresh goes by.
+#[derive(Clone)]
 pub struct Rules {
     /// The most that a refresh may take.
     pub timeout: Duration,
+    gate: String,
     refresh_at: f64,
     refresh_grant: bool,
     max_attempts: u32,
@@ -41,6 +60,7 @@ impl Rules {
     pub fn new(settings: &Settings) -> Rules {
         Rules {
             timeout: settings.timeout,
+            gate: settings.endpoint.clone(),
             refresh_at: settings.refresh_at,
             refresh_grant: settings.refresh_grant,
             max_attempts: settings.max_attempts,
@@ -53,9 +73,11 @@ pub struct Exchange {
     /// What a refresh goes by.
     pub rules: Rules,
     /// What time it is.
-    pub clock: Box<dyn Clock>,
+    pub clock: Arc<dyn Clock>,
     /// What carries a request.
     pub transport: Box<dyn Transport>,
+    /// What the process was refused.
+    pub refusals: &'static Refusals,
 }
 
 /// What a refresh brings home.
@@ -71,6 +93,17 @@ pub struct Fetch {
 }
 
 impl Exchange {
+    /// The same for a child process.
+    pub fn for_child(&self) -> Exchange {
+        let Exchange { rules, clock, transport, refusals } = self;
+        Exchange { rules: rules.clone(), clock: clock.clone(), transport: transport.for_child(), refusals }
+    }
+
+    /// What stands for these credentials at this gate.
+    pub fn fingerprint(&self, credentials: &Credentials) -> Fingerprint {
+        self.refusals.fingerprint(&self.rules.gate, credentials)
+    }
+
     /// One refresh, until `limit`, retries included. It is given up where it is no longer `wanted`.
     pub fn refresh(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
         let mut attempt = 1;
@@ -128,10 +161,38 @@ impl Exchange {
                 Err((_, true)) => {}
             }
         }
+        let leave = self.leave_to_log_in(session, limit, wanted)?;
         let request = gate::login(&session.credentials);
-        let mut fetch = self.fetch(&request, session, None, within(last), wanted).map_err(|(error, _)| error)?;
+        let mut fetch = self.fetch(&request, session, None, within(last), wanted).map_err(|(error, _)| {
+            let refused = error.status() == Status::Denied;
+            if refused { leave.refused(error, self.clock.boot()) } else { error }
+        })?;
+        leave.proven(self.clock.boot());
         session.refresh_token = fetch.tokens.refresh_token.take().filter(|_| self.rules.refresh_grant);
         Ok(fetch)
+    }
+
+    /// The leave to send the password: at once, or when the handle that tries it has heard, or not at all.
+    fn leave_to_log_in(
+        &self,
+        session: &Session,
+        limit: Boot,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Try<'static>, Error> {
+        let fingerprint = self.fingerprint(&session.credentials);
+        loop {
+            let now = self.clock.boot();
+            match self.refusals.ask(fingerprint, now) {
+                Turn::Go(leave) => return Ok(leave),
+                Turn::Refused(error) => return Err(error),
+                Turn::Wait if now < limit && wanted() => self.clock.sleep(Duration::from_millis(10)),
+                Turn::Wait => {
+                    let message =
+                        "another handle is trying the same password, and the gate has not answered it in time";
+                    return Err(Error::new(Status::Timeout, message));
+                }
+            }
+        }
     }
 
     /// One request and its answer. With a failure: whether the gate may have got the request.
@@ -145,10 +206,10 @@ impl Exchange {
     ) -> Result<Fetch, (Error, bool)> {
         let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
         let response = self.transport.send(request, limit, wanted).map_err(|failure| (failure.error, failure.sent))?;
-        let (ended, wall_ended) = (self.clock.boot(), self.clock.wall_ms());
-        let wall_ms = wall_started.midpoint(wall_ended);
+        let ended = self.clock.now();
+        let wall_ms = wall_started.midpoint(ended.wall_ms);
 
-        let Credentials { username, password } = &session.credentials;
+        let Credentials { username, password, .. } = &*session.credentials;
         let secrets: Vec<&Secret> = [username, password].into_iter().chain(refresh_token).collect();
         let tokens = gate::read(&response, &secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
@@ -162,6 +223,7 @@ impl Exchange {
             let message = format!("the gate answered with a token that had ended {ago} s ago by the gate's own clock");
             (Error::new(Status::BadResponse, message).with_http_status(response.status), true)
         })?;
+        let lifetime = lifetime.drawn(fastrand::f64());
         Ok(Fetch { tokens, lifetime, grant: request.grant, clock_skew_ms: gate_ms.saturating_sub(wall_ms) })
     }
 }

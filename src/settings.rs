@@ -27,6 +27,15 @@ pub struct Credentials {
     pub username: Secret,
     /// With what.
     pub password: Secret,
+    /// The file that the password was read from, which may come to hold another.
+    pub password_file: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// A user with this password, from no file.
+    pub fn new(username: Secret, password: Secret) -> Credentials {
+        Credentials { username, password, password_file: None }
+    }
 }
 
 /// Where a handle's first token comes from.
@@ -71,6 +80,8 @@ pub struct Settings {
     pub wait: Duration,
     /// The part of a token's life after which a refresh is due.
     pub refresh_at: f64,
+    /// Whether a timer starts refreshes as well.
+    pub background: bool,
     /// Whether the refresh token is used.
     pub refresh_grant: bool,
     /// Tries within one refresh.
@@ -85,12 +96,6 @@ impl Settings {
         let sources = Sources { config, env: &env };
         let text = |name| sources.lookup(name, &[]);
         let allow_http = sources.parsed("allow_http", config::boolean)?;
-        if text("refresh")?.is_some_and(|given| given.is("background")) {
-            return Err(Error::new(
-                Status::Unsupported,
-                "`refresh=background` is not built into this version of dl_auth",
-            ));
-        }
         if text("store")?.is_some_and(|given| !given.is("none")) {
             return Err(Error::new(
                 Status::Unsupported,
@@ -108,6 +113,7 @@ impl Settings {
             timeout: sources.parsed("timeout", config::duration)?,
             wait: sources.parsed("wait", config::duration)?,
             refresh_at: sources.parsed("refresh_at", config::fraction)?,
+            background: text("refresh")?.is_some_and(|given| given.is("background")),
             refresh_grant: sources.parsed("refresh_grant", config::boolean)?,
             max_attempts: sources.parsed("max_attempts", config::count)?,
             user_agent: match text("user_agent")? {
@@ -197,17 +203,18 @@ impl Sources<'_> {
             }
             return ready(token, now);
         }
+        let password_file = file.as_ref().map(|file| PathBuf::from(file.value.as_str()));
         let password = match (password, file) {
             (Some(password), Some(_)) => {
                 return Err(password.invalid("and `password_file` must not be set in the same place"));
             }
             (Some(password), None) => Some(password.secret()),
-            (None, Some(file)) => Some(read_password(&file)?),
+            (None, Some(file)) => Some(read_password(Path::new(file.value.as_str())).map_err(|why| file.invalid(why))?),
             (None, None) => None,
         };
         let missing = match (username, password) {
             (Some(username), Some(password)) => {
-                return Ok(Origin::Login(Credentials { username: username.secret(), password }));
+                return Ok(Origin::Login(Credentials { username: username.secret(), password, password_file }));
             }
             (None, Some(_)) => "no username: set `username` or DL_AUTH_USERNAME",
             (Some(_), None) => {
@@ -233,7 +240,9 @@ impl Sources<'_> {
 
     fn roots(&self) -> Result<Roots, Error> {
         let ca = match self.lookup("ca_file", &[])? {
-            Some(file) => crate::tls::read_ca(&read(&file)?).map_err(|why| file.invalid(why))?,
+            Some(file) => read(Path::new(file.value.as_str()))
+                .and_then(|pem| crate::tls::read_ca(&pem))
+                .map_err(|why| file.invalid(why))?,
             None => Vec::new(),
         };
         let system = || SystemPaths::find(|name| self.variable(name).map(PathBuf::from));
@@ -310,12 +319,11 @@ fn ready(token: Given, now: i64) -> Result<Origin, Error> {
 /// The most that a configuration file may hold.
 const FILE_MAX: u64 = 4 << 20;
 
-/// Reads the file that a value names: a regular one, so that neither a pipe nor a device is waited for.
-fn read(file: &Given) -> Result<Zeroizing<Vec<u8>>, Error> {
-    let path = Path::new(file.value.as_str());
+/// Reads a file of the configuration: a regular one, so that neither a pipe nor a device is waited for.
+fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     // A path is shown once it has proved to be one: what is set here by mistake may be the password itself.
-    let meta = std::fs::metadata(path).map_err(|error| file.invalid(format!("it cannot be read: {error}")))?;
-    let cannot = |why: &str| file.invalid(format!("{} cannot be read: {why}", path.display()));
+    let meta = std::fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?;
+    let cannot = |why: &str| format!("{} cannot be read: {why}", path.display());
     if !meta.is_file() {
         return Err(cannot("it is not a regular file"));
     }
@@ -329,12 +337,13 @@ fn read(file: &Given) -> Result<Zeroizing<Vec<u8>>, Error> {
     Ok(bytes)
 }
 
-fn read_password(file: &Given) -> Result<Secret, Error> {
-    let bytes = read(file)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| file.invalid("the file is not UTF-8"))?;
+/// The password in a `password_file`, or why there is none.
+pub fn read_password(path: &Path) -> Result<Secret, String> {
+    let bytes = read(path)?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "the file is not UTF-8")?;
     let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if line.is_empty() || line.contains('\0') {
-        return Err(file.invalid("the file is empty, or holds a NUL"));
+        return Err("the file is empty, or holds a NUL".to_owned());
     }
     Ok(Secret::new(line.to_owned()))
 }

@@ -3,8 +3,8 @@
 //! A lock that a panic poisoned is taken all the same: what it guards is written whole or not at all, and a handle
 //! must stay usable after a bug.
 
-pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock};
+pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;

@@ -13,7 +13,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::error::{Error, Status};
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
+use crate::process::PerProcess;
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, Weak, lock};
 
 /// A certificate authority's certificate.
 pub type Certificate = CertificateDer<'static>;
@@ -109,8 +110,9 @@ pub struct Trust {
 impl Trust {
     /// The one that all handles with these roots share.
     pub fn shared(roots: Roots) -> Arc<Trust> {
-        static SHARED: Mutex<Vec<std::sync::Weak<Trust>>> = Mutex::new(Vec::new());
-        let mut shared = lock(&SHARED);
+        static SHARED: PerProcess<Mutex<Vec<Weak<Trust>>>> = PerProcess::new();
+        let shared = SHARED.get();
+        let mut shared = lock(&shared);
         shared.retain(|trust| trust.strong_count() > 0);
         if let Some(trust) = shared.iter().filter_map(|trust| trust.upgrade()).find(|trust| trust.roots == roots) {
             return trust;
@@ -119,6 +121,11 @@ impl Trust {
         let trust = Arc::new(Trust { roots, setup, wider, unreadable: AtomicUsize::new(0) });
         shared.push(Arc::downgrade(&trust));
         trust
+    }
+
+    /// Whom it trusts.
+    pub fn roots(&self) -> &Roots {
+        &self.roots
     }
 
     /// The set-up, made at the first call. May block on files and on another thread that makes it.

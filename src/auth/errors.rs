@@ -1,7 +1,9 @@
 //! What a handle says when it has no token to give.
 
 use crate::cache::Token;
-use crate::clock::Boot;
+use std::time::Duration;
+
+use crate::clock::Now;
 use crate::error::{Error, Status};
 
 pub(super) fn closed() -> Error {
@@ -44,7 +46,23 @@ pub(super) fn ended_already() -> Error {
     Error::new(Status::BadResponse, message)
 }
 
-pub(super) fn too_short(token: &Token, now: Boot) -> Error {
+/// The storm brake holds the next refresh back: there is no token, or one with less life than was asked for.
+pub(super) fn braked(token: Option<&Token>, until: Duration, now: Now) -> Error {
+    let what = match token {
+        Some(token) => format!(
+            "the token is good for another {} ms, less than was asked for",
+            token.lifetime().left(now).as_millis()
+        ),
+        None => "the token has ended".to_owned(),
+    };
+    let message = format!(
+        "{what}, and a refresh that worked ended so short a while ago that the next may begin in {} ms; ask again then",
+        until.as_millis()
+    );
+    Error::new(Status::TooShort, message).with_retry_after(Some(until))
+}
+
+pub(super) fn too_short(token: &Token, now: Now) -> Error {
     let left = token.lifetime().left(now).as_millis();
     let message = format!(
         "the token is good for another {left} ms, less than was asked for, and a new one would live no longer; ask for less (min_valid_ms)"

@@ -8,11 +8,13 @@
 use std::ptr;
 
 use arc_swap::ArcSwapOption;
+use once_cell::race::OnceBox;
 
 use super::text::null;
 use crate::auth::Auth;
 use crate::error::{Error, Status};
-use crate::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, lock};
+use crate::process::PerProcess;
+use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
 /// A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
 /// between. It points to nothing that a host may read; a handle that was freed is recognised (DL_AUTH_E_CLOSED).
@@ -40,16 +42,25 @@ struct Tenant {
 
 /// The table: chunk k has `FIRST << k` slots, and stays where it was made.
 const FIRST: usize = 16;
-static CHUNKS: [OnceLock<Box<[Slot]>>; 32] = [const { OnceLock::new() }; 32];
+static CHUNKS: [OnceBox<Box<[Slot]>>; 32] = [const { OnceBox::new() }; 32];
 
-/// The slots that may take a tenant: those that were freed, and those that never had one.
-struct Vacant {
-    freed: Vec<&'static Slot>,
-    /// The chunk, and the place in it, of the first slot that never had a tenant.
-    unused: (usize, usize),
+/// The slots that may take a tenant, the next one last. A child process looks for them anew, for its parent's list may
+/// be locked by a thread that it does not have.
+struct Vacant(Vec<&'static Slot>);
+
+static VACANT: PerProcess<Mutex<Vacant>> = PerProcess::new();
+
+impl Default for Vacant {
+    fn default() -> Vacant {
+        Vacant(CHUNKS.iter().map_while(|chunk| chunk.get()).flatten().filter(|slot| slot.is_vacant()).collect())
+    }
 }
 
-static VACANT: Mutex<Vacant> = Mutex::new(Vacant { freed: Vec::new(), unused: (0, 0) });
+impl Slot {
+    fn is_vacant(&self) -> bool {
+        self.tenants.load(Ordering::Relaxed) < TENANTS && self.tenant.load().is_none()
+    }
+}
 
 /// Gives a handle to `auth`.
 pub fn open(auth: Auth) -> Result<*mut dl_auth_t, Error> {
@@ -83,7 +94,7 @@ pub fn close(handle: *const dl_auth_t) {
     }
     leaving.auth.close();
     if slot.tenants.load(Ordering::Relaxed) < TENANTS {
-        lock(&VACANT).freed.push(slot);
+        lock(&VACANT.get()).0.push(slot);
     }
 }
 
@@ -96,15 +107,14 @@ fn slot_of(address: usize) -> Option<&'static Slot> {
 }
 
 fn vacant() -> Option<&'static Slot> {
-    let mut vacant = lock(&VACANT);
-    if let Some(slot) = vacant.freed.pop() {
-        return Some(slot);
+    let vacant = VACANT.get();
+    let mut vacant = lock(&vacant);
+    if vacant.0.is_empty() {
+        let (nth, chunk) = CHUNKS.iter().enumerate().find(|(_, chunk)| chunk.get().is_none())?;
+        let slots = chunk.get_or_init(|| Box::new((0..FIRST << nth).map(|_| Slot::default()).collect()));
+        vacant.0.extend(slots.iter().rev());
     }
-    let (chunk, place) = vacant.unused;
-    let slots = CHUNKS.get(chunk)?.get_or_init(|| (0..FIRST << chunk).map(|_| Slot::default()).collect());
-    let slot = slots.get(place)?;
-    vacant.unused = if place + 1 < slots.len() { (chunk, place + 1) } else { (chunk + 1, 0) };
-    Some(slot)
+    vacant.0.pop()
 }
 
 fn closed() -> Error {
@@ -173,13 +183,13 @@ mod tests {
         let _alone = lock(&ONE_AT_A_TIME);
         for _ in 0..50 {
             let handle = open(auth()).unwrap().addr();
-            let freed = lock(&VACANT).freed.len();
+            let freed = lock(&VACANT.get()).0.len();
             std::thread::scope(|scope| {
                 for _ in 0..4 {
                     scope.spawn(|| close(ptr::without_provenance(handle)));
                 }
             });
-            assert!(lock(&VACANT).freed.len() <= freed + 1, "its slot is vacant once, or retired");
+            assert!(lock(&VACANT.get()).0.len() <= freed + 1, "its slot is vacant once, or retired");
         }
     }
 }

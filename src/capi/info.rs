@@ -23,9 +23,10 @@ pub const DL_AUTH_STATE_EXPIRED: i32 = 3;
 pub const DL_AUTH_ACTIVITY_IDLE: i32 = 0;
 /// dl_auth_info_t.activity: a refresh is in flight.
 pub const DL_AUTH_ACTIVITY_REFRESHING: i32 = 1;
-/// dl_auth_info_t.activity: the last refresh failed, and the next begins in retry_in_ms at the earliest.
+/// dl_auth_info_t.activity: the last refresh failed, and no other begins for retry_in_ms.
 pub const DL_AUTH_ACTIVITY_COOLING: i32 = 2;
-/// dl_auth_info_t.activity: the gate refused the credentials the last time it was asked.
+/// dl_auth_info_t.activity: the gate refused the credentials the last time it was asked; they are not sent again for
+/// retry_in_ms, unless they change.
 pub const DL_AUTH_ACTIVITY_DENIED: i32 = 3;
 
 /// A look at a handle, in the caller's own memory: initialise it with DL_AUTH_INFO_INIT. A later version may add fields
@@ -71,7 +72,7 @@ pub struct dl_auth_info_t {
     pub last_status: i32,
     /// The HTTP status of its answer, where it failed; 0: it worked, or there was no answer.
     pub last_http_status: u32,
-    /// Milliseconds until the next refresh may begin, after one that failed; 0: at once.
+    /// Milliseconds until the next refresh may begin, after one that failed, or one that has just worked; 0: at once.
     pub retry_in_ms: i64,
 }
 

@@ -26,7 +26,7 @@ fn jwt(payload: &str) -> String {
 
 #[test]
 fn the_requests_are_those_that_the_gate_documents() {
-    let credentials = Credentials { username: secret("b\"ot@x"), password: secret("p\\ä\u{1}") };
+    let credentials = Credentials::new(secret("b\"ot@x"), secret("p\\ä\u{1}"));
     let login = login(&credentials);
     assert_eq!(login.grant, Grant::Login);
     let body: Value = serde_json::from_slice(&login.body).unwrap();
@@ -41,7 +41,7 @@ fn the_requests_are_those_that_the_gate_documents() {
 #[test]
 fn a_body_is_never_moved_while_it_is_written() {
     let nasty = "\u{1}".repeat(3000);
-    let request = login(&Credentials { username: secret(&nasty), password: secret(&nasty) });
+    let request = login(&Credentials::new(secret(&nasty), secret(&nasty)));
     assert!(
         request.body.len() > 36_000 && request.body.capacity() < 37_000,
         "{} {}",

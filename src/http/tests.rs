@@ -31,7 +31,7 @@ fn way(gate: &Gate, url: &str, options: &[(&str, &str)]) -> Http {
 
 fn login() -> Request {
     let secret = |text: &str| Secret::new(text.to_owned());
-    gate::login(&Credentials { username: secret("bot@example.com"), password: secret("correct horse battery staple") })
+    gate::login(&Credentials::new(secret("bot@example.com"), secret("correct horse battery staple")))
 }
 
 /// What comes of a login while the gate does this.

@@ -232,10 +232,13 @@ fn a_bad_variable_is_named() {
 
 #[test]
 fn what_is_not_built_is_unsupported() {
-    for (key, value) in [("store", "file:/tmp"), ("store", "redis://h"), ("refresh", "background")] {
+    for (key, value) in [("store", "file:/tmp"), ("store", "redis://h")] {
         assert_eq!(refused(&with(&[(key, value)]), &[]).0, Status::Unsupported);
     }
-    resolve(&with(&[("store", "none"), ("store_required", "true"), ("refresh", "on_demand")]), &[]).unwrap();
+    resolve(&with(&[("store", "none"), ("store_required", "true")]), &[]).unwrap();
+    for (value, background) in [("on_demand", false), ("background", true)] {
+        assert_eq!(resolve(&with(&[("refresh", value)]), &[]).unwrap().background, background);
+    }
 }
 
 #[test]

@@ -9,8 +9,11 @@ use serde_json::{Value, json};
 use super::super::*;
 use crate::clock::fake::Fake;
 use crate::config::Config;
+use crate::gate::Grant;
 use crate::gate::{Request, Response};
 use crate::http::Failure;
+use crate::refresher::Job;
+use crate::sync::Mutex;
 
 /// The machine's clock at the start of each test, and the gate's.
 pub(super) const NOW: i64 = 1_700_000_000;
@@ -41,6 +44,10 @@ impl Transport for Line {
 
     fn cancel(&self) {
         *lock(&self.0.cancelled) += 1;
+    }
+
+    fn for_child(&self) -> Box<dyn Transport> {
+        Box::new(Line(self.0.clone(), self.1.clone()))
     }
 }
 
@@ -128,8 +135,18 @@ pub(super) fn bench_at(
     let gate = Arc::new(Gate::default());
     lock(&gate.script).extend(script);
     let line = Line(gate.clone(), clock.clone());
-    let auth = Auth::with_parts(settings(options), Box::new(clock.clone()), Box::new(line), Box::new(runner));
+    let auth = Auth::with_parts(settings(options), parts(clock.clone(), line, runner));
     Bench { auth, gate, clock }
+}
+
+/// The parts of a handle that shares no refusals with another test's.
+pub(super) fn parts(
+    clock: impl Clock + 'static,
+    transport: impl Transport + 'static,
+    runner: impl Runner + 'static,
+) -> Parts {
+    let (clock, transport, runner) = (Arc::new(clock), Box::new(transport), Arc::new(runner));
+    Parts { clock, transport, runner, refusals: Box::leak(Box::default()) }
 }
 
 pub(super) const BOT: [(&str, &str); 2] = [("username", "bot"), ("password", "pass")];

@@ -1,0 +1,296 @@
+//! The budget for refused passwords: one for the process, whatever the number of its handles, so that a wrong password
+//! locks no account.
+//!
+//! A password that was refused is not sent again before a time that grows with each refusal ([`policy::refusal_pause`]).
+//! One that is not known to be good is sent by one handle at a time: the others wait for what it hears. The entries are
+//! kept by a keyed hash of gate, user and password, which tells nothing to whoever reads it. The table is replaced as a
+//! whole, without a lock, so that a child process takes it over.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
+
+use crate::clock::Boot;
+use crate::error::Error;
+use crate::policy;
+use crate::process;
+use crate::settings::Credentials;
+use crate::sync::Arc;
+
+/// What stands for a gate, a user and a password, within one process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fingerprint(u64);
+
+/// The refusals that a process has had.
+#[derive(Default)]
+pub struct Refusals(ArcSwapOption<Table>);
+
+/// Those of this process.
+pub static OF_THIS_PROCESS: Refusals = Refusals(ArcSwapOption::const_empty());
+
+/// Whether a password may be sent now.
+pub enum Turn<'a> {
+    /// Yes; what comes of it is to be told.
+    Go(Try<'a>),
+    /// Not while another handle tries it.
+    Wait,
+    /// No, for it was refused: with the time until it may be.
+    Refused(Error),
+}
+
+/// The leave to send a password once. Dropped without a word, it proves nothing.
+pub struct Try<'a> {
+    refusals: &'a Refusals,
+    fingerprint: Fingerprint,
+    number: u64,
+}
+
+#[derive(Clone, Default)]
+struct Table {
+    hasher: RandomState,
+    tries: u64,
+    entries: Vec<Entry>,
+}
+
+#[derive(Clone)]
+struct Entry {
+    fingerprint: Fingerprint,
+    /// When the gate last took it.
+    proven: Option<Boot>,
+    refused: Option<Refused>,
+    /// The process and the number of the try that the others wait for.
+    trying: Option<(u32, u64)>,
+}
+
+#[derive(Clone)]
+struct Refused {
+    times: u32,
+    until: Boot,
+    error: Error,
+}
+
+/// So long a password that the gate took may be sent by many handles at once.
+const PROVEN: Duration = Duration::from_secs(60);
+
+/// So long a refusal is remembered after its time is over.
+const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+impl Refusals {
+    /// What stands for these credentials at this gate.
+    pub fn fingerprint(&self, gate: &str, credentials: &Credentials) -> Fingerprint {
+        let key = (gate, credentials.username.expose(), credentials.password.expose());
+        self.change(|table| Fingerprint(table.hasher.hash_one(key)))
+    }
+
+    /// Asks for leave to send them.
+    pub fn ask(&self, fingerprint: Fingerprint, now: Boot) -> Turn<'_> {
+        self.change(|table| {
+            table.entries.retain(|entry| entry.matters(now));
+            table.tries += 1;
+            let number = table.tries;
+            let entry = table.entry(fingerprint);
+            if let Some(error) = entry.standing(now) {
+                return Turn::Refused(error);
+            }
+            if entry.proven.is_none_or(|at| at + PROVEN <= now) {
+                // One of the parent's threads, which does not run here, will never tell.
+                if entry.trying.is_some_and(|(process, _)| process == process::generation()) {
+                    return Turn::Wait;
+                }
+                entry.trying = Some((process::generation(), number));
+            }
+            Turn::Go(Try { refusals: self, fingerprint, number })
+        })
+    }
+
+    /// The refusal that stands, with the time until it ends.
+    pub fn standing(&self, fingerprint: Fingerprint, now: Boot) -> Option<Error> {
+        let table = self.0.load();
+        table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?.standing(now)
+    }
+
+    /// Forgets what these were refused: somebody says that they are good now.
+    pub fn forget(&self, fingerprint: Fingerprint) {
+        self.change(|table| table.entry(fingerprint).refused = None);
+    }
+
+    /// Changes the table. `change` may run more than once, each time on what the others have left.
+    fn change<R>(&self, change: impl Fn(&mut Table) -> R) -> R {
+        loop {
+            let before = self.0.load();
+            let mut table = before.as_deref().cloned().unwrap_or_default();
+            let result = change(&mut table);
+            let found = self.0.compare_and_swap(&*before, Some(Arc::new(table)));
+            if found.as_ref().map(Arc::as_ptr) == before.as_ref().map(Arc::as_ptr) {
+                return result;
+            }
+        }
+    }
+}
+
+impl Table {
+    fn entry(&mut self, fingerprint: Fingerprint) -> &mut Entry {
+        let place = self.entries.iter().position(|entry| entry.fingerprint == fingerprint).unwrap_or_else(|| {
+            self.entries.push(Entry { fingerprint, proven: None, refused: None, trying: None });
+            self.entries.len() - 1
+        });
+        #[allow(clippy::indexing_slicing)] // found or made a line above
+        &mut self.entries[place]
+    }
+}
+
+impl Entry {
+    fn standing(&self, now: Boot) -> Option<Error> {
+        let refused = self.refused.as_ref().filter(|refused| refused.until > now)?;
+        Some(refused.error.clone().with_retry_after(Some(refused.until - now)))
+    }
+
+    fn matters(&self, now: Boot) -> bool {
+        self.trying.is_some()
+            || self.proven.is_some_and(|at| at + PROVEN > now)
+            || self.refused.as_ref().is_some_and(|refused| refused.until + REMEMBERED > now)
+    }
+}
+
+impl Try<'_> {
+    /// The gate took it.
+    pub fn proven(&self, now: Boot) {
+        self.refusals.change(|table| {
+            let entry = table.entry(self.fingerprint);
+            (entry.proven, entry.refused) = (Some(now), None);
+        });
+    }
+
+    /// The gate refused it: the error, with the time for which it is not sent again.
+    pub fn refused(&self, error: Error, now: Boot) -> Error {
+        self.refusals.change(|table| {
+            let entry = table.entry(self.fingerprint);
+            entry.proven = None;
+            let before = entry.refused.take();
+            // Where it was sent by many at once, their refusals count as one.
+            let refused = before.as_ref().filter(|before| before.until > now).cloned().unwrap_or_else(|| {
+                let times = before.map_or(0, |before| before.times).saturating_add(1);
+                Refused { times, until: now + policy::refusal_pause(times), error: error.clone() }
+            });
+            let until = refused.until;
+            entry.refused = Some(refused);
+            error.clone().with_retry_after(Some(until - now))
+        })
+    }
+}
+
+impl Drop for Try<'_> {
+    fn drop(&mut self) {
+        self.refusals.change(|table| {
+            let entry = table.entry(self.fingerprint);
+            entry.trying = entry.trying.filter(|(_, number)| *number != self.number);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Status;
+    use crate::secret::Secret;
+
+    fn s(seconds: u64) -> Boot {
+        Duration::from_secs(seconds)
+    }
+
+    fn credentials(password: &str) -> Credentials {
+        Credentials::new(Secret::new("bot".to_owned()), Secret::new(password.to_owned()))
+    }
+
+    fn sent(turn: Turn<'_>) -> Try<'_> {
+        match turn {
+            Turn::Go(leave) => leave,
+            Turn::Wait => panic!("it was to wait"),
+            Turn::Refused(error) => panic!("{error}"),
+        }
+    }
+
+    fn denied() -> Error {
+        Error::new(Status::Denied, "no").with_http_status(401)
+    }
+
+    #[test]
+    fn a_fingerprint_is_of_gate_user_and_password() {
+        let refusals = Refusals::default();
+        let of = |gate, password| refusals.fingerprint(gate, &credentials(password));
+        assert_eq!(of("g", "p"), of("g", "p"));
+        assert_ne!(of("g", "p"), of("h", "p"));
+        assert_ne!(of("g", "p"), of("g", "q"));
+        assert_ne!(of("g", "p"), Refusals::default().fingerprint("g", &credentials("p")), "its key is the table's own");
+    }
+
+    #[test]
+    fn a_refused_password_is_sent_again_on_schedule_and_another_at_once() {
+        let refusals = Refusals::default();
+        let print = refusals.fingerprint("g", &credentials("p"));
+        let mut now = s(0);
+        for pause in [30, 300, 3600, 7200] {
+            let leave = sent(refusals.ask(print, now));
+            assert_eq!(leave.refused(denied(), now).retry_after(), Some(s(pause)));
+            drop(leave);
+            assert!(
+                matches!(refusals.ask(print, now + s(pause - 1)), Turn::Refused(error) if error.retry_after() == Some(s(1)))
+            );
+            assert_eq!(refusals.standing(print, now).unwrap().http_status(), Some(401));
+            sent(refusals.ask(refusals.fingerprint("g", &credentials("other")), now));
+            now += s(pause);
+        }
+        assert_eq!(refusals.standing(print, now), None);
+        sent(refusals.ask(print, now)).proven(now);
+        let leave = sent(refusals.ask(print, now));
+        assert_eq!(leave.refused(denied(), now).retry_after(), Some(s(30)), "what it was refused before is forgotten");
+        drop(leave);
+        refusals.forget(print);
+        sent(refusals.ask(print, now));
+    }
+
+    #[test]
+    fn an_unproven_password_is_sent_by_one_at_a_time_and_a_proven_one_by_all() {
+        let refusals = Refusals::default();
+        let print = refusals.fingerprint("g", &credentials("p"));
+        let first = sent(refusals.ask(print, s(0)));
+        assert!(matches!(refusals.ask(print, s(0)), Turn::Wait));
+        drop(first); // it never heard: the next one tries
+        let second = sent(refusals.ask(print, s(0)));
+        second.proven(s(0));
+        let many = [sent(refusals.ask(print, s(59))), sent(refusals.ask(print, s(59)))];
+        for leave in &many {
+            assert_eq!(leave.refused(denied(), s(60)).retry_after(), Some(s(30)), "sent at once, they count as one");
+        }
+        drop(many);
+        drop(second);
+        let later = sent(refusals.ask(print, s(90)));
+        assert!(matches!(refusals.ask(print, s(90)), Turn::Wait), "the proof has lapsed");
+        assert_eq!(later.refused(denied(), s(90)).retry_after(), Some(s(300)));
+    }
+
+    #[test]
+    fn what_matters_no_more_is_dropped() {
+        let refusals = Refusals::default();
+        let entries = || refusals.0.load().as_ref().unwrap().entries.len();
+        for n in 0..10 {
+            let print = refusals.fingerprint("g", &credentials(&n.to_string()));
+            sent(refusals.ask(print, s(0))).proven(s(0));
+        }
+        assert_eq!(entries(), 10);
+        sent(refusals.ask(refusals.fingerprint("g", &credentials("x")), s(61)));
+        assert_eq!(entries(), 1);
+    }
+
+    #[test]
+    fn threads_that_ask_at_once_get_one_leave() {
+        let refusals = Refusals::default();
+        let print = refusals.fingerprint("g", &credentials("p"));
+        let turns = std::thread::scope(|scope| {
+            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| refusals.ask(print, s(0)))).collect();
+            asked.into_iter().map(|asked| asked.join().unwrap()).collect::<Vec<_>>()
+        });
+        assert_eq!(turns.iter().filter(|turn| matches!(turn, Turn::Go(_))).count(), 1);
+    }
+}
