@@ -1,7 +1,7 @@
 # Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test lib header lint setup setup-demo clean
+.PHONY: demo test lib header docs lint setup setup-demo clean
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
@@ -11,6 +11,7 @@ demo: setup-demo lib
 # Every test there is.
 test: setup lint
 	cargo test --workspace --locked
+	cargo test --lib --locked --features shuttle auth::model
 	@echo "make test: all tests passed"
 
 # The shared library under the name that programs look for at run time.
@@ -22,6 +23,10 @@ lib:
 header:
 	cargo build --quiet
 	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
+
+# The page and the picture that a simulation makes, to where they are checked in.
+docs:
+	DL_AUTH_WRITE_DOCS=1 cargo test --lib --locked policy::fleet
 
 lint:
 	cargo fmt --all --check

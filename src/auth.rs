@@ -221,5 +221,7 @@ fn signed_ms(time: crate::clock::Boot, now: Now) -> i64 {
     if time >= now.boot { ms(time - now.boot) } else { -ms(now.boot - time) }
 }
 
+#[cfg(all(test, feature = "shuttle"))]
+mod model;
 #[cfg(test)]
 mod tests;

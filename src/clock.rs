@@ -106,6 +106,11 @@ pub(crate) mod fake {
         pub(crate) fn at(wall_s: i64) -> std::sync::Arc<Fake> {
             std::sync::Arc::new(Fake(Mutex::new((Duration::from_secs(1000), wall_s * 1000))))
         }
+
+        /// Somebody sets the wall clock by so many seconds.
+        pub(crate) fn set_wall(&self, by_s: i64) {
+            lock(&self.0).1 += by_s * 1000;
+        }
     }
 
     impl Clock for std::sync::Arc<Fake> {

@@ -1,9 +1,10 @@
 //! When to refresh, what to try again, and for how long: decisions from times and outcomes, without a clock or a
 //! network.
 //!
-//! All times are on the suspend-aware clock, anchored in the gate's own time as measured in the middle of the
-//! request. So a machine whose wall clock is wrong, or is set afterwards, still knows when its token ends. The wall
-//! clock is the second witness: where it has jumped since, a token may be older than the first one knows.
+//! All times are on the suspend-aware clock, anchored in the gate's own time: a machine whose wall clock is wrong, or is
+//! set afterwards, still knows when its token ends. The gate may have told its time when the request had just begun, so
+//! a token's life is counted from there, and never a moment too long. The wall clock is the second witness: where it
+//! has jumped since, a token may be older than the first one knows.
 
 use std::time::Duration;
 
@@ -45,14 +46,8 @@ pub struct Fetched {
     pub started: Boot,
     /// When the answer was there.
     pub ended: Now,
-    /// The gate's time in the middle, Unix milliseconds: the latest that it can have been.
+    /// The time that the gate told, Unix milliseconds: the latest that it can have been.
     pub gate_ms: i64,
-}
-
-impl Fetched {
-    fn middle(&self) -> Boot {
-        self.started + self.ended.boot.saturating_sub(self.started) / 2
-    }
 }
 
 /// A jump of the wall clock that is no drift, and no correction of one.
@@ -73,7 +68,7 @@ impl Lifetime {
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
         let length = whole.unwrap_or(left);
         let life = left.min(length);
-        let expires = fetched.middle().saturating_add(life);
+        let expires = fetched.started.saturating_add(life);
         let ideal = fetched.started.saturating_add(life.mul_f64(refresh_at)).min(expires);
         let offset_ms = fetched.ended.offset_ms();
         (expires > fetched.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
@@ -197,6 +192,9 @@ pub fn retry_after(header: &str, gate_ms: i64) -> Option<Duration> {
 }
 
 #[cfg(test)]
+mod fleet;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -219,42 +217,42 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_due_from_the_start_and_ends_from_the_middle_of_its_request() {
+    fn a_token_is_due_and_ends_counted_from_the_start_of_its_request() {
         let life = life(5000, 5100, Some(5000)).unwrap();
-        assert_eq!(times(life), (s(150), s(201), s(100)));
+        assert_eq!(times(life), (s(150), s(200), s(100)));
         for (now, state) in
-            [(102, State::Fresh), (149, State::Fresh), (150, State::Due), (200, State::Due), (201, State::Expired)]
+            [(102, State::Fresh), (149, State::Fresh), (150, State::Due), (199, State::Due), (200, State::Expired)]
         {
             assert_eq!(life.state(at(now)), state, "{now}");
         }
-        assert_eq!((life.left(at(191)), life.left(at(300))), (s(10), s(0)));
+        assert_eq!((life.left(at(190)), life.left(at(300))), (s(10), s(0)));
     }
 
     #[test]
     fn a_token_never_has_more_left_than_it_is_long_whatever_the_date_says() {
         for gate in [5000, 4000, 1, -1_000_000_000] {
-            assert_eq!(life(gate, 5100, Some(5000)).unwrap().expires, s(201), "{gate}");
+            assert_eq!(life(gate, 5100, Some(5000)).unwrap().expires, s(200), "{gate}");
         }
     }
 
     #[test]
     fn a_token_that_was_made_long_ago_is_due_by_what_is_left_but_as_long_as_a_new_one() {
-        assert_eq!(times(life(5000, 5100, Some(4000)).unwrap()), (s(150), s(201), s(1100)));
+        assert_eq!(times(life(5000, 5100, Some(4000)).unwrap()), (s(150), s(200), s(1100)));
     }
 
     #[test]
     fn an_old_an_absurd_and_a_missing_iat_never_put_due_after_the_end() {
         for issued_at in [None, Some(0), Some(-9_000_000_000), Some(4000), Some(5100), Some(9999), Some(i64::MIN)] {
             let life = life(5000, 5100, issued_at).unwrap();
-            assert_eq!(life.expires, s(201), "{issued_at:?}");
+            assert_eq!(life.expires, s(200), "{issued_at:?}");
             assert!(life.due <= s(150), "{issued_at:?}");
         }
     }
 
     #[test]
     fn a_token_that_ended_while_its_answer_was_on_the_way_has_no_lifetime() {
-        assert_eq!(life(5000, 5001, None), None, "the middle is a second before the end of the request");
-        assert!(life(5000, 5002, None).is_some());
+        assert_eq!(life(5000, 5002, None), None, "its request took two seconds");
+        assert!(life(5000, 5003, None).is_some());
     }
 
     #[test]
@@ -274,17 +272,17 @@ mod tests {
     fn a_jump_of_the_wall_clock_makes_a_token_due_and_past_its_end_expires_it() {
         let life = life(5000, 5100, Some(5000)).unwrap();
         for (jump_ms, state, left) in [
-            (0, State::Fresh, 91),
-            (5000, State::Fresh, 91),
-            (-5000, State::Fresh, 91),
-            (6000, State::Due, 85),
-            (-6000, State::Due, 91),
-            (-3_600_000, State::Due, 91),
-            (90_000, State::Due, 1),
-            (91_000, State::Expired, 0),
+            (0, State::Fresh, 90),
+            (5000, State::Fresh, 90),
+            (-5000, State::Fresh, 90),
+            (6000, State::Due, 84),
+            (-6000, State::Due, 90),
+            (-3_600_000, State::Due, 90),
+            (89_000, State::Due, 1),
+            (90_000, State::Expired, 0),
             (3_600_000, State::Expired, 0),
             (i64::MAX, State::Expired, 0),
-            (i64::MIN, State::Due, 91),
+            (i64::MIN, State::Due, 90),
         ] {
             let now = Now { wall_ms: at(110).wall_ms.saturating_add(jump_ms), ..at(110) };
             assert_eq!((life.state(now), life.left(now)), (state, s(left)), "{jump_ms}");
@@ -293,7 +291,7 @@ mod tests {
 
     #[test]
     fn the_brake_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
-        for (life_s, brake) in [(2, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
+        for (life_s, brake) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
             assert_eq!(life(5000, 5000 + life_s, None).unwrap().brake().as_secs(), brake, "{life_s}");
         }
         assert_eq!(life(5000, 5060, Some(0)).unwrap().brake(), s(6), "by what is left, or a short rest were an outage");

@@ -1,10 +1,17 @@
 //! The locks and atomics by one name, so that a test can put a model checker's in their place.
 //!
+//! With the feature `shuttle`, what a handle shares between threads is shuttle's: `auth/model.rs` runs it in many orders.
+//! `Arc`, and the atomics that statics are made of, stay std's: a static outlives a run of the model.
+//!
 //! A lock that a panic poisoned is taken all the same: what it guards is written whole or not at all, and a handle
 //! must stay usable after a bug.
 
-pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+#[cfg(feature = "shuttle")]
+pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic::AtomicU64};
+pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+pub use std::sync::{Arc, Weak};
+#[cfg(not(feature = "shuttle"))]
+pub use std::sync::{Condvar, Mutex, MutexGuard, atomic::AtomicU64};
 
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
@@ -23,7 +30,7 @@ pub fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     }
 }
 
-/// Waits for a notification, at most this long; may also wake for no reason.
+/// Waits for a notification, at most this long; may also wake for no reason. In the model, time does not pass.
 pub fn wait<'a, T>(condvar: &Condvar, guard: MutexGuard<'a, T>, at_most: Duration) -> MutexGuard<'a, T> {
     condvar.wait_timeout(guard, at_most).unwrap_or_else(PoisonError::into_inner).0
 }

@@ -9,6 +9,9 @@ use crate::refresher::Job;
 use crate::sync::Mutex;
 
 mod bench;
+mod pauses;
+mod scenarios;
+mod simulation;
 use bench::*;
 
 #[test]

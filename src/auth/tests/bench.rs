@@ -28,7 +28,7 @@ pub(super) struct Gate {
     cancelled: Mutex<u64>,
 }
 
-pub(super) struct Line(Arc<Gate>, Arc<Fake>);
+pub(super) struct Line(pub(super) Arc<Gate>, pub(super) Arc<Fake>);
 
 impl Transport for Line {
     fn send(&self, request: &Request, _: Duration, _: &dyn Fn() -> bool) -> Result<Response, Failure> {
@@ -173,6 +173,13 @@ impl Bench {
     /// How often the requests in flight were cancelled.
     pub(super) fn cancelled(&self) -> u64 {
         *lock(&self.gate.cancelled)
+    }
+
+    /// What the gate does with the next request, and not what was left of its script.
+    pub(super) fn gate_will(&self, answer: Answer) {
+        let mut script = lock(&self.gate.script);
+        script.clear();
+        script.push_back(answer);
     }
 
     pub(super) fn seen(&self) -> Vec<String> {

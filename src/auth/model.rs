@@ -1,0 +1,331 @@
+//! The handle under a model checker: its real code, run in thousands of orders of its threads.
+//!
+//! Shuttle's locks and atomics are in the place of std's (`sync.rs`), and each of their operations is a point at which
+//! it may run another thread. It sees deadlocks as well: who is never woken fails the test. On a failure it prints the
+//! schedule, which `shuttle::replay` runs again. No time passes but by [`Bench::pass`], so nobody is saved by a deadline.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Value, json};
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::thread::{self, JoinHandle};
+
+use super::*;
+use crate::gate::{Request, Response};
+use crate::http::Failure;
+use crate::refresher::Job;
+use crate::sync::{Condvar, Mutex, Ordering, wait};
+
+/// The wall clock at the start, in seconds.
+const NOW: i64 = 1_700_000_000;
+
+/// How long a token lives, in seconds.
+const LIFE: i64 = 100;
+
+/// Runs a model in this many random orders, and in as many with 3 chosen switches each.
+fn check(orders: usize, model: fn()) {
+    let model = move || {
+        fastrand::seed(1); // an order that failed must fail again
+        model();
+    };
+    let config = || {
+        let mut config = shuttle::Config::new();
+        config.stack_size = 256 << 10;
+        config
+    };
+    shuttle::Runner::new(RandomScheduler::new(orders), config()).run(model);
+    shuttle::Runner::new(PctScheduler::new(3, orders), config()).run(model);
+}
+
+/// Time that passes where a test says so. No lock of the model's: to read it is no switch.
+#[derive(Clone, Default)]
+struct Standing(Arc<std::sync::atomic::AtomicU64>);
+
+impl Clock for Standing {
+    fn boot(&self) -> crate::clock::Boot {
+        Duration::from_secs(1000 + self.0.load(Ordering::Relaxed))
+    }
+
+    fn wall_ms(&self) -> i64 {
+        (NOW + self.0.load(Ordering::Relaxed) as i64) * 1000
+    }
+
+    fn sleep(&self, _: Duration) {
+        panic!("nothing in a model has a reason to sleep");
+    }
+}
+
+/// What the gate does with a user's login.
+#[derive(Clone, Copy)]
+enum Answer {
+    /// It gives a token. Its last part is the user and how many he has had, as "bot1".
+    Token,
+    /// It refuses the password.
+    Denied,
+    /// The connection breaks.
+    Broken,
+    /// It never answers: the request ends when it is cancelled.
+    Never,
+}
+
+/// A gate that answers each user in one way, and notes who asked.
+struct Gate {
+    answer: fn(&str) -> Answer,
+    clock: Standing,
+    seen: Mutex<Seen>,
+    cancelled: Condvar,
+}
+
+#[derive(Default)]
+struct Seen {
+    users: Vec<String>,
+    cancels: u64,
+}
+
+struct Line(Arc<Gate>);
+
+impl Transport for Line {
+    fn send(&self, request: &Request, _: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure> {
+        let gate = &self.0;
+        let broken = |sent| Err(Failure { error: Error::new(Status::Unreachable, "broken"), sent });
+        // As `Http` has it: cancelled is what was begun before, and only then is it asked whether it is wanted.
+        let cancels = lock(&gate.seen).cancels;
+        if !wanted() {
+            return broken(false);
+        }
+        let body: Value = serde_json::from_slice(&request.body).unwrap();
+        let user = body["username"].as_str().unwrap().to_owned();
+        let mut seen = lock(&gate.seen);
+        seen.users.push(user.clone());
+        let nth = seen.users.iter().filter(|other| **other == user).count();
+        let answer = |status, body: Value| {
+            let body = body.to_string().into_bytes().into();
+            Ok(Response { status, date_ms: None, retry_after: None, encoding: None, body })
+        };
+        match (gate.answer)(&user) {
+            Answer::Token => answer(200, json!({"id_token": jwt(&gate.clock, &format!("{user}{nth}"))})),
+            Answer::Denied => answer(401, json!({"message": "no"})),
+            Answer::Broken => broken(true),
+            Answer::Never => {
+                while seen.cancels == cancels {
+                    seen = wait(&gate.cancelled, seen, Duration::MAX);
+                }
+                broken(true)
+            }
+        }
+    }
+
+    fn cancel(&self) {
+        lock(&self.0.seen).cancels += 1;
+        self.0.cancelled.notify_all();
+    }
+
+    fn for_child(&self) -> Box<dyn Transport> {
+        Box::new(Line(self.0.clone()))
+    }
+}
+
+fn jwt(clock: &Standing, signature: &str) -> String {
+    let now = clock.wall_ms() / 1000;
+    let part = |document: Value| URL_SAFE_NO_PAD.encode(document.to_string());
+    format!("{}.{}.{signature}", part(json!({"alg": "RS256"})), part(json!({"iat": now, "exp": now + LIFE})))
+}
+
+/// A thread of the model for each refresh. The model ends when all have.
+struct Spawned;
+
+impl Runner for Spawned {
+    fn run(&self, job: Job) -> Result<(), Job> {
+        thread::spawn(job);
+        Ok(())
+    }
+}
+
+/// A process that can make no thread: who may wait runs the refresh himself.
+struct Refused;
+
+impl Runner for Refused {
+    fn run(&self, job: Job) -> Result<(), Job> {
+        Err(job)
+    }
+}
+
+#[derive(Clone)]
+struct Bench {
+    auth: Arc<Auth>,
+    gate: Arc<Gate>,
+}
+
+impl Bench {
+    fn new(answer: fn(&str) -> Answer) -> Bench {
+        Bench::with(answer, Spawned)
+    }
+
+    fn with(answer: fn(&str) -> Answer, runner: impl Runner + 'static) -> Bench {
+        let mut config = Config::new();
+        for (key, value) in [
+            ("username", "bot"),
+            ("password", "pass"),
+            ("tls_roots", "bundled"),
+            ("proxy", "none"),
+            ("max_attempts", "1"),
+            ("timeout", "10m"),
+            ("wait", "10m"),
+        ] {
+            config.set(key, value).unwrap();
+        }
+        let settings = Settings::resolve(&config, |_| None, NOW).unwrap();
+        let clock = Standing::default();
+        let gate = Gate { answer, clock: clock.clone(), seen: Mutex::default(), cancelled: Condvar::new() };
+        let gate = Arc::new(gate);
+        let transport = Box::new(Line(gate.clone()));
+        let refusals = Box::leak(Box::default());
+        let parts = Parts { clock: Arc::new(clock), transport, runner: Arc::new(runner), refusals };
+        Bench { auth: Arc::new(Auth::with_parts(settings, parts)), gate }
+    }
+
+    fn pass(&self, seconds: u64) {
+        self.gate.clock.0.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// The token that a call gets: its generation and its last part. The two are read with a switch between them.
+    fn token(&self) -> Result<(u64, String), Error> {
+        self.auth.token(|token| {
+            let generation = token.generation();
+            thread::yield_now();
+            (generation, token.jwt().text().rsplit('.').next().unwrap().to_owned())
+        })
+    }
+
+    /// A thread of the model that works with this bench.
+    fn spawn<R: Send + 'static>(&self, f: impl FnOnce(&Bench) -> R + Send + 'static) -> JoinHandle<R> {
+        let bench = self.clone();
+        thread::spawn(move || f(&bench))
+    }
+
+    /// Three threads that ask at once, and what each gets.
+    fn three_calls(&self) -> Vec<Result<(u64, String), Error>> {
+        let callers: Vec<_> = (0..3).map(|_| self.spawn(Bench::token)).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).collect()
+    }
+
+    /// Who has asked the gate.
+    fn users(&self) -> Vec<String> {
+        lock(&self.gate.seen).users.clone()
+    }
+}
+
+#[test]
+fn callers_who_come_at_once_make_one_login_and_get_its_token() {
+    check(2000, || {
+        let bench = Bench::new(|_| Answer::Token);
+        for token in bench.three_calls() {
+            assert_eq!(token.unwrap(), (1, "bot1".to_owned()));
+        }
+        assert_eq!(bench.users(), ["bot"]);
+        let info = bench.auth.info();
+        assert_eq!((info.logins, info.waiting, info.generation), (1, 0, 1));
+    });
+}
+
+#[test]
+fn a_reader_gets_a_whole_token_and_never_an_older_one_than_before() {
+    check(1500, || {
+        let bench = Bench::new(|_| Answer::Token);
+        assert_eq!(bench.token().unwrap().0, 1);
+        bench.pass(90);
+        let read = |bench: &Bench, passing: u64| {
+            let mut last = 1;
+            for passing in [0, passing, passing] {
+                bench.pass(passing);
+                let (generation, text) = bench.token().unwrap();
+                assert_eq!(text, format!("bot{generation}"));
+                assert!(generation >= last, "{generation} after {last}");
+                last = generation;
+            }
+            last
+        };
+        // The first is due for all. One has time pass, so that it ends, and the next one may become due.
+        let readers = [0, 0, 45].map(|passing| bench.spawn(move |bench| read(bench, passing)));
+        let last = readers.map(|reader| reader.join().unwrap()).into_iter().max().unwrap();
+        assert!((2..=3).contains(&bench.users().len()), "{:?}", bench.users());
+        assert!(last >= 2);
+    });
+}
+
+fn fails(answer: fn(&str) -> Answer, status: Status) {
+    let bench = Bench::new(answer);
+    let failures: Vec<_> = bench.three_calls().into_iter().map(Result::unwrap_err).collect();
+    assert_eq!(failures[0].status(), status);
+    assert!(failures[0].retry_after().is_some());
+    assert!(failures.iter().all(|failure| *failure == failures[0]), "{failures:?}");
+    assert_eq!(bench.users(), ["bot"]);
+    let info = bench.auth.info();
+    assert_eq!((info.failures, info.waiting), (1, 0));
+}
+
+#[test]
+fn all_who_wait_share_a_failure_and_nobody_asks_again() {
+    check(1000, || fails(|_| Answer::Broken, Status::Unreachable));
+    check(1000, || fails(|_| Answer::Denied, Status::Denied));
+}
+
+#[test]
+fn close_wakes_all_who_wait_and_ends_the_request() {
+    check(2000, || {
+        let bench = Bench::new(|_| Answer::Never);
+        let closer = bench.spawn(|bench| bench.auth.close());
+        for token in bench.three_calls() {
+            assert_eq!(token.unwrap_err().status(), Status::Closed);
+        }
+        closer.join().unwrap();
+        assert!(bench.users().len() <= 1);
+        assert_eq!(bench.auth.info().waiting, 0);
+    });
+}
+
+/// Two callers, and one who gives the handle another user meanwhile.
+fn another_user(answer: fn(&str) -> Answer) {
+    let bench = Bench::new(answer);
+    let callers = [(); 2].map(|()| bench.spawn(Bench::token));
+    let other = bench.spawn(|bench| {
+        bench.auth.set_credentials(Some("new"), "pass").unwrap();
+        bench.token().unwrap().1
+    });
+    assert_eq!(other.join().unwrap(), "new1", "what the other's login brings is never published after this");
+    for caller in callers {
+        let (generation, text) = caller.join().unwrap().unwrap();
+        assert!(["bot1", "new1"].contains(&text.as_str()), "{text}");
+        assert!((1..=2).contains(&generation));
+    }
+    assert_eq!(bench.token().unwrap().1, "new1");
+    let of = |name: &str| bench.users().iter().filter(|user| *user == name).count();
+    assert!(of("bot") <= 1);
+    assert_eq!(of("new"), 1);
+    assert_eq!(bench.auth.info().waiting, 0);
+}
+
+#[test]
+fn a_refresh_that_new_credentials_disown_is_never_published() {
+    check(1000, || another_user(|_| Answer::Token));
+    check(1000, || another_user(|user| if user == "bot" { Answer::Never } else { Answer::Token }));
+}
+
+#[test]
+fn a_refresh_that_got_no_thread_is_called_off_and_the_next_caller_s_is_not() {
+    check(1000, || {
+        let bench = Bench::with(|_| Answer::Token, Refused);
+        let hasty = bench.spawn(|bench| bench.auth.read(Duration::ZERO, Duration::ZERO, Token::generation));
+        for token in bench.three_calls() {
+            assert_eq!(token.unwrap(), (1, "bot1".to_owned()));
+        }
+        match hasty.join().unwrap() {
+            Ok(generation) => assert_eq!(generation, 1),
+            Err(error) => assert!(matches!(error.status(), Status::Internal | Status::Pending), "{error}"),
+        }
+        assert_eq!(bench.users(), ["bot"]);
+        assert_eq!(bench.auth.info().waiting, 0);
+    });
+}

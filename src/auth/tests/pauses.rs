@@ -1,0 +1,149 @@
+//! When no refresh begins, though one is asked for; and what goes on over a fork, as far as one process can show it.
+
+use super::bench::*;
+use super::*;
+use crate::refresher::Background;
+
+const ONCE: [(&str, &str); 3] = [BOT[0], BOT[1], ("max_attempts", "1")];
+
+#[test]
+fn inside_the_storm_brake_more_life_is_too_short_and_outside_it_is_fetched() {
+    let bench = bench(vec![token(100, None), token(100, None)]);
+    bench.token().unwrap();
+    bench.pass(5);
+    let error = bench.auth.read(Duration::from_secs(96), Duration::from_secs(9), |_| ()).unwrap_err();
+    let wait = error.retry_after().unwrap();
+    assert_eq!(error.status(), Status::TooShort);
+    assert!((Duration::from_secs(4)..=Duration::from_secs(5)).contains(&wait), "a tenth of the life: {wait:?}");
+    assert_eq!((bench.seen().len(), bench.auth.info().retry_in), (1, wait));
+    bench.pass(5);
+    assert_eq!((bench.within(96, 9), bench.seen().len()), (Ok(2), 2));
+}
+
+#[test]
+fn a_token_that_is_rejected_inside_the_storm_brake_stays_until_it_ends() {
+    let bench = bench(vec![token(100, None), token(100, None)]);
+    let text = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();
+    for _ in 0..200 {
+        bench.auth.invalidate(&text);
+        assert_eq!((bench.token(), bench.auth.generation()), (Ok(1), 0));
+    }
+    assert_eq!((bench.seen().len(), bench.auth.info().state), (1, Some(State::Due)));
+    bench.pass(10);
+    assert_eq!(bench.auth.info().state, Some(State::Expired));
+    assert_eq!((bench.token(), bench.seen().len()), (Ok(2), 2));
+}
+
+#[test]
+fn another_user_does_not_wait_for_the_storm_brake_and_another_password_does() {
+    let bench = bench(vec![token(100, None), token(100, None), token(100, None)]);
+    bench.token().unwrap();
+    bench.auth.set_credentials(None, "new").unwrap();
+    assert_eq!(bench.within(100, 0), Err(Status::TooShort));
+    bench.auth.set_credentials(Some("other"), "word").unwrap();
+    assert_eq!(bench.token(), Ok(2));
+    assert_eq!(bench.seen(), ["bot pass", "other word"]);
+}
+
+#[test]
+fn a_refusal_is_all_handles_and_new_credentials_end_it() {
+    let refusals: &'static Refusals = Box::leak(Box::default());
+    let clock = Fake::at(NOW);
+    let with = |script| {
+        let bench = bench_at(clock.clone(), Inline, &ONCE, script);
+        let parts = Parts { refusals, ..parts(clock.clone(), Line(bench.gate.clone(), clock.clone()), Inline) };
+        Bench { auth: Auth::with_parts(settings(&ONCE), parts), ..bench }
+    };
+    let (first, second) = (with(vec![status(401, "{}"), token(100, None)]), with(vec![token(100, None)]));
+    assert_eq!(first.token(), Err(Status::Denied));
+    let error = second.auth.token(|_| ()).unwrap_err();
+    assert_eq!((error.status(), error.http_status()), (Status::Denied, Some(401)));
+    assert_eq!((error.retry_after(), second.seen().len()), (Some(Duration::from_secs(30)), 0));
+    let info = second.auth.info();
+    assert_eq!((info.activity, info.retry_in), (Activity::Denied, Duration::from_secs(30)));
+    first.auth.set_credentials(None, "pass").unwrap();
+    assert_eq!((second.token(), first.token()), (Ok(1), Ok(1)), "what one host says is good is good for all");
+}
+
+#[test]
+fn while_denied_the_password_file_is_read_again_once_a_second_and_nobody_waits_for_it() {
+    let directory = std::env::temp_dir().join(format!("dl_auth-{}", std::process::id()));
+    std::fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("password");
+    let write = |password: &str| std::fs::write(&file, password).unwrap();
+    write("old\n");
+    let options = [BOT[0], ("password_file", file.to_str().unwrap()), ("max_attempts", "1")];
+    let runner = Deferred::default();
+    let bench = bench_with(runner.clone(), &options, vec![status(401, "{}"), token(100, None)]);
+    assert_eq!(bench.within(0, 0), Err(Status::Pending));
+    assert_eq!(runner.run_all(), 1);
+    for _ in 0..10 {
+        assert_eq!(bench.within(0, 9), Err(Status::Denied), "a call reads nothing itself");
+    }
+    assert_eq!(runner.run_all(), 1);
+    assert_eq!((bench.within(0, 9), runner.run_all()), (Err(Status::Denied), 0), "once a second");
+    write("new\n");
+    bench.pass(1);
+    assert_eq!((bench.within(0, 9), runner.run_all()), (Err(Status::Denied), 1));
+    assert_eq!(bench.token(), Ok(1));
+    assert_eq!((bench.seen(), bench.auth.info().failures), (vec!["bot old".to_owned(), "bot new".to_owned()], 1));
+    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_background_handle_says_when_to_look_at_it_again() {
+    let options = [ONCE[0], ONCE[1], ONCE[2], ("refresh", "background")];
+    let bench = bench_with(Inline, &options, vec![token(100, None), status(500, ""), token(100, None)]);
+    let tick = || bench.auth.inner().tick().map(|next| next.saturating_sub(bench.clock.boot()).as_secs_f64());
+    let within = |next: Option<f64>, least: f64, most: f64| {
+        assert!(next.is_some_and(|next| (least..=most).contains(&next)), "{next:?} is not from {least} to {most}");
+    };
+    assert_eq!((tick(), bench.seen().len()), (Some(0.0), 1));
+    within(tick(), 74.0, 85.0);
+    bench.pass(86);
+    assert_eq!((tick(), bench.seen().len()), (Some(0.0), 2));
+    within(tick(), 0.5, 1.0);
+    bench.pass(1);
+    assert_eq!((tick(), bench.seen().len()), (Some(0.0), 3));
+    bench.auth.close();
+    assert_eq!(tick(), None);
+}
+
+#[test]
+fn an_heir_keeps_the_token_and_what_is_known_but_no_refresh_token_and_no_flight() {
+    let runner = Deferred::default();
+    let bench = bench_with(runner.clone(), &BOT, vec![token(100, Some("r1")), token(100, None)]);
+    assert_eq!((bench.within(0, 0), runner.run_all()), (Err(Status::Pending), 1));
+    bench.pass(90);
+    assert_eq!(bench.token(), Ok(1), "a refresh begins, that will not end");
+    let parent = bench.auth.inner();
+    let heir = parent.heir();
+    heir.take_over();
+    let (facts, before) = (heir.facts(), parent.facts());
+    assert_eq!((facts.generation, facts.logins, facts.clock_skew_ms), (1, 1, before.clock_skew_ms));
+    assert!(lock(&heir.state).in_flight.is_none() && lock(&parent.state).in_flight.is_some());
+    lock(&runner.0).clear();
+    bench.pass(10);
+    let gotten = std::thread::scope(|scope| {
+        let call = scope.spawn(|| heir.wait_for_token(Duration::ZERO, Duration::from_secs(60)));
+        while lock(&runner.0).is_empty() {
+            std::thread::yield_now();
+        }
+        runner.run_all();
+        call.join().unwrap()
+    });
+    assert_eq!(gotten.unwrap().generation(), 2);
+    assert_eq!(bench.seen(), ["bot pass", "bot pass"], "the refresh token is its parent's");
+}
+
+#[test]
+fn a_jump_of_the_wall_clock_makes_a_token_due_and_past_its_end_it_is_replaced() {
+    let bench = bench(vec![token(1000, None), token(1000, None), token(1000, None)]);
+    bench.token().unwrap();
+    bench.pass(100);
+    bench.clock.set_wall(-3600);
+    assert_eq!((bench.auth.generation(), bench.token(), bench.token()), (0, Ok(1), Ok(2)));
+    bench.pass(100);
+    bench.clock.set_wall(3600);
+    assert_eq!((bench.token(), bench.seen().len()), (Ok(3), 3), "a restored machine's token has ended");
+}
