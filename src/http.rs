@@ -14,8 +14,8 @@ use ureq::Agent;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, TcpConnector,
-    Transport as Wire, TransportAdapter, time,
+    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport as Wire,
+    TransportAdapter, time,
 };
 use zeroize::Zeroizing;
 
@@ -25,6 +25,9 @@ use crate::gate::{BODY_MAX, Request, Response};
 use crate::settings::{Proxy, Settings};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::tls::{Trust, explain};
+
+mod buffers;
+use buffers::WipedBuffers;
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
 pub trait Transport: Send + Sync {
@@ -333,7 +336,7 @@ impl<In: Wire> Connector<In> for Tls {
         socket.set_timeout(left_of(details));
         session.complete_io(&mut socket).map_err(|error| Handshake::failed(error, details.uri))?;
         self.connected(details);
-        let buffers = LazyBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
+        let buffers = WipedBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsWire { buffers, stream: StreamOwned::new(session, socket) })))
     }
 }
@@ -378,7 +381,7 @@ fn left_of(details: &ConnectionDetails) -> NextTimeout {
 
 /// A TLS connection as ureq drives it.
 struct TlsWire {
-    buffers: LazyBuffers,
+    buffers: WipedBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,
 }
 

@@ -1,7 +1,8 @@
 //! Text that must not be seen: wiped when dropped, struck out of whatever somebody else wrote.
 //!
-//! `zeroize` does the wiping. What passes through the buffers of the HTTP and TLS libraries is theirs; the README
-//! says so.
+//! `zeroize` does the wiping. Not wiped are rustls's own buffers, which decrypted records pass through; those of ureq
+//! where the connection is plain `http` (to a loopback address, for tests); a proxy's password; and what the
+//! environment holds. The README says so.
 
 use std::fmt;
 
