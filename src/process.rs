@@ -25,10 +25,13 @@ pub fn generation() -> u32 {
     GENERATION.load(Ordering::Relaxed)
 }
 
+/// Whether the hook is set. A test that has to go without it says so before the first handle is made.
+#[cfg(unix)]
+pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
+
 /// From here on, a fork begins a new generation in its child.
 #[cfg(unix)]
 pub fn watch_forks() {
-    static WATCHED: AtomicBool = AtomicBool::new(false);
     extern "C" fn in_the_child() {
         GENERATION.fetch_add(1, Ordering::Relaxed);
     }

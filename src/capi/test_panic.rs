@@ -1,7 +1,12 @@
-//! A panic on order, so that a test can see where it ends. Only with the feature `test-panic`.
+//! What a test needs to see the library fail: a panic on order, and forks without their hook. Only with the feature
+//! `test-panic`.
 
 use super::error::{dl_auth_error_t, dl_auth_status_t};
 use super::guard::guard;
+#[cfg(unix)]
+use crate::process;
+#[cfg(unix)]
+use crate::sync::Ordering;
 
 /// Panics inside the boundary.
 #[unsafe(no_mangle)]
@@ -9,4 +14,11 @@ use super::guard::guard;
 pub unsafe extern "C" fn dl_auth_test_panic(error: *mut dl_auth_error_t) -> dl_auth_status_t {
     // SAFETY: passed on from our caller.
     unsafe { guard(error, || panic!("on order of a test")) }
+}
+
+/// Called before the first handle is made: no fork will be noticed.
+#[cfg(unix)]
+#[unsafe(no_mangle)]
+pub extern "C" fn dl_auth_test_without_fork_hook() {
+    process::WATCHED.store(true, Ordering::Relaxed);
 }

@@ -1,0 +1,113 @@
+//! Handles across fork: `tests/fork/fork.c` compiled by gcc, and `tests/fork/fork.py`, each against a gate of its own.
+//!
+//! The gate is addressed by number, so that no resolver's lock is in the play: that one would be the C library's.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::Scratch;
+use dl_auth_gate::Gate;
+
+/// The exit code of a program that saw its child hang.
+const HUNG: i32 = 3;
+
+#[test]
+fn two_thousand_children_get_on_with_handles_that_were_in_use_at_the_fork() {
+    passes(&["crowd", "2000"]);
+}
+
+#[test]
+fn a_child_never_waits_for_its_parents_refresh() {
+    passes(&["in-flight"]);
+}
+
+/// The controls of the two tests above, without which they would prove nothing: the same program, told to go without
+/// the hook. What it says of the crowd is then left unread, for its children spoil their parent's connections.
+#[test]
+fn without_the_hook_a_child_waits_for_its_parents_refresh() {
+    let library = common::panicking_library();
+    assert_eq!(fork(library, &["in-flight", "without-hook"]), (Some(HUNG), String::new()));
+    assert_eq!(fork(library, &["in-flight"]), (Some(0), String::new()));
+}
+
+#[test]
+fn without_the_hook_children_of_the_crowd_hang() {
+    assert_eq!(fork(common::panicking_library(), &["crowd", "2000", "without-hook"]).0, Some(HUNG));
+}
+
+#[test]
+fn a_background_handle_begins_again_with_the_childs_first_call() {
+    passes(&["background"]);
+}
+
+#[test]
+fn a_child_keeps_what_its_parent_was_refused_and_the_pause_after_a_failure() {
+    passes(&["refused"]);
+}
+
+#[test]
+fn a_child_may_free_a_handle_before_it_makes_others() {
+    passes(&["free-first"]);
+}
+
+#[test]
+fn the_workers_of_a_python_pool_get_tokens_from_their_parents_handles() {
+    let gate = Gate::start();
+    let mut python = Command::new("python3");
+    python.arg("-B").arg(common::root().join("tests/fork/fork.py")).arg(common::library());
+    assert_eq!(common::run(at(&gate, &mut python)), "", "the library writes nothing, and the program only what failed");
+}
+
+/// The program ends with 0, and neither it nor the library writes anything.
+fn passes(arguments: &[&str]) {
+    assert_eq!(fork(common::library(), arguments), (Some(0), String::new()), "{arguments:?}");
+}
+
+/// Runs the program with a library: its exit code, and what was written.
+fn fork(library: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let scratch = Scratch::new(&format!("fork-{}", arguments.join("-")));
+    let gate = Gate::start();
+    let mut command = Command::new(compile(library, &scratch.0));
+    command
+        .args(arguments)
+        .current_dir(&scratch.0)
+        .env("CHECK_MESSAGES", scratch.0.join("messages"))
+        .env("CHECK_TOKENS", scratch.0.join("tokens"));
+    let output = at(&gate, &mut command).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// The command with a clean environment that says where the gate is.
+fn at<'a>(gate: &Gate, command: &'a mut Command) -> &'a mut Command {
+    common::in_a_clean_environment(command);
+    let description = gate.describe();
+    for (name, value) in description.as_object().unwrap() {
+        if let Some(value) = value.as_str() {
+            command.env(format!("GATE_{}", name.to_uppercase()), value.replace("//localhost:", "//127.0.0.1:"));
+        }
+    }
+    command
+}
+
+fn compile(library: &Path, directory: &Path) -> PathBuf {
+    let executable = directory.join("fork");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=c11", "-D_POSIX_C_SOURCE=200809L", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-g", "-O1"])
+        .arg("-pthread")
+        .arg("-I")
+        .arg(common::root().join("include"))
+        .arg(common::root().join("tests/fork/fork.c"))
+        .arg("-o")
+        .arg(&executable)
+        .arg("-L")
+        .arg(library)
+        .arg("-ldl_auth")
+        .arg(format!("-Wl,-rpath,{}", library.display()));
+    assert_eq!(common::run(&mut gcc), "", "a compiler has something to say");
+    executable
+}

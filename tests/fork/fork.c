@@ -1,0 +1,436 @@
+/* Handles across fork: `fork CASE [FORKS] [without-hook]`.
+ *
+ * A child has its parent's memory, with every lock as it was, and none of the threads that would release them. Here are
+ * forks out of a crowd, by the thousand, and forks out of a moment that is held still. With `without-hook`, the library
+ * is told to notice no fork (feature `test-panic`): the same program must then hang, which it tells by the exit code
+ * HUNG.
+ *
+ * A child of the crowd makes no checks of check.h, for those take a lock that another thread may hold at the fork. */
+#include "../c/gate.h"
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+
+#define HUNG 3
+
+static bool without_hook, hung;
+
+/* In no header, for no released library has it. */
+void dl_auth_test_without_fork_hook(void) __attribute__((weak));
+
+static pid_t forked(void) {
+  pid_t child = fork();
+  if (child < 0) give_up("no child can be made");
+  if (child == 0) alarm(without_hook ? 5 : 60); /* so long may it hang before it is ended */
+  return child;
+}
+
+/* Checks how a child ended: by itself, and content. */
+static void ended(pid_t child, int how) {
+  if (without_hook && WIFSIGNALED(how) && WTERMSIG(how) == SIGALRM) hung = true;
+  else if (WIFSIGNALED(how)) complain(__FILE__, __LINE__, "child %d: signal %d", (int)child, WTERMSIG(how));
+  else if (WEXITSTATUS(how)) complain(__FILE__, __LINE__, "child %d: exit code %d", (int)child, WEXITSTATUS(how));
+}
+
+static void reap(pid_t child) {
+  int how;
+  while (waitpid(child, &how, 0) != child)
+    if (errno != EINTR) give_up("a child cannot be waited for");
+  ended(child, how);
+}
+
+/* How many threads named dl-auth this process has. */
+static int library_threads(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  int number = 0;
+  if (!tasks) give_up("no list of tasks");
+  for (struct dirent *task; (task = readdir(tasks));) {
+    char path[300], name[32] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+    FILE *comm = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+    if (!comm) continue; /* it has just ended */
+    if (fgets(name, sizeof name, comm) && strcmp(name, "dl-auth\n") == 0) number++;
+    fclose(comm);
+  }
+  closedir(tasks);
+  return number;
+}
+
+/* With `refresh_at=0.1`, a token is due after a second or two, but good for long enough on a machine that stalls. */
+#define SHORT "{'rotate':true,'lifetime':15}"
+
+static void *ask(void *auth) {
+  token_of(auth);
+  return NULL;
+}
+
+/* ---- the crowd ---- */
+
+#define ASKERS 16
+#define CHILDREN_AT_ONCE 8
+
+static dl_auth_t *hot;  /* has a token, which is soon due, and whose refresh takes long */
+static dl_auth_t *cold; /* never had one, and is only looked at */
+static atomic_bool over;
+
+static void pause_a_little(long ns) { nanosleep(&(struct timespec){0, ns}, NULL); }
+
+static void *contend(void *number) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_info_t info = DL_AUTH_INFO_INIT;
+  dl_auth_status_t status = DL_AUTH_OK;
+  for (unsigned turn = (unsigned)(size_t)number; !status && !atomic_load(&over); turn++) {
+    switch (turn % 4) {
+      case 0: status = CHECK_STATUS(DL_AUTH_OK, dl_auth_token(hot, token, sizeof token, NULL, &failure)); break;
+      case 1: status = CHECK_STATUS(DL_AUTH_OK, dl_auth_info(hot, &info, &failure)); break;
+      case 2: status = CHECK_STATUS(DL_AUTH_OK, dl_auth_info(cold, &info, &failure)); break;
+      case 3: dl_auth_generation(hot); break;
+    }
+    if (turn % 1024 == 0) pause_a_little(100000); /* the children need the processor too */
+  }
+  return NULL;
+}
+
+/* Makes and frees handles: one that would log in, and one of the timer, with a ready token and so no request. */
+static void *come_and_go(void *unused) {
+  char ready[256];
+  make_jwt("{\"exp\":4102444800}", ready);
+  while (!atomic_load(&over)) {
+    dl_auth_t *auth = open_gate(NULL), *timed;
+    dl_auth_config_t *config = way_to_the_gate();
+    set_option(config, "token", ready);
+    set_option(config, "refresh", "background");
+    if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &timed, &failure))) give_up("no handle");
+    dl_auth_config_free(config);
+    dl_auth_free(auth);
+    dl_auth_free(timed);
+    pause_a_little(200000);
+  }
+  return unused;
+}
+
+/* In a child: what must be so. */
+#define MUST(condition) \
+  do { \
+    if (!(condition)) { \
+      dprintf(2, "child %d, line %d: %s\n", (int)getpid(), __LINE__, #condition); \
+      _exit(1); \
+    } \
+  } while (0)
+#define MUST_BE(wanted, call) must_be(__LINE__, #call, (wanted), (call))
+
+static void must_be(int line, const char *call, dl_auth_status_t wanted, dl_auth_status_t got) {
+  if (wanted == got) return;
+  dprintf(2, "child %d, line %d: %s: %s: %s\n", (int)getpid(), line, call, dl_auth_status_name(got), failure.message);
+  _exit(1);
+}
+
+struct taken {
+  dl_auth_t *auth;
+  char token[DL_AUTH_TOKEN_MAX];
+};
+
+static void *take(void *argument) {
+  struct taken *taken = argument;
+  expect_failure();
+  MUST_BE(DL_AUTH_OK, dl_auth_token(taken->auth, taken->token, sizeof taken->token, NULL, &failure));
+  return NULL;
+}
+
+static void look(dl_auth_t *auth, dl_auth_info_t *info) {
+  *info = (dl_auth_info_t)DL_AUTH_INFO_INIT;
+  MUST_BE(DL_AUTH_OK, dl_auth_info(auth, info, &failure));
+}
+
+static _Noreturn void live_as_a_child(bool platform_refuses) {
+  static struct taken of_hot, next_of_hot, of_cold[2];
+  dl_auth_info_t info;
+  expect_failure();
+
+  of_hot.auth = hot;
+  take(&of_hot);
+  MUST(strncmp(of_hot.token, "eyJ", 3) == 0);
+  look(hot, &info);
+  MUST(info.generation > 0 && info.failures == 0);
+  if (platform_refuses) { /* then the inherited token does not serve, and the child needs one of its own */
+    MUST_BE(DL_AUTH_OK, dl_auth_invalidate(hot, of_hot.token, &failure));
+    WAIT_UNTIL((next_of_hot.auth = hot, take(&next_of_hot), strcmp(of_hot.token, next_of_hot.token) != 0));
+  }
+
+  pthread_t threads[2];
+  for (int n = 0; n < 2; n++) {
+    of_cold[n].auth = cold;
+    MUST(pthread_create(&threads[n], NULL, take, &of_cold[n]) == 0);
+  }
+  for (int n = 0; n < 2; n++) MUST(pthread_join(threads[n], NULL) == 0);
+  look(cold, &info);
+  MUST(info.logins == 1 && info.failures == 0);
+  MUST(info.generation > 1 || strcmp(of_cold[0].token, of_cold[1].token) == 0);
+  MUST(strcmp(of_cold[0].token, of_hot.token) != 0);
+
+  dl_auth_config_t *config = dl_auth_config_new();
+  MUST(config);
+  const char *const options[][2] = {{"url", gate("GATE_URL")}, {"ca_file", gate("GATE_CA_FILE")},
+                                    {"tls_roots", "ca_file_only"}, {"proxy", "none"},
+                                    {"username", gate("GATE_USERNAME")}, {"password", gate("GATE_PASSWORD")}};
+  for (size_t n = 0; n < sizeof options / sizeof *options; n++)
+    MUST_BE(DL_AUTH_OK, dl_auth_config_set(config, options[n][0], options[n][1], &failure));
+  dl_auth_t *own;
+  MUST_BE(DL_AUTH_OK, dl_auth_new(config, &own, &failure));
+  dl_auth_config_free(config);
+  look(own, &info);
+  MUST(info.generation == 0 && own != hot && own != cold);
+  dl_auth_free(own);
+  MUST_BE(DL_AUTH_E_CLOSED, dl_auth_token(own, NULL, 0, NULL, &failure));
+
+  dl_auth_t *const inherited[] = {hot, cold};
+  for (int n = 0; n < 2; n++) {
+    dl_auth_free(inherited[n]);
+    MUST_BE(DL_AUTH_E_CLOSED, dl_auth_token(inherited[n], NULL, 0, NULL, &failure));
+  }
+  _exit(0);
+}
+
+static void forks_out_of_a_crowd(int forks) {
+  pthread_t askers[ASKERS], maker;
+  alarm(570);
+  reset_gate();
+  set_gate(SHORT);
+  /* A refresh of `hot` takes a third of a second, so that many a fork comes upon its connection. */
+  plan("{'do':'slow','on':'refresh','bytes':100,'delay_ms':25,'times':1000000}");
+  hot = open_gate("refresh_at", "0.1", NULL);
+  cold = open_gate(NULL);
+  token_of(hot);
+  for (size_t n = 0; n < ASKERS; n++) askers[n] = start(contend, (void *)n);
+  maker = start(come_and_go, NULL);
+
+  int made = 0, alive = 0;
+  while (alive || (made < forks && !failed_checks && !hung)) {
+    if (made < forks && !failed_checks && !hung && alive < CHILDREN_AT_ONCE) {
+      if (forked() == 0) live_as_a_child(made % 50 == 0);
+      made++, alive++;
+    } else {
+      int how;
+      pid_t child = wait(&how);
+      if (child < 0) give_up("a child cannot be waited for");
+      ended(child, how);
+      alive--;
+    }
+  }
+  if (hung) return;
+  /* And the crowd goes on. */
+  dl_auth_info_t info = info_of(hot);
+  WAIT_UNTIL(info_of(hot).refreshes > info.refreshes);
+  atomic_store(&over, true);
+  for (int n = 0; n < ASKERS; n++) join(askers[n]);
+  join(maker);
+
+  CHECK_NUMBER(forks, made);
+  info = info_of(hot);
+  CHECK_NUMBER(0, info.failures);
+  CHECK_NUMBER(1, info.logins);
+  CHECK(info.refreshes > 0);
+  info = info_of(cold);
+  CHECK_NUMBER(0, info.logins + info.refreshes + info.failures);
+  CHECK(count("logins") > forks); /* each child by its own login */
+  CHECK_NUMBER(0, count("reused_refresh_tokens"));
+  CHECK_NUMBER(0, count("refused_refreshes"));
+  CHECK_NUMBER(0, count("refused"));
+  CHECK_NUMBER(0, count("bad_requests"));
+  dl_auth_free(hot);
+  dl_auth_free(cold);
+}
+
+/* ---- moments held still ---- */
+
+/* The parent's login hangs at the gate; the child logs in by itself, and so does its own child with a handle that it
+ * asks first. */
+static void forks_while_a_refresh_is_in_flight(void) {
+  int pipe_ends[2];
+  char byte = 0;
+  reset_gate();
+  plan("{'do':'hang'}");
+  dl_auth_t *auth = open_gate("wait", "10m", "timeout", "10m", NULL), *second = open_gate(NULL);
+  pthread_t asker = start(ask, auth);
+  wait_for("hanging", 1);
+  WAIT_UNTIL(info_of(auth).waiting == 1);
+  if (pipe(pipe_ends)) give_up("no pipe");
+  pid_t child = forked();
+  if (child == 0) {
+    alarm(60);
+    if (write(pipe_ends[1], &byte, 1) != 1) give_up("the pipe takes nothing");
+    token_of(auth);
+    dl_auth_info_t info = info_of(auth);
+    CHECK_NUMBER(1, info.logins);
+    CHECK_NUMBER(1, info.generation);
+    CHECK_NUMBER(0, info.failures + info.refreshes + info.waiting);
+    CHECK_NUMBER(2, count("logins"));
+    pid_t grandchild = forked();
+    if (grandchild == 0) {
+      token_of(auth);
+      CHECK_NUMBER(2, count("logins")); /* the one that it has inherited */
+      token_of(second);
+      CHECK_NUMBER(3, count("logins"));
+      dl_auth_free(auth);
+      _exit(done());
+    }
+    reap(grandchild);
+    token_of(auth);
+    CHECK_NUMBER(3, count("logins"));
+    dl_auth_free(auth);
+    CHECK_NUMBER(1, count("hanging")); /* the parent's connection stands */
+    _exit(done());
+  }
+  if (read(pipe_ends[0], &byte, 1) != 1) give_up("the child says nothing");
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  /* The child is about to ask. Without the hook it waits for a thread that it does not have, and sends nothing. */
+  control("GET", without_hook ? "/wait?requests=2&timeout_ms=3000" : "/wait?requests=2&timeout_ms=60000", "", 200, 504);
+  int how;
+  if (count("requests") == 1) kill(child, SIGKILL);
+  if (waitpid(child, &how, 0) != child) give_up("a child cannot be waited for");
+  hung = WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
+  if (!hung) ended(child, how);
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info.activity);
+  CHECK_NUMBER(1, info.waiting);
+  CHECK_NUMBER(0, info.generation);
+  release_hanging();
+  join(asker);
+  info = info_of(auth);
+  CHECK_NUMBER(1, info.logins);
+  CHECK_NUMBER(0, info.failures);
+  CHECK_NUMBER(hung ? 1 : 3, count("requests"));
+  dl_auth_free(auth);
+  dl_auth_free(second);
+}
+
+/* A background handle has no thread in the child until the child's first call, and then goes on there with no call. */
+static void forks_with_a_background_handle(bool in_flight) {
+  subject = in_flight ? "in flight" : "at rest";
+  reset_gate();
+  set_gate(SHORT);
+  if (in_flight) plan("{'do':'hang'}");
+  dl_auth_t *auth = open_gate("refresh", "background", "refresh_at", "0.1", "wait", "10m", "timeout", "10m", NULL);
+  if (in_flight) wait_for("hanging", 1);
+  else token_of(auth);
+  pid_t child = forked();
+  if (child == 0) {
+    CHECK_NUMBER(0, library_threads());
+    token_of(auth);
+    WAIT_UNTIL(library_threads() > 0);
+    dl_auth_info_t first = info_of(auth), later;
+    do { /* only looking, which starts nothing */
+      pause_a_little(2000000);
+      later = info_of(auth);
+    } while (later.generation < first.generation + 2);
+    CHECK_NUMBER(0, later.failures);
+    CHECK_NUMBER(in_flight ? 1 : 2, later.logins); /* of which one may be the parent's */
+    CHECK(later.refreshes > 0);
+    dl_auth_free(auth);
+    WAIT_UNTIL(library_threads() == 0);
+    _exit(done());
+  }
+  reap(child);
+  if (in_flight) {
+    CHECK_NUMBER(0, info_of(auth).generation);
+    set_gate("{'lifetime':3600}"); /* a token counts from half-way between question and answer */
+    release_hanging();
+    token_of(auth);
+  } else {
+    unsigned long long generation = info_of(auth).generation;
+    WAIT_UNTIL(info_of(auth).generation > generation);
+  }
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(1, info.logins);
+  CHECK_NUMBER(0, info.failures);
+  CHECK_NUMBER(2, count("logins"));
+  CHECK_NUMBER(0, count("reused_refresh_tokens"));
+  CHECK_NUMBER(0, count("refused_refreshes"));
+  dl_auth_free(auth);
+  subject = "";
+}
+
+/* What the gate has refused its parent, a child does not send again. */
+static void forks_after_a_refused_password(void) {
+  reset_gate();
+  dl_auth_t *auth = open_gate("password", "canary donkey", NULL), *second = open_gate("password", "canary donkey", NULL);
+  CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure));
+  CHECK_NUMBER(1, count("requests"));
+  pid_t child = forked();
+  if (child == 0) {
+    dl_auth_t *const handles[] = {auth, second, open_gate("password", "canary donkey", NULL)};
+    for (int n = 0; n < 3; n++) {
+      CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(handles[n], NULL, 0, NULL, &failure));
+      CHECK_NUMBER(401, failure.http_status);
+      CHECK(failure.retry_after_ms > 0);
+    }
+    CHECK_NUMBER(1, count("requests"));
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure));
+    token_of(auth);
+    CHECK_NUMBER(2, count("requests"));
+    _exit(done());
+  }
+  reap(child);
+  CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure)); /* the child's password is its own */
+  CHECK_NUMBER(2, count("requests"));
+  dl_auth_free(auth);
+  dl_auth_free(second);
+}
+
+/* Nor does it come back before the time that the gate gave its parent. */
+static void forks_in_a_pause_after_a_failure(void) {
+  reset_gate();
+  plan("{'do':'status','status':503,'headers':{'Retry-After':'600'}}");
+  dl_auth_t *auth = open_gate(NULL);
+  CHECK_STATUS(DL_AUTH_E_GATE, dl_auth_token(auth, NULL, 0, NULL, &failure));
+  pid_t child = forked();
+  if (child == 0) {
+    CHECK_STATUS(DL_AUTH_E_GATE, dl_auth_token(auth, NULL, 0, NULL, &failure));
+    CHECK_NUMBER(503, failure.http_status);
+    CHECK(failure.retry_after_ms > 0);
+    _exit(done());
+  }
+  reap(child);
+  CHECK_NUMBER(1, count("requests"));
+  dl_auth_free(auth);
+}
+
+/* A child whose first act is to free a handle makes others, each of which is its own. */
+static void forks_and_frees_first(void) {
+  enum { MADE = 64 };
+  dl_auth_t *auth = open_gate(NULL), *kept = open_gate(NULL);
+  pid_t child = forked();
+  if (child == 0) {
+    dl_auth_t *made[MADE];
+    dl_auth_free(auth);
+    for (int n = 0; n < MADE; n++) made[n] = open_gate(NULL);
+    for (int n = 0; n < MADE; n++) info_of(made[n]); /* open, all of them */
+    info_of(kept);
+    for (int n = 0; n < MADE; n++) dl_auth_free(made[n]);
+    _exit(done());
+  }
+  reap(child);
+  info_of(auth);
+  dl_auth_free(auth);
+  dl_auth_free(kept);
+}
+
+int main(int count, char **arguments) {
+  const char *what = count > 1 ? arguments[1] : "";
+  without_hook = count > 2 && strcmp(arguments[count - 1], "without-hook") == 0;
+  begin();
+  if (without_hook) {
+    if (!dl_auth_test_without_fork_hook) give_up("this library cannot go without its hook");
+    dl_auth_test_without_fork_hook();
+  }
+  if (strcmp(what, "crowd") == 0) forks_out_of_a_crowd(count > 2 ? atoi(arguments[2]) : 100);
+  else if (strcmp(what, "in-flight") == 0) forks_while_a_refresh_is_in_flight();
+  else if (strcmp(what, "background") == 0) forks_with_a_background_handle(true), forks_with_a_background_handle(false);
+  else if (strcmp(what, "refused") == 0) forks_after_a_refused_password(), forks_in_a_pause_after_a_failure();
+  else if (strcmp(what, "free-first") == 0) forks_and_frees_first();
+  else give_up("usage: fork crowd|in-flight|background|refused|free-first [FORKS] [without-hook]");
+  return hung ? HUNG : done();
+}
