@@ -59,7 +59,9 @@ macro_rules! programs {
     )*};
 }
 
-programs!(arguments, config, exit, gate, handles, header, panic, refresh, sigpipe, threads, unload, wait);
+programs!(
+    arguments, background, config, exit, gate, handles, header, life, panic, refresh, sigpipe, threads, unload, wait
+);
 
 fn passes(program: &str, way: Way) {
     let scratch = Scratch::new(&format!("c-{program}-{way:?}"));

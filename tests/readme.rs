@@ -6,10 +6,13 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, root, run, target};
-use dl_auth_gate::Gate;
+use dl_auth_gate::{Gate, Settings};
+use serde_json::json;
 
 fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
@@ -111,4 +114,52 @@ fn the_example_is_short_and_frees_only_its_handle() {
     assert!(example.lines().count() < 40);
     let frees: Vec<&str> = example.lines().filter(|line| line.contains("free") || line.contains("alloc")).collect();
     assert_eq!(frees, ["  dl_auth_free(auth);"]);
+}
+
+/// The gate takes two seconds for each refresh; the first token ends before the loop does.
+#[test]
+fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_it() {
+    const CYCLES: u64 = 8000;
+    let gate = Gate::start_with(Settings { lifetime: 8, ..Settings::default() });
+    gate.plan(json!({"do": "hang", "on": "refresh", "times": 100}));
+    let scratch = Scratch::new("control-loop");
+    let source = root().join("examples/c/control_loop.c");
+    assert!(fs::read_to_string(&source).unwrap().lines().count() < 60, "the example is under a page");
+    let (executable, include) = (scratch.0.join("control_loop"), root().join("include"));
+    let said = run(command("cc")
+        .args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
+        .args([source.as_os_str(), "-o".as_ref(), executable.as_os_str(), "-I".as_ref(), include.as_os_str()])
+        .arg("-L")
+        .arg(library())
+        .args(["-ldl_auth".to_owned(), format!("-Wl,-rpath,{}", library().display())]));
+    assert_eq!(said, "");
+    let mut running = command(&executable)
+        .arg(CYCLES.to_string())
+        .envs([("DL_AUTH_USERNAME", "bot@example.com"), ("DL_AUTH_PASSWORD", "correct horse battery staple")])
+        .envs([("DL_AUTH_PROXY", "none"), ("DL_AUTH_REFRESH_AT", "0.1"), ("DL_AUTH_URL", gate.url())])
+        .env("DL_AUTH_CA_FILE", gate.ca_file())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    gate.wait(|counts| counts.hanging == 1);
+    assert_eq!(running.try_wait().unwrap(), None, "the refresh began during the loop");
+    while running.try_wait().unwrap().is_none() {
+        if gate.counts().hanging == 1 {
+            thread::sleep(Duration::from_secs(2));
+            gate.release();
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let output = running.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{told}");
+    let number = |name: &str| -> u64 {
+        let line = told.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name}: {told}"));
+        line.split_whitespace().next().unwrap().split('.').next().unwrap().parse().unwrap()
+    };
+    assert_eq!((number("cycles"), number("gaps")), (CYCLES, 0), "{told}");
+    assert_eq!(number("with") + number("before"), CYCLES, "{told}");
+    assert!(number("with") > 0 && told.contains("worst "), "{told}");
+    assert_eq!(gate.counts().logins, 1);
+    assert!(gate.counts().refreshes > 0 && gate.counts().issued > 1, "{:?}", gate.counts());
 }

@@ -248,17 +248,29 @@ static void missing_credentials_are_named(void) {
 
 static void what_is_not_built_in_is_unsupported(void) {
   static const struct { const char *key, *value; } later[] = {
-    {"refresh", "background"}, {"store", "file:/tmp/x"}, {"store", "redis://:canary@localhost"}, {"store", "rediss://localhost"},
+    {"store", "file:/tmp/x"}, {"store", "redis://:canary@localhost"}, {"store", "rediss://localhost"},
   };
   for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
     dl_auth_config_t *config = gate_config();
     set_option(config, later[i].key, later[i].value);
     check_new(config, DL_AUTH_E_UNSUPPORTED);
     CHECK_CONTAINS(failure.message, later[i].key);
-    set_option(config, later[i].key, strcmp(later[i].key, "store") ? "on_demand" : "none");
+    set_option(config, later[i].key, "none");
     check_new(config, DL_AUTH_OK);
     dl_auth_config_free(config);
   }
+}
+
+static void each_way_to_refresh_is_taken(void) {
+  static const char *const ways[] = {"on_demand", "background"};
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    dl_auth_config_t *config = gate_config();
+    subject = ways[i];
+    set_option(config, "refresh", ways[i]);
+    check_new(config, DL_AUTH_OK);
+    dl_auth_config_free(config);
+  }
+  subject = "";
 }
 
 static void two_of_a_kind_in_one_place_are_refused(void) {
@@ -495,6 +507,7 @@ int main(void) {
   http_is_taken_with_leave_and_to_a_loopback_address_only();
   missing_credentials_are_named();
   what_is_not_built_in_is_unsupported();
+  each_way_to_refresh_is_taken();
   two_of_a_kind_in_one_place_are_refused();
   the_environment_alone_is_enough();
   a_call_wins_over_the_environment();

@@ -1,6 +1,7 @@
 /* The gate's misbehaviour, as a table: what it does, and what the caller gets.
  *
- * Each row has a handle of its own, with one try a refresh, so that the gate's count of requests is known. */
+ * Each row has a handle and a password of its own, with one try a refresh, so that the gate's count of requests is known
+ * and no refusal outlasts its row. */
 #include "gate.h"
 
 /* What a row takes for granted where it says nothing: one request. */
@@ -187,7 +188,30 @@ static const char *value_of(const struct row *row) {
 static dl_auth_t *open_for(const struct row *row) {
   /* What is to run out of time does so soon; nothing else may, however slow the machine. */
   const char *timeout = row->status == DL_AUTH_E_TIMEOUT ? "400ms" : "60s";
-  return row->key ? open_gate("timeout", timeout, row->key, value_of(row), NULL) : open_gate("timeout", timeout, NULL);
+  return open_gate("timeout", timeout, "password", new_password(), row->key, row->key ? value_of(row) : NULL, NULL);
+}
+
+/* Until the time that the failure gave, each call has the same answer, and the gate its peace. */
+static void check_that_it_holds(const struct row *row, const dl_auth_t *auth) {
+  char token[DL_AUTH_TOKEN_MAX] = "old", message[sizeof failure.message];
+  strcpy(message, failure.message);
+  expect_failure();
+  dl_auth_status_t status = dl_auth_token(auth, token, sizeof token, NULL, &failure);
+  dl_auth_error_t again = failure;
+  dl_auth_info_t info = info_of(auth);
+  if (row->status == DENIED) {
+    CHECK_NUMBER(DL_AUTH_ACTIVITY_DENIED, info.activity);
+    CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= FIRST_REFUSAL_MS);
+  } else if (info.generation || info.failures > 1) {
+    if (status == DL_AUTH_OK) seen(token);
+    return; /* on a slow machine it had cooled down already */
+  }
+  CHECK_NUMBER(row->status, status);
+  CHECK_NUMBER(row->http_status, again.http_status);
+  CHECK_TEXT(message, again.message);
+  CHECK_NUMBER(0, token[0]);
+  CHECK_NUMBER(0, info.generation);
+  CHECK_NUMBER(1, info.failures);
 }
 
 static void each_misbehaviour_has_its_status(void) {
@@ -205,9 +229,10 @@ static void each_misbehaviour_has_its_status(void) {
     } else {
       CHECK_NUMBER(0, token[0]);
       CHECK_NUMBER(row->http_status, failure.http_status);
-      CHECK_NUMBER(0, failure.retry_after_ms);
+      CHECK_RETRY_WITHIN(row->status == DENIED ? FIRST_REFUSAL_MS : FIRST_COOL_DOWN_MS);
       CHECK_CONTAINS(failure.message, row->word);
     }
+    dl_auth_error_t first = failure;
     dl_auth_info_t info = info_of(auth);
     CHECK_NUMBER(works, info.generation);
     CHECK_NUMBER(works ? DL_AUTH_STATE_FRESH : DL_AUTH_STATE_EMPTY, info.state);
@@ -217,6 +242,8 @@ static void each_misbehaviour_has_its_status(void) {
     CHECK_NUMBER(row->requests == NO_REQUEST ? 0 : 1, count("requests"));
     CHECK_NUMBER(0, count("redirected_hits"));
     CHECK(count("connections") <= 1);
+    failure = first;
+    if (!works) check_that_it_holds(row, auth);
     dl_auth_free(auth);
   }
   subject = "";
@@ -269,7 +296,7 @@ static void retry_after_is_honoured_without_another_request(void) {
   subject = "";
 }
 
-static void a_retry_after_that_says_nothing_holds_nobody_back(void) {
+static void a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down(void) {
   static const char *const headers[] = {"0", "-1", "soon", "", "1.5", "Thu, 01 Jan 1970 00:00:00 GMT"};
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     char behaviour[160], token[DL_AUTH_TOKEN_MAX];
@@ -279,7 +306,7 @@ static void a_retry_after_that_says_nothing_holds_nobody_back(void) {
     plan(behaviour);
     dl_auth_t *auth = open_gate(NULL);
     CHECK_STATUS(DL_AUTH_E_RATE_LIMITED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
-    CHECK(failure.retry_after_ms <= 120000); /* no more than the library's own cool-down */
+    CHECK_RETRY_WITHIN(FIRST_COOL_DOWN_MS);
     dl_auth_free(auth);
   }
   subject = "";
@@ -299,13 +326,16 @@ static void secrets_that_the_gate_repeats_are_struck_out(void) {
     char behaviour[512], token[DL_AUTH_TOKEN_MAX];
     subject = answers[i];
     reset_gate();
-    snprintf(behaviour, sizeof behaviour, answers[i], gate("GATE_USERNAME"), gate("GATE_PASSWORD"));
+    const char *password = new_password();
+    snprintf(behaviour, sizeof behaviour, answers[i], gate("GATE_USERNAME"), password);
     plan(behaviour);
-    dl_auth_t *auth = open_gate(NULL);
+    dl_auth_t *auth = open_gate("password", password, NULL);
     CHECK(dl_auth_token(auth, token, sizeof token, NULL, NULL) != DL_AUTH_OK);
     dl_auth_free(auth);
+    password = new_password();
+    snprintf(behaviour, sizeof behaviour, answers[i], gate("GATE_USERNAME"), password);
     plan(behaviour);
-    auth = open_gate(NULL);
+    auth = open_gate("password", password, NULL);
     expect_failure();
     dl_auth_status_t status = dl_auth_token(auth, token, sizeof token, NULL, &failure);
     CHECK(status != DL_AUTH_OK);
@@ -314,6 +344,7 @@ static void secrets_that_the_gate_repeats_are_struck_out(void) {
     CHECK_CONTAINS(failure.message, " here");
     CHECK(!strstr(failure.message, "canary"));
     CHECK(!strpbrk(failure.message, "\r\n"));
+    CHECK_NUMBER(2, count("requests"));
     dl_auth_free(auth);
   }
   subject = "";
@@ -348,7 +379,7 @@ static void what_may_pass_is_tried_again_and_what_is_settled_is_not(void) {
     subject = cases[i].plan;
     reset_gate();
     plan(cases[i].plan);
-    dl_auth_t *auth = open_gate("max_attempts", "3", NULL);
+    dl_auth_t *auth = open_gate("max_attempts", "3", "password", new_password(), NULL);
     if (CHECK_STATUS(cases[i].status, dl_auth_token(auth, token, sizeof token, NULL, &failure)) == DL_AUTH_OK) seen(token);
     CHECK_NUMBER(cases[i].requests, count("requests"));
     dl_auth_free(auth);
@@ -430,7 +461,7 @@ int main(void) {
   each_misbehaviour_has_its_status();
   a_chunked_body_is_bounded_too();
   retry_after_is_honoured_without_another_request();
-  a_retry_after_that_says_nothing_holds_nobody_back();
+  a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down();
   secrets_that_the_gate_repeats_are_struck_out();
   an_endless_answer_of_the_gate_s_is_cut();
   what_may_pass_is_tried_again_and_what_is_settled_is_not();

@@ -133,6 +133,24 @@ static inline dl_auth_t *open_gate(const char *key, ...) {
   return auth;
 }
 
+/* A password that this process has not sent yet, and that the gate takes until it is reset. One that was refused is not
+ * sent again for a while, by whichever handle: who is to be refused has one of his own. */
+static inline const char *new_password(void) {
+  static char password[64], settings[96];
+  static int number;
+  snprintf(password, sizeof password, "canary battery staple %d", ++number);
+  snprintf(settings, sizeof settings, "{'password':'%s'}", password);
+  set_gate(settings);
+  return password;
+}
+
+/* The most that a handle waits until it tries again: after its first failure, after the first refusal of a password, and
+ * after a refresh that worked. */
+enum { FIRST_COOL_DOWN_MS = 1000, FIRST_REFUSAL_MS = 30000, LONGEST_BRAKE_MS = 60000 };
+
+/* The last call's failure says when the library tries again, and that is within so many milliseconds. */
+#define CHECK_RETRY_WITHIN(most) CHECK(failure.retry_after_ms > 0 && failure.retry_after_ms <= (most))
+
 /* The handle's token, which it must have, or get. */
 static inline const char *token_of(const dl_auth_t *auth) {
   static _Thread_local char token[DL_AUTH_TOKEN_MAX];
@@ -146,5 +164,8 @@ static inline dl_auth_info_t info_of(const dl_auth_t *auth) {
   CHECK_STATUS(DL_AUTH_OK, dl_auth_info(auth, &info, &failure));
   return info;
 }
+
+/* Waits until the handle may refresh again, after one that failed, or one that has just worked. */
+static inline void wait_until_it_may_refresh(const dl_auth_t *auth) { WAIT_UNTIL(info_of(auth).retry_in_ms == 0); }
 
 #endif

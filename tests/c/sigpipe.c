@@ -135,6 +135,8 @@ static void a_gate_that_resets_or_closes_is_an_error_and_no_signal(void) {
     plan(plans[i]);
     dl_auth_t *auth = open_gate(NULL);
     CHECK_STATUS(DL_AUTH_E_UNREACHABLE, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+    CHECK_RETRY_WITHIN(FIRST_COOL_DOWN_MS);
+    wait_until_it_may_refresh(auth);
     token_of(auth); /* and without a thread all goes its way */
     dl_auth_free(auth);
   }

@@ -123,6 +123,7 @@ static void *get_refusal(void *auth) {
   char token[DL_AUTH_TOKEN_MAX];
   CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
   CHECK_NUMBER(401, failure.http_status);
+  CHECK_RETRY_WITHIN(FIRST_REFUSAL_MS);
   return NULL;
 }
 
@@ -130,19 +131,20 @@ static void all_who_wait_share_a_failure_and_nobody_queues_to_try_again(void) {
   pthread_t threads[THREADS];
   reset_gate();
   plan("{'do':'hang','then':{'do':'status','status':401}}");
-  dl_auth_t *auth = open_gate(NULL);
+  dl_auth_t *auth = open_gate("password", new_password(), NULL);
   for (int n = 0; n < THREADS; n++) threads[n] = start(get_refusal, auth);
   WAIT_UNTIL(info_of(auth).waiting == THREADS);
   wait_for("hanging", 1);
   release_hanging();
   for (int n = 0; n < THREADS; n++) join(threads[n]);
+  get_refusal(auth); /* who comes later hears it too */
   CHECK_NUMBER(1, count("requests"));
   CHECK_NUMBER(1, info_of(auth).failures);
   dl_auth_free(auth);
 }
 
-/* A token that the platform refused. */
-struct refused { const dl_auth_t *auth; const char *token; };
+/* A token that the platform refused. `may_stay`: it may still be the one that is handed out. */
+struct refused { const dl_auth_t *auth; const char *token; bool may_stay; };
 
 static void *report(void *argument) {
   struct refused *refused = argument;
@@ -150,11 +152,12 @@ static void *report(void *argument) {
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(refused->auth, refused->token, &failure));
   CHECK_STATUS(DL_AUTH_OK, dl_auth_token(refused->auth, token, sizeof token, NULL, &failure));
   seen(token);
+  CHECK(refused->may_stay || strcmp(token, refused->token) != 0);
   return NULL;
 }
 
-/* The lifetime is short so that the brake against storms, where there is one, lasts a second. */
-static void many_who_report_the_same_refused_token_cause_one_refresh(void) {
+/* All report at the same time, with the brake of the login on, which the short lifetime makes a second, or off. */
+static void many_who_report_the_same_refused_token_cause_one_refresh(bool with_brake_on) {
   char first[DL_AUTH_TOKEN_MAX];
   pthread_t threads[THREADS];
   reset_gate();
@@ -162,10 +165,11 @@ static void many_who_report_the_same_refused_token_cause_one_refresh(void) {
   dl_auth_t *auth = open_gate(NULL);
   strcpy(first, token_of(auth));
   set_gate("{'lifetime':86400}");
-  struct refused refused = {auth, first};
+  struct refused refused = {auth, first, with_brake_on};
+  if (!with_brake_on) wait_until_it_may_refresh(auth);
   for (int n = 0; n < THREADS; n++) threads[n] = start(report, &refused);
   for (int n = 0; n < THREADS; n++) join(threads[n]);
-  WAIT_UNTIL(info_of(auth).generation >= 2 || (token_of(auth), false));
+  if (info_of(auth).generation == 1) wait_until_it_may_refresh(auth);
   CHECK(strcmp(first, token_of(auth)) != 0);
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure)); /* late: the token is another by now */
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, "no token of this handle", &failure));
@@ -177,12 +181,43 @@ static void many_who_report_the_same_refused_token_cause_one_refresh(void) {
   dl_auth_free(auth);
 }
 
+/* The brake is a minute long: what is not done within it was not done too late. */
+static void a_token_that_was_refused_within_the_brake_stays_until_another_may_be_fetched(void) {
+  char first[DL_AUTH_TOKEN_MAX], token[DL_AUTH_TOKEN_MAX];
+  reset_gate();
+  set_gate("{'lifetime':600}");
+  dl_auth_t *auth = open_gate(NULL);
+  strcpy(first, token_of(auth));
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure));
+  CHECK(strcmp(first, token_of(auth)) == 0);
+  CHECK_NUMBER(0, dl_auth_generation(auth)); /* it does need a refresh */
+  /* It is 600 s long, but a part of the first one is over. */
+  WAIT_UNTIL(info_of(auth).expires_in_ms < 599900);
+  CHECK_STATUS(DL_AUTH_E_TOO_SHORT, dl_auth_token_within(auth, 599950, 10000, token, sizeof token, NULL, &failure));
+  CHECK_RETRY_WITHIN(LONGEST_BRAKE_MS);
+  CHECK_NUMBER(0, token[0]);
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(DL_AUTH_STATE_DUE, info.state);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_IDLE, info.activity);
+  CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= LONGEST_BRAKE_MS);
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure));
+  CHECK(info_of(auth).retry_in_ms > 0); /* the same user's login is as fresh as before */
+  CHECK(strcmp(first, token_of(auth)) == 0);
+  CHECK_NUMBER(1, count("requests"));
+  dl_auth_free(auth);
+}
+
 static void other_credentials_are_used_at_once(void) {
   char token[DL_AUTH_TOKEN_MAX];
   reset_gate();
   dl_auth_t *auth = open_gate("password", "canary-wrong", NULL);
   CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+  CHECK_RETRY_WITHIN(FIRST_REFUSAL_MS);
   CHECK_NUMBER(DL_AUTH_ACTIVITY_DENIED, info_of(auth).activity);
+  dl_auth_t *other = open_gate("password", "canary-wrong", NULL); /* is not sent again, by whichever handle */
+  get_refusal(other);
+  CHECK_NUMBER(1, count("requests"));
+  dl_auth_free(other);
   CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_set_credentials(auth, NULL, "", &failure));
   CHECK_CONTAINS(failure.message, "`password`");
   CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_set_credentials(auth, "", "canary", &failure));
@@ -190,6 +225,7 @@ static void other_credentials_are_used_at_once(void) {
   CHECK_NUMBER(DL_AUTH_ACTIVITY_DENIED, info_of(auth).activity);
   CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure));
   CHECK_NUMBER(DL_AUTH_ACTIVITY_IDLE, info_of(auth).activity);
+  CHECK_NUMBER(0, info_of(auth).retry_in_ms);
   token_of(auth);
   CHECK_NUMBER(2, count("logins"));
   dl_auth_free(auth);
@@ -270,14 +306,18 @@ static void a_look_at_a_handle_tells_its_story(void) {
 
   plan("{'do':'status','status':500}");
   CHECK_STATUS(DL_AUTH_E_GATE, dl_auth_claims(auth, claims, sizeof claims, NULL, &failure));
+  CHECK_RETRY_WITHIN(FIRST_COOL_DOWN_MS);
   info = info_of(auth);
   CHECK_NUMBER(DL_AUTH_STATE_EMPTY, info.state);
   CHECK_NUMBER(1, info.failures);
   CHECK_NUMBER(DL_AUTH_E_GATE, info.last_status);
   CHECK_NUMBER(500, info.last_http_status);
+  CHECK(info.retry_in_ms >= 0 && info.retry_in_ms <= FIRST_COOL_DOWN_MS);
+  if (info.retry_in_ms > 0) CHECK_NUMBER(DL_AUTH_ACTIVITY_COOLING, info.activity);
 
-  /* The failure may have to cool down first. */
-  while (dl_auth_claims(auth, claims, sizeof claims, NULL, NULL) == DL_AUTH_E_GATE) WAIT_UNTIL(info_of(auth).retry_in_ms <= 0);
+  wait_until_it_may_refresh(auth);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_IDLE, info_of(auth).activity);
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_claims(auth, claims, sizeof claims, NULL, &failure));
   seen(token_of(auth));
   info = info_of(auth);
   CHECK_NUMBER(DL_AUTH_STATE_FRESH, info.state);
@@ -297,7 +337,7 @@ static void a_look_at_a_handle_tells_its_story(void) {
   CHECK_NUMBER(0, info.waiting);
   CHECK_NUMBER(DL_AUTH_OK, info.last_status);
   CHECK_NUMBER(0, info.last_http_status);
-  CHECK_NUMBER(0, info.retry_in_ms);
+  CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= LONGEST_BRAKE_MS); /* for it has just worked */
   CHECK_NUMBER(0, info.reserved);
   dl_auth_free(auth);
 }
@@ -311,7 +351,9 @@ int main(void) {
   more_life_than_a_token_has_is_too_short_and_asks_nobody();
   all_who_wait_share_one_request_and_its_token();
   all_who_wait_share_a_failure_and_nobody_queues_to_try_again();
-  many_who_report_the_same_refused_token_cause_one_refresh();
+  many_who_report_the_same_refused_token_cause_one_refresh(false);
+  many_who_report_the_same_refused_token_cause_one_refresh(true);
+  a_token_that_was_refused_within_the_brake_stays_until_another_may_be_fetched();
   other_credentials_are_used_at_once();
   the_token_stays_only_where_the_username_does();
   who_waits_for_a_disowned_refresh_gets_the_token_of_the_next();

@@ -1,0 +1,256 @@
+/* Background handles: they log in and refresh with no call, share four threads at most, and hold nobody up.
+ *
+ * A look (dl_auth_info) is no call for a token: it begins nothing. No test measures time. */
+#include "gate.h"
+#include <dirent.h>
+
+enum { THE_FOUR = 4, THOUSAND = 1000 };
+
+/* The options of all handles here. They are patient, for the machine may be busy. */
+#define BACKGROUND "refresh", "background", "connect_timeout", "5m", "timeout", "10m"
+
+/* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */
+static int many(int number) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded && strstr(preloaded, "vgpreload") ? number / 10 : number;
+}
+
+/* How many threads there are besides this one. */
+static int others(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  int number = 0;
+  if (!tasks) give_up("no list of tasks");
+  for (struct dirent *task; (task = readdir(tasks));)
+    if (task->d_name[0] != '.' && atoi(task->d_name) != getpid()) number++;
+  closedir(tasks);
+  return number;
+}
+
+static void keep_token(const dl_auth_t *auth, char *token) { strcpy(token, token_of(auth)); }
+
+static void wait_for_generation(const dl_auth_t *auth, uint64_t generation) {
+  WAIT_UNTIL(info_of(auth).generation >= generation);
+}
+
+/* Frees it; afterwards no thread is left, and the gate holds nothing. */
+static void free_and_rest(dl_auth_t *auth) {
+  dl_auth_free(auth);
+  WAIT_UNTIL(others() == 0);
+  WAIT_UNTIL(count("hanging") == 0);
+}
+
+static void it_logs_in_and_replaces_each_token_with_no_call(void) {
+  reset_gate();
+  set_gate("{'lifetime':10}");
+  dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.1", NULL);
+  wait_for("issued", 1);
+  wait_for_generation(auth, 1);
+  CHECK_NUMBER(1, info_of(auth).logins);
+  wait_for("issued", 3);
+  wait_for_generation(auth, 3);
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(1, info.logins);
+  CHECK_NUMBER(0, info.failures);
+  CHECK_NUMBER(info.generation, info.logins + info.refreshes);
+  token_of(auth);
+  free_and_rest(auth);
+}
+
+/* Reads and polls of one of several threads. */
+struct reader { const dl_auth_t *auth; const char *known; dl_auth_status_t wanted; };
+
+static void *read_again_and_again(void *argument) {
+  struct reader *reader = argument;
+  char token[DL_AUTH_TOKEN_MAX];
+  for (int n = 0; n < many(1000); n++) {
+    CHECK_STATUS(reader->wanted, dl_auth_token_within(reader->auth, 0, 0, token, sizeof token, NULL, &failure));
+    if (!reader->wanted) {
+      CHECK(strcmp(reader->known, token) == 0);
+      CHECK_STATUS(DL_AUTH_OK, dl_auth_token(reader->auth, token, sizeof token, NULL, &failure));
+      CHECK(strcmp(reader->known, token) == 0);
+    }
+    CHECK_NUMBER(0, info_of(reader->auth).waiting);
+  }
+  return NULL;
+}
+
+static void check_reads(const dl_auth_t *auth, const char *known, dl_auth_status_t wanted) {
+  struct reader reader = {auth, known, wanted};
+  pthread_t threads[4];
+  for (int n = 0; n < 4; n++) threads[n] = start(read_again_and_again, &reader);
+  for (int n = 0; n < 4; n++) join(threads[n]);
+}
+
+static void nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll(void) {
+  static char first[DL_AUTH_TOKEN_MAX];
+  reset_gate();
+  set_gate("{'lifetime':30}");
+  plan("[{'do':'hang'},{'do':'hang'}]");
+  dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.1", NULL);
+  wait_for("hanging", 1);
+  check_reads(auth, NULL, DL_AUTH_E_PENDING);
+  release_hanging();
+  wait_for_generation(auth, 1);
+  keep_token(auth, first);
+  check_reads(auth, first, DL_AUTH_OK);
+  wait_for("requests", 2);
+  wait_for("hanging", 1);
+  check_reads(auth, first, DL_AUTH_OK);
+  CHECK_NUMBER(1, count("hanging"));
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info_of(auth).activity);
+  release_hanging();
+  wait_for_generation(auth, 2);
+  CHECK(strcmp(first, token_of(auth)) != 0);
+  CHECK_NUMBER(2, count("requests"));
+  free_and_rest(auth);
+}
+
+static void a_rejected_token_is_replaced_with_no_call(void) {
+  static char first[DL_AUTH_TOKEN_MAX];
+  for (int braked = 0; braked < 2; braked++) {
+    subject = braked ? "inside the brake" : "after the brake";
+    reset_gate();
+    set_gate("{'lifetime':15}");
+    dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.9", NULL);
+    wait_for_generation(auth, 1);
+    keep_token(auth, first);
+    set_gate("{'lifetime':86400}");
+    if (!braked) WAIT_UNTIL(info_of(auth).retry_in_ms == 0);
+    CHECK_NUMBER(1, count("requests"));
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure));
+    for (dl_auth_info_t info; (info = info_of(auth)).generation == 1;) {
+      CHECK(info.refresh_in_ms > 0); /* it is not its age that ends it */
+      if (info.retry_in_ms > 0) CHECK_NUMBER(DL_AUTH_STATE_DUE, info.state);
+      nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
+    CHECK(strcmp(first, token_of(auth)) != 0);
+    CHECK_NUMBER(2, count("requests"));
+    free_and_rest(auth);
+  }
+  subject = "";
+}
+
+static void new_credentials_are_used_with_no_call(void) {
+  reset_gate();
+  dl_auth_t *auth = open_gate(BACKGROUND, "password", "canary that is wrong", NULL);
+  WAIT_UNTIL(info_of(auth).failures == 1);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_DENIED, info_of(auth).activity);
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure));
+  wait_for_generation(auth, 1);
+  CHECK_NUMBER(2, count("logins"));
+
+  set_gate("{'username':'canary-other','password':'canary-4'}");
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "canary-other", "canary-4", &failure));
+  wait_for_generation(auth, 2);
+  CHECK_NUMBER(3, count("logins"));
+
+  plan("{'do':'hang'}"); /* what is in flight is disowned, and the next begins */
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "canary-third", "canary-5", &failure));
+  wait_for("hanging", 1);
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "canary-other", "canary-4", &failure));
+  wait_for_generation(auth, 3);
+  CHECK_NUMBER(5, count("logins"));
+  CHECK_NUMBER(5, count("requests"));
+  token_of(auth);
+  free_and_rest(auth);
+}
+
+/* No more than the four, but for those that have just ended and are still listed: they are gone at another look. */
+static void check_at_most_four(void) {
+  int looks = 0;
+  while (others() > THE_FOUR && ++looks < 100) nanosleep(&(struct timespec){0, 2000000}, NULL);
+  CHECK(looks < 100);
+}
+
+/* Without TLS: a thousand handshakes would be the gate's work, not the library's. */
+static void a_thousand_handles_share_four_threads_and_one_at_rest(void) {
+  static dl_auth_t *handles[THOUSAND];
+  const int number = many(THOUSAND);
+  reset_gate();
+  for (int n = 0; n < number; n++) {
+    handles[n] = open_gate(BACKGROUND, "url", gate("GATE_HTTP_URL"), "allow_http", "true", NULL);
+    check_at_most_four();
+  }
+  for (int n = 0; n < number; n++) {
+    while (info_of(handles[n]).state != DL_AUTH_STATE_FRESH) {
+      check_at_most_four();
+      nanosleep(&(struct timespec){0, 2000000}, NULL);
+    }
+  }
+  WAIT_UNTIL(others() <= 1);
+  CHECK_NUMBER(1, others()); /* it sleeps until the next token is due */
+  CHECK_NUMBER(number, count("logins"));
+  CHECK_NUMBER(number, count("requests"));
+  for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
+  WAIT_UNTIL(others() == 0);
+}
+
+/* Background handles of which the gate holds so many first requests: four at a time, for there are no more threads. */
+enum { HELD = THE_FOUR + 4 };
+static dl_auth_t *held[HELD];
+
+static void hold_the_four(const char *hanging) {
+  reset_gate();
+  dl_auth_t *auth = open_gate(NULL); /* a password that is known to be good is sent by many at once */
+  token_of(auth);
+  dl_auth_free(auth);
+  WAIT_UNTIL(others() == 0);
+  plan(hanging);
+  for (int n = 0; n < HELD; n++) held[n] = open_gate(BACKGROUND, NULL);
+  wait_for("hanging", THE_FOUR);
+  CHECK_NUMBER(THE_FOUR, others());
+  CHECK_NUMBER(1 + THE_FOUR, count("requests"));
+}
+
+static void a_caller_s_own_refresh_is_not_behind_the_four(void) {
+  hold_the_four("{'do':'hang','times':4}");
+  dl_auth_t *on_demand = open_gate(NULL);
+  token_of(on_demand);
+  int idle = 0;
+  for (int n = 0; n < HELD; n++) {
+    if (info_of(held[n]).activity != DL_AUTH_ACTIVITY_IDLE) continue;
+    CHECK_NUMBER(0, info_of(held[n]).generation);
+    token_of(held[n]);
+    CHECK_NUMBER(1, info_of(held[n]).generation);
+    idle++;
+  }
+  CHECK_NUMBER(HELD - THE_FOUR, idle);
+  CHECK_NUMBER(THE_FOUR, count("hanging"));
+  CHECK_NUMBER(1 + 1 + HELD, count("requests"));
+
+  release_hanging();
+  for (int n = 0; n < HELD; n++) wait_for_generation(held[n], 1);
+  CHECK_NUMBER(1 + 1 + HELD, count("requests"));
+  for (int n = 0; n < HELD; n++) dl_auth_free(held[n]);
+  free_and_rest(on_demand);
+}
+
+static void who_had_to_wait_for_the_four_is_served_when_one_is_free(void) {
+  hold_the_four("{'do':'hang','times':4}");
+  release_hanging();
+  for (int n = 0; n < HELD; n++) wait_for_generation(held[n], 1);
+  CHECK_NUMBER(1 + HELD, count("requests"));
+  WAIT_UNTIL(others() <= 1);
+  for (int n = 1; n < HELD; n++) dl_auth_free(held[n]);
+  free_and_rest(held[0]);
+}
+
+static void freed_handles_leave_no_thread_behind_though_the_gate_holds_their_answers(void) {
+  hold_the_four("{'do':'hang','times':100}"); /* whoever comes in the place of one that was freed, too */
+  for (int n = 1; n < HELD; n++) dl_auth_free(held[n]);
+  free_and_rest(held[0]);
+  CHECK_NUMBER(1, count("issued"));
+}
+
+int main(void) {
+  begin();
+  it_logs_in_and_replaces_each_token_with_no_call();
+  nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll();
+  a_rejected_token_is_replaced_with_no_call();
+  new_credentials_are_used_with_no_call();
+  a_thousand_handles_share_four_threads_and_one_at_rest();
+  a_caller_s_own_refresh_is_not_behind_the_four();
+  who_had_to_wait_for_the_four_is_served_when_one_is_free();
+  freed_handles_leave_no_thread_behind_though_the_gate_holds_their_answers();
+  return done();
+}
