@@ -89,7 +89,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
             (3, Gives(0), Fails(Status::BadResponse, 1.0, 2.0), 4),
             (5, Gives(-100), Fails(Status::BadResponse, 2.0, 4.0), 5),
             (9, Gives(100), Gets(3), 6),
-            (84, Gives(100), Gets(3), 6),
+            (83, Gives(100), Gets(3), 6),
             (95, Gives(100), Gets(3), 7),
             (95, Gives(100), Gets(4), 7),
         ],

@@ -223,7 +223,7 @@ impl Runner for Arc<World> {
         let world = self.clone();
         self.spawn(move || {
             while let Some(next) = handle.upgrade().and_then(Background::tick) {
-                world.sleep(next.saturating_sub(world.boot()).min(Duration::from_secs(7 * 86_400)));
+                world.sleep(next.saturating_sub(world.boot()).min(Duration::from_secs(100 * 86_400)));
             }
         })
     }
@@ -549,9 +549,9 @@ fn live(seed: u64) -> (Duration, u64) {
     let mut rng = Rng::with_seed(seed ^ 0x5eed);
     let refusals: &'static Refusals = Box::leak(Box::default());
     let mut hosts: Vec<Host> = (0..rng.usize(1..=3)).map(|_| Host::new(&world, refusals, &mut rng)).collect();
-    // Where no token ever comes, time passes in minutes; where it lives for years, in months.
+    // Where no token ever comes, time passes in minutes; where it lives for years, in years.
     let usable = world.look(|state| state.life).filter(|life| (1..1 << 40).contains(life));
-    let life = usable.unwrap_or(60).min(40 * 86_400) as f64;
+    let life = usable.unwrap_or(60) as f64;
     for step in 0..60 {
         let host = rng.usize(..hosts.len());
         let host = &mut hosts[host];
