@@ -219,8 +219,12 @@ impl Exchange {
         let latest_ms = told_ms.map_or(wall_ms, |ms| ms.saturating_add(999));
         let fetched = Fetched { started, ended, gate_ms: latest_ms };
         let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
-            let ago = (gate_ms / 1000).saturating_sub(tokens.expiry);
-            let message = format!("the gate answered with a token that had ended {ago} s ago by the gate's own clock");
+            let left = tokens.expiry.saturating_sub(gate_ms / 1000);
+            let message = if left <= 0 {
+                format!("the gate answered with a token that had ended {} s ago by the gate's own clock", -left)
+            } else {
+                format!("the gate's token had {left} s to live, and its answer took too long for that")
+            };
             (Error::new(Status::BadResponse, message).with_http_status(response.status), true)
         })?;
         let lifetime = lifetime.drawn(fastrand::f64());

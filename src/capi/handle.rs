@@ -88,13 +88,15 @@ pub fn close(handle: *const dl_auth_t) {
     let Some(slot) = slot_of(handle.addr()) else { return };
     let tenant = slot.tenant.load();
     let Some(leaving) = tenant.as_ref().filter(|tenant| tenant.handle == handle.addr()) else { return };
+    // Before the slot is empty: a child that lists the vacant ones anew here would find it, and have it twice.
+    let vacant = VACANT.get();
     let taken_out = slot.tenant.compare_and_swap(&*tenant, None);
     if !taken_out.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, leaving)) {
         return; // another thread freed it first
     }
     leaving.auth.close();
     if slot.tenants.load(Ordering::Relaxed) < TENANTS {
-        lock(&VACANT.get()).0.push(slot);
+        lock(&vacant).0.push(slot);
     }
 }
 

@@ -1,7 +1,8 @@
 """Handles of a parent in the workers of a `multiprocessing.Pool` that forks, through ctypes.
 
 One has a token, and threads of the parent read it all the time; at the other a thread waits for a login that the gate
-holds back until the workers are done. Says nothing where all is right. The library's directory is the argument; the environment says where the gate is.
+holds back until the workers are done. Says nothing where all is right. The library's directory is the argument; the
+environment says where the gate is.
 """
 
 import ctypes
