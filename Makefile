@@ -31,6 +31,7 @@ docs:
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	cargo clippy --lib --tests --locked --features shuttle -- --deny warnings
 
 setup:
 	@tests/setup.sh all

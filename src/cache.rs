@@ -21,8 +21,8 @@ pub struct Token {
     generation: u64,
     /// The generation of the process that published it.
     process: u32,
-    /// When it stops to count, in milliseconds of the suspend-aware clock, because the platform refused it.
-    rejected_ms: AtomicU64,
+    /// When it stops to count, in nanoseconds of the suspend-aware clock, because the platform refused it.
+    rejected_from: AtomicU64,
 }
 
 /// Of a token that the platform has not refused.
@@ -31,7 +31,7 @@ const NEVER: u64 = u64::MAX;
 impl Token {
     /// A token of that generation.
     pub fn new(jwt: Jwt, lifetime: Lifetime, generation: u64) -> Token {
-        Token { jwt, lifetime, generation, process: process::generation(), rejected_ms: AtomicU64::new(NEVER) }
+        Token { jwt, lifetime, generation, process: process::generation(), rejected_from: AtomicU64::new(NEVER) }
     }
 
     /// The JWT and its claims.
@@ -51,23 +51,18 @@ impl Token {
 
     /// What it is good for now.
     pub fn state(&self, now: Now) -> State {
-        match (self.lifetime.state(now), self.rejected_ms.load(Ordering::Relaxed)) {
+        match (self.lifetime.state(now), self.rejected_from.load(Ordering::Relaxed)) {
             (state, NEVER) => state,
             (State::Expired, _) => State::Expired,
-            (_, from_ms) if now.boot.as_millis() >= u128::from(from_ms) => State::Expired,
+            (_, from) if now.boot.as_nanos() >= u128::from(from) => State::Expired,
             _ => State::Due,
         }
     }
 
-    /// Whether the platform refused it.
-    pub fn is_rejected(&self) -> bool {
-        self.rejected_ms.load(Ordering::Relaxed) != NEVER
-    }
-
     /// The platform refused it: counts as due, and from then on as expired.
     pub fn reject(&self, from: Boot) {
-        let from_ms = u64::try_from(from.as_millis()).unwrap_or(NEVER - 1).min(NEVER - 1);
-        self.rejected_ms.fetch_min(from_ms, Ordering::Relaxed);
+        let from = u64::try_from(from.as_nanos()).unwrap_or(NEVER).min(NEVER - 1);
+        self.rejected_from.fetch_min(from, Ordering::Relaxed);
     }
 
     /// Whether a parent of this process published it.
@@ -78,7 +73,7 @@ impl Token {
     /// The same token for this process, with a draw of its own.
     pub fn redrawn(&self, draw: f64) -> Token {
         let token = Token::new(self.jwt.clone(), self.lifetime.drawn(draw), self.generation);
-        token.rejected_ms.store(self.rejected_ms.load(Ordering::Relaxed), Ordering::Relaxed);
+        token.rejected_from.store(self.rejected_from.load(Ordering::Relaxed), Ordering::Relaxed);
         token
     }
 }

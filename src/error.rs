@@ -74,10 +74,20 @@ impl Error {
         self.retry_after
     }
 
+    /// The same in milliseconds, rounded up, so that who waits as long does not come too soon; 0 for `None`.
+    pub fn retry_after_ms(&self) -> u64 {
+        self.retry_after.map_or(0, whole_ms)
+    }
+
     /// What happened, to what, and what to do. One line, never a secret.
     pub fn message(&self) -> &str {
         &self.message
     }
+}
+
+/// Milliseconds, rounded up: 0 is nothing at all.
+pub fn whole_ms(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
 impl fmt::Display for Error {
@@ -87,3 +97,18 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_until_the_next_try_is_never_told_too_short() {
+        for (nanos, ms) in [(0, 0), (1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
+            let error = Error::new(Status::Gate, "x").with_retry_after(Some(Duration::from_nanos(nanos)));
+            assert_eq!(error.retry_after_ms(), ms, "{nanos}");
+        }
+        assert_eq!(Error::new(Status::Gate, "x").retry_after_ms(), 0);
+        assert_eq!(whole_ms(Duration::MAX), u64::MAX);
+    }
+}

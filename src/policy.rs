@@ -127,7 +127,7 @@ pub fn attempt_limit(left: Duration, last: bool) -> Duration {
 
 /// How much earlier than its limit a refresh gives up: enough for its reason to reach those who wait.
 pub fn margin(timeout: Duration) -> Duration {
-    (timeout / 10).min(Duration::from_millis(200))
+    (timeout / 4).min(Duration::from_secs(1))
 }
 
 /// Whether a failure may pass by itself within one refresh.

@@ -4,7 +4,7 @@ use crate::cache::Token;
 use std::time::Duration;
 
 use crate::clock::Now;
-use crate::error::{Error, Status};
+use crate::error::{Error, Status, whole_ms};
 
 pub(super) fn closed() -> Error {
     Error::new(Status::Closed, "the handle was freed; make a new one with dl_auth_new")
@@ -41,11 +41,6 @@ pub(super) fn panicked(what: &str) -> Error {
     Error::new(Status::Internal, format!("the refresh failed by a bug in dl_auth, {what}; the handle stays usable"))
 }
 
-pub(super) fn ended_already() -> Error {
-    let message = "the gate's token had so little life that it ended before it could be handed out";
-    Error::new(Status::BadResponse, message)
-}
-
 /// The storm brake holds the next refresh back: there is no token, or one with less life than was asked for.
 pub(super) fn braked(token: Option<&Token>, until: Duration, now: Now) -> Error {
     let what = match token {
@@ -57,7 +52,7 @@ pub(super) fn braked(token: Option<&Token>, until: Duration, now: Now) -> Error 
     };
     let message = format!(
         "{what}, and a refresh that worked ended so short a while ago that the next may begin in {} ms; ask again then",
-        until.as_millis()
+        whole_ms(until)
     );
     Error::new(Status::TooShort, message).with_retry_after(Some(until))
 }

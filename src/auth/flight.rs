@@ -377,10 +377,8 @@ impl Inner {
             let Some(token) = self.wait_for_landing(flight, deadline, late)? else { continue };
             let now = self.exchange.clock.now();
             match token.state(now) {
-                // The platform refused it before this caller woke: it needs the next one.
-                State::Expired if token.is_rejected() => {}
-                // A new one would fare no better.
-                State::Expired => return Err(ended_already()),
+                // It ended, or the platform refused it, before this caller woke: it needs the next one.
+                State::Expired => {}
                 _ if serves(&token, now, need) => return Ok(token),
                 _ => return Err(too_short(&token, now)),
             }

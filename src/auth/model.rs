@@ -134,11 +134,13 @@ fn jwt(clock: &Standing, signature: &str) -> String {
 }
 
 /// A thread of the model for each refresh. The model ends when all have.
-struct Spawned;
+#[derive(Clone, Default)]
+struct Spawned(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
 impl Runner for Spawned {
     fn run(&self, job: Job) -> Result<(), Job> {
-        thread::spawn(job);
+        let refresh = thread::spawn(job);
+        lock(&self.0).push(refresh);
         Ok(())
     }
 }
@@ -160,7 +162,7 @@ struct Bench {
 
 impl Bench {
     fn new(answer: fn(&str) -> Answer) -> Bench {
-        Bench::with(answer, Spawned)
+        Bench::with(answer, Spawned::default())
     }
 
     fn with(answer: fn(&str) -> Answer, runner: impl Runner + 'static) -> Bench {
@@ -286,6 +288,32 @@ fn close_wakes_all_who_wait_and_ends_the_request() {
     });
 }
 
+#[test]
+fn new_credentials_wake_those_who_wait_and_end_the_request() {
+    check(1000, || {
+        let refreshes = Spawned::default();
+        let bench = Bench::with(|user| if user == "bot" { Answer::Never } else { Answer::Token }, refreshes.clone());
+        let caller = bench.spawn(Bench::token);
+        bench.auth.set_credentials(Some("new"), "pass").unwrap();
+        assert_eq!(caller.join().unwrap().unwrap().1, "new1");
+        // Here, for else the end of the handle would end it.
+        let refreshes = std::mem::take(&mut *lock(&refreshes.0));
+        refreshes.into_iter().for_each(|refresh| refresh.join().unwrap());
+    });
+}
+
+#[test]
+fn the_next_refresh_can_begin_as_soon_as_the_token_of_the_last_is_seen() {
+    check(1500, || {
+        let bench = Bench::new(|_| Answer::Token);
+        let other = bench.spawn(Bench::token);
+        assert_eq!(bench.token().unwrap().0, 1);
+        bench.pass(110);
+        assert_eq!(bench.token().unwrap().0, 2);
+        other.join().unwrap().ok(); // it may have had the first, which has ended by now
+    });
+}
+
 /// Two callers, and one who gives the handle another user meanwhile.
 fn another_user(answer: fn(&str) -> Answer) {
     let bench = Bench::new(answer);
@@ -317,15 +345,17 @@ fn a_refresh_that_new_credentials_disown_is_never_published() {
 fn a_refresh_that_got_no_thread_is_called_off_and_the_next_caller_s_is_not() {
     check(1000, || {
         let bench = Bench::with(|_| Answer::Token, Refused);
+        assert_eq!(bench.token().unwrap().0, 1);
+        bench.pass(110);
         let hasty = bench.spawn(|bench| bench.auth.read(Duration::ZERO, Duration::ZERO, Token::generation));
         for token in bench.three_calls() {
-            assert_eq!(token.unwrap(), (1, "bot1".to_owned()));
+            assert_eq!(token.unwrap(), (2, "bot2".to_owned()));
         }
         match hasty.join().unwrap() {
-            Ok(generation) => assert_eq!(generation, 1),
-            Err(error) => assert!(matches!(error.status(), Status::Internal | Status::Pending), "{error}"),
+            Ok(generation) => assert_eq!(generation, 2),
+            Err(error) => assert_eq!(error.status(), Status::Pending, "{error}"),
         }
-        assert_eq!(bench.users(), ["bot"]);
+        assert_eq!(bench.users(), ["bot", "bot"]);
         assert_eq!(bench.auth.info().waiting, 0);
     });
 }

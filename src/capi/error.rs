@@ -110,7 +110,7 @@ pub unsafe fn write(error: *mut dl_auth_error_t, failure: &Error) {
         status: failure.status() as i32,
         http_status: failure.http_status().map_or(0, u32::from),
         reserved: 0,
-        retry_after_ms: failure.retry_after().map_or(0, |wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+        retry_after_ms: failure.retry_after_ms(),
         message: [0; 512],
     };
     // SAFETY: as our caller promises.

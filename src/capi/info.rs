@@ -6,7 +6,7 @@ use super::error::{dl_auth_error_t, dl_auth_status_t, write_sized};
 use super::guard::guard;
 use super::handle::{self, dl_auth_t};
 use super::text::null;
-use crate::error::{Error, Status};
+use crate::error::{Error, Status, whole_ms};
 use crate::info::{Activity, Info};
 use crate::policy::State;
 
@@ -133,7 +133,7 @@ fn describe(info: &Info, known: usize) -> dl_auth_info_t {
         waiting: info.waiting,
         last_status: failure.map_or(0, |failure| failure.status() as i32),
         last_http_status: failure.and_then(Error::http_status).map_or(0, u32::from),
-        retry_in_ms: i64::try_from(info.retry_in.as_millis()).unwrap_or(i64::MAX),
+        retry_in_ms: i64::try_from(whole_ms(info.retry_in)).unwrap_or(i64::MAX),
     }
 }
 

@@ -139,8 +139,8 @@ static const struct row rows[] = {
   ROW("a reset in the body", "{'do':'reset','after':400}", UNREACHABLE, 0, "localhost"),
   ROW("a close before the answer", "{'do':'close'}", UNREACHABLE, 0, "localhost"),
   ROW("a body that ends too soon", "{'do':'truncated'}", UNREACHABLE, 0, "localhost"),
-  ROW_WITH("no answer", "{'do':'hang'}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .key = "timeout", .value = "400ms"),
-  ROW_WITH("an answer by drops", "{'do':'slow','bytes':1,'delay_ms':20}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .key = "timeout", .value = "400ms"),
+  ROW_WITH("no answer", "{'do':'hang'}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .key = "timeout", .value = "2s"),
+  ROW_WITH("an answer by drops", "{'do':'slow','bytes':1,'delay_ms':20}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .key = "timeout", .value = "2s"),
   ROW("an answer by drops that comes in time", "{'do':'slow','bytes':256,'delay_ms':1}", DL_AUTH_OK, 0, ""),
   ROW_WITH("nothing but a connection", NULL, DL_AUTH_E_TIMEOUT, 0, "`connect_timeout`", .key = "url", .value = "GATE_SILENT_URL", .requests = NO_REQUEST),
   ROW_WITH("a port where nobody listens", NULL, UNREACHABLE, 0, "refused", .key = "url", .value = "GATE_REFUSED_URL", .requests = NO_REQUEST),
@@ -187,7 +187,7 @@ static const char *value_of(const struct row *row) {
 
 static dl_auth_t *open_for(const struct row *row) {
   /* What is to run out of time does so soon; nothing else may, however slow the machine. */
-  const char *timeout = row->status == DL_AUTH_E_TIMEOUT ? "400ms" : "60s";
+  const char *timeout = row->status == DL_AUTH_E_TIMEOUT ? "2s" : "60s";
   return open_gate("timeout", timeout, "password", new_password(), row->key, row->key ? value_of(row) : NULL, NULL);
 }
 
