@@ -119,8 +119,8 @@ fn the_example_is_short_and_frees_only_its_handle() {
 /// The gate takes two seconds for each refresh; the first token ends before the loop does.
 #[test]
 fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_it() {
-    const CYCLES: u64 = 8000;
-    let gate = Gate::start_with(Settings { lifetime: 8, ..Settings::default() });
+    const CYCLES: u64 = 10_000;
+    let gate = Gate::start_with(Settings { lifetime: 10, ..Settings::default() });
     gate.plan(json!({"do": "hang", "on": "refresh", "times": 100}));
     let scratch = Scratch::new("control-loop");
     let source = root().join("examples/c/control_loop.c");

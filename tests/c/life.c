@@ -136,6 +136,7 @@ static void an_outage_of_the_gate_costs_no_valid_token_and_few_requests(void) {
   static char first[DL_AUTH_TOKEN_MAX], token[DL_AUTH_TOKEN_MAX];
   dl_auth_info_t before, after, valid = DL_AUTH_INFO_INIT;
   dl_auth_status_t status;
+  int due = 0;
   reset_gate();
   set_gate("{'lifetime':12}");
   dl_auth_t *auth = open_gate("refresh_at", "0.5", PATIENT, NULL);
@@ -146,6 +147,7 @@ static void an_outage_of_the_gate_costs_no_valid_token_and_few_requests(void) {
     status = dl_auth_token(auth, token, sizeof token, NULL, NULL);
     if (before.expires_in_ms > 0) valid = before;
     if (status) break;
+    due += before.state == DL_AUTH_STATE_DUE;
     CHECK(before.expires_in_ms >= 0); /* 0: less than a millisecond */
     CHECK(strcmp(first, token) == 0);
     CHECK_NUMBER(0, before.waiting);
@@ -156,7 +158,7 @@ static void an_outage_of_the_gate_costs_no_valid_token_and_few_requests(void) {
   CHECK_NUMBER(DL_AUTH_E_UNREACHABLE, status);
   CHECK_NUMBER(DL_AUTH_STATE_EXPIRED, after.state);
   CHECK_NUMBER(0, dl_auth_generation(auth));
-  CHECK(valid.failures >= 1);
+  CHECK(valid.failures >= 1 || due < 100); /* so few: the machine stood still meanwhile */
   CHECK(valid.failures <= (uint64_t)most_failures(-valid.refresh_in_ms));
 
   for (int call = 0; call < many(CALLS); call++) {
@@ -240,7 +242,7 @@ static void a_token_rejected_at_once_stays_until_another_may_be_fetched(void) {
   int braked = 0;
   dl_auth_info_t info;
   reset_gate();
-  set_gate("{'lifetime':30}");
+  set_gate("{'lifetime':60}");
   dl_auth_t *auth = open_gate(PATIENT, NULL);
   keep_token(auth, first);
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure));
