@@ -60,13 +60,15 @@ pub(super) fn braked(token: Option<&Token>, until: Duration, now: Now) -> Error 
 pub(super) fn too_short(token: &Token, now: Now) -> Error {
     let left = token.lifetime().left(now).as_millis();
     let message = format!(
-        "the token is good for another {left} ms, less than was asked for, and a new one would live no longer; ask for less (min_valid_ms)"
+        "the token is good for another {left} ms, less than was asked for, and a new one would live no longer; \
+         ask for less (min_valid_ms)"
     );
     Error::new(Status::TooShort, message)
 }
 
 pub(super) fn no_credentials() -> Error {
-    let message = "the ready `token` has ended or was rejected, and there are no credentials to log in with: make a new handle, or give them with dl_auth_set_credentials";
+    let message = "the ready `token` has ended or was rejected, and there are no credentials to log in with: \
+                   make a new handle, or give them with dl_auth_set_credentials";
     Error::new(Status::NoCredentials, message)
 }
 

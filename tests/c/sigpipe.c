@@ -86,8 +86,10 @@ static void the_peer_breaks_the_pipe_of_who_does_not_care(void) {
   static const char request[] = "CONNECT localhost:1 HTTP/1.1\r\n\r\n";
   CHECK(write(connection, request, sizeof request - 1) == (ssize_t)sizeof request - 1);
   CHECK(read(connection, block, sizeof block) > 0);
-  for (int time = 0; time < 3 && !broken_pipes; time++)
+  for (int time = 0; time < 3 && !broken_pipes; time++) {
     if (write(connection, block, sizeof block) < 0) break;
+    poll(&(struct pollfd){connection, 0, 0}, 1, 10000); /* until the reset is there */
+  }
   CHECK_NUMBER(1, broken_pipes);
   broken_pipes = 0;
   close(connection);
