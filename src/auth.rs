@@ -27,9 +27,11 @@ use crate::settings::{Credentials, Origin, Settings};
 use crate::sync::{Arc, lock};
 
 mod errors;
+mod facts;
 mod flight;
 use errors::*;
-use flight::{Facts, Inner};
+use facts::Facts;
+use flight::Inner;
 
 /// A handle on one user's token, for any number of threads. Dropped or closed, it wakes all who wait in it.
 pub struct Auth {

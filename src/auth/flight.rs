@@ -9,6 +9,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use super::errors::*;
+use super::facts::{Cooling, Facts};
 use super::serves;
 use crate::cache::{Cache, Token};
 use crate::clock::{Boot, Now};
@@ -35,44 +36,6 @@ pub(super) struct Inner {
     pub(super) state: Mutex<Shared>,
     /// Notified when a refresh has ended or was disowned, and when the handle is closed.
     changed: Condvar,
-}
-
-/// What is known about a handle, and what a child takes over.
-#[derive(Clone, Default)]
-pub(super) struct Facts {
-    /// `None`: there is nothing to log in with.
-    pub(super) credentials: Option<Arc<Credentials>>,
-    /// No refresh before then, for one has just worked.
-    pub(super) brake_ends: Boot,
-    cooling: Option<Cooling>,
-    /// How many refreshes have failed since one worked.
-    failed_in_a_row: u32,
-    pub(super) generation: u64,
-    pub(super) clock_skew_ms: i64,
-    pub(super) logins: u64,
-    pub(super) refreshes: u64,
-    pub(super) failures: u64,
-    /// How the last refresh ended.
-    pub(super) last: Option<Result<(), Error>>,
-}
-
-/// A failure whose consequences last.
-#[derive(Clone)]
-struct Cooling {
-    since: Boot,
-    failures: u32,
-    draw: f64,
-    error: Error,
-}
-
-impl Cooling {
-    /// What to tell until it ends; `None`: it has. It ends sooner for a handle that holds no valid token.
-    fn error(&self, holds_valid: bool, now: Boot) -> Option<Error> {
-        let told = self.error.retry_after();
-        let pause = told.unwrap_or_else(|| policy::cool_down(self.failures, holds_valid, self.draw));
-        let left = self.since.saturating_add(pause).saturating_sub(now);
-        (!left.is_zero()).then(|| self.error.clone().with_retry_after(Some(left)))
-    }
 }
 
 /// What callers share. Its lock is never held over I/O.

@@ -1,12 +1,8 @@
 //! Years of a handle's life in moments, from a seed: hosts that ask, reject and change credentials, a gate with moods, and
 //! clocks that jump; and what must hold at each step.
 //!
-//! Time is the world's: it passes where somebody sleeps. Whatever runs besides the host (a refresh, the timer) has a
-//! thread of its own, but one thread runs at a time, and the one whose time comes first goes on. So a run is the same
-//! each time. What the world sees broken it writes down, for a panic inside a refresh would be caught by the handle.
-
-use std::cell::Cell;
-use std::collections::BTreeSet;
+//! Time is the world's (`world.rs`). What it sees broken it writes down, for a panic inside a refresh would be caught by
+//! the handle.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -16,226 +12,12 @@ use super::*;
 use crate::clock::Boot;
 use crate::gate::{Grant, Request, Response};
 use crate::http::Failure;
-use crate::refresher::{Background, Job};
-use crate::sync::{Condvar, Mutex, Weak, wait};
+use crate::sync::{Mutex, Weak};
+
+mod world;
+use world::{ME, Mood, Scene, World, YEARS_MS};
 
 const SEEDS: u64 = 2000;
-
-/// The gate's clock when a world begins.
-const GATE_MS: i64 = NOW * 1000;
-
-const YEARS_MS: i64 = 366 * 86_400_000;
-
-/// The lives of tokens, in seconds; `None`: there is no `exp`.
-const LIVES: [Option<i64>; 15] = [
-    Some(0),
-    Some(1),
-    Some(2),
-    Some(9),
-    Some(10),
-    Some(11),
-    Some(59),
-    Some(60),
-    Some(61),
-    Some(3600),
-    Some(86_400),
-    Some(10 * 366 * 86_400),
-    Some(-5),
-    None,
-    Some(i64::MAX),
-];
-
-thread_local! {
-    /// Which of the world's threads this is; 0: the host.
-    static ME: Cell<u64> = const { Cell::new(0) };
-}
-
-struct World {
-    state: Mutex<State>,
-    turn: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    rng: Rng,
-    boot: Boot,
-    /// The wall clock minus the gate's.
-    wrong_ms: i64,
-    /// Whose turn it is.
-    running: u64,
-    threads: u64,
-    /// When each of those that sleep goes on.
-    sleepers: BTreeSet<(Boot, u64)>,
-    alive: BTreeSet<u64>,
-    can_make_threads: bool,
-    mood: Mood,
-    life: Option<i64>,
-    broken: Vec<String>,
-    /// When credentials that the gate refused were sent, and answered, since they were last taken or forgiven.
-    refused: Vec<(String, Boot, Boot)>,
-    good_password: String,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-enum Mood {
-    #[default]
-    Well,
-    Flaky,
-    Dead,
-    Silent,
-    Busy,
-    Portal,
-}
-
-impl World {
-    fn new(seed: u64) -> Arc<World> {
-        let mut rng = Rng::with_seed(seed);
-        let hour = 3_600_000;
-        let wrong_ms = rng.choice([0, 0, 700, hour, -hour, 55 * YEARS_MS, -53 * YEARS_MS]).unwrap_or(0);
-        let life = LIVES[rng.usize(..LIVES.len())];
-        let state = State {
-            rng,
-            boot: Duration::from_secs(77),
-            wrong_ms,
-            can_make_threads: true,
-            life,
-            good_password: "p0".to_owned(),
-            ..State::default()
-        };
-        Arc::new(World { state: Mutex::new(state), turn: Condvar::new() })
-    }
-
-    fn look<R>(&self, f: impl FnOnce(&mut State) -> R) -> R {
-        f(&mut lock(&self.state))
-    }
-
-    /// Lets the thread run whose turn it is, until it is this one's.
-    fn yield_to(&self, next: u64, me: u64) {
-        let mut state = lock(&self.state);
-        state.running = next;
-        self.turn.notify_all();
-        while state.running != me {
-            state = wait(&self.turn, state, Duration::from_secs(1));
-        }
-    }
-
-    /// A thread of the world, that begins when the host next sleeps.
-    fn spawn(self: &Arc<Self>, body: impl FnOnce() + Send + 'static) -> u64 {
-        let (me, seed) = self.look(|state| {
-            state.threads += 1;
-            let me = state.threads;
-            state.sleepers.insert((state.boot, me));
-            state.alive.insert(me);
-            (me, state.rng.u64(..))
-        });
-        let world = self.clone();
-        std::thread::spawn(move || {
-            ME.set(me);
-            fastrand::seed(seed);
-            let mut state = lock(&world.state);
-            while state.running != me {
-                state = wait(&world.turn, state, Duration::from_secs(1));
-            }
-            drop(state);
-            body();
-            world.look(|state| {
-                state.alive.remove(&me);
-                state.running = 0;
-            });
-            world.turn.notify_all();
-        });
-        me
-    }
-
-    /// Ends a sleep now.
-    fn wake(&self, thread: u64) {
-        self.look(|state| {
-            let before = state.sleepers.iter().find(|(_, sleeper)| *sleeper == thread).copied();
-            if let Some(before) = before.filter(|(time, _)| *time > state.boot) {
-                state.sleepers.remove(&before);
-                state.sleepers.insert((state.boot, thread));
-            }
-        });
-    }
-
-    /// The host's time passes, and the others run in it.
-    fn pass(&self, time: Duration) {
-        let end = self.look(|state| state.boot.saturating_add(time));
-        while let Some((at, next)) = self.look(|state| state.sleepers.first().copied()).filter(|(at, _)| *at <= end) {
-            self.look(|state| {
-                state.sleepers.remove(&(at, next));
-                state.boot = state.boot.max(at);
-            });
-            self.yield_to(next, 0);
-        }
-        self.look(|state| state.boot = state.boot.max(end));
-    }
-
-    fn gate_ms(&self) -> i64 {
-        self.look(|state| state.gate_ms())
-    }
-
-    fn broken(&self, what: String) {
-        self.look(|state| state.broken.push(what));
-    }
-}
-
-impl State {
-    fn gate_ms(&self) -> i64 {
-        GATE_MS.saturating_add(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
-    }
-}
-
-impl Clock for Arc<World> {
-    fn boot(&self) -> Boot {
-        self.look(|state| state.boot)
-    }
-
-    fn wall_ms(&self) -> i64 {
-        self.look(|state| state.gate_ms().saturating_add(state.wrong_ms))
-    }
-
-    fn sleep(&self, time: Duration) {
-        match ME.get() {
-            0 => self.pass(time),
-            me => {
-                self.look(|state| state.sleepers.insert((state.boot.saturating_add(time), me)));
-                self.yield_to(0, me);
-            }
-        }
-    }
-
-    fn stands_still(&self) -> bool {
-        true
-    }
-}
-
-impl Runner for Arc<World> {
-    fn run(&self, job: Job) -> Result<(), Job> {
-        if !self.look(|state| state.can_make_threads) {
-            return Err(job);
-        }
-        self.spawn(job);
-        Ok(())
-    }
-
-    fn watch(&self, handle: Weak<dyn Background>) -> u64 {
-        let world = self.clone();
-        self.spawn(move || {
-            while let Some(next) = handle.upgrade().and_then(Background::tick) {
-                world.sleep(next.saturating_sub(world.boot()).min(Duration::from_secs(100 * 86_400)));
-            }
-        })
-    }
-
-    fn look_again(&self, number: u64) {
-        self.wake(number);
-    }
-
-    fn forget(&self, number: u64) {
-        self.wake(number);
-    }
-}
 
 /// The way from one handle to the gate, and what has gone over it.
 struct Way(Arc<Log>);
@@ -357,7 +139,7 @@ impl Log {
     }
 
     /// A good answer. The gate looks at its clock somewhere in the time that the request takes.
-    fn token(&self, state: &mut State, took: Duration) -> Response {
+    fn token(&self, state: &mut Scene, took: Duration) -> Response {
         let then_ms = state.gate_ms() + state.rng.i64(0..=took.as_millis() as i64);
         let then_s = then_ms.div_euclid(1000);
         // Some gates hand out a token that they made a while ago; without its `Date`, nobody could know.
@@ -530,7 +312,7 @@ fn credentials(username: &Value, password: &str) -> String {
 }
 
 /// A refused password is sent again only on schedule.
-fn judge_refusals(state: &State) -> Option<String> {
+fn judge_refusals(state: &Scene) -> Option<String> {
     let mut passwords: Vec<&String> = state.refused.iter().map(|(password, ..)| password).collect();
     passwords.sort();
     passwords.dedup();

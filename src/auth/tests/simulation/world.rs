@@ -1,0 +1,231 @@
+//! The world of a simulation: its clock, its threads, and the gate's mood.
+//!
+//! Time passes where somebody sleeps. Whatever runs besides the host (a refresh, the timer) has a thread of its own, but
+//! one thread runs at a time, and the one whose time comes first goes on. So a run is the same each time.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+use fastrand::Rng;
+
+use super::super::bench::NOW;
+use super::*;
+use crate::clock::Boot;
+use crate::refresher::{Background, Job};
+use crate::sync::{Condvar, Mutex, Weak, wait};
+
+/// The gate's clock when a world begins.
+const GATE_MS: i64 = NOW * 1000;
+
+pub(super) const YEARS_MS: i64 = 366 * 86_400_000;
+
+/// The lives of tokens, in seconds; `None`: there is no `exp`.
+const LIVES: [Option<i64>; 15] = [
+    Some(0),
+    Some(1),
+    Some(2),
+    Some(9),
+    Some(10),
+    Some(11),
+    Some(59),
+    Some(60),
+    Some(61),
+    Some(3600),
+    Some(86_400),
+    Some(10 * 366 * 86_400),
+    Some(-5),
+    None,
+    Some(i64::MAX),
+];
+
+thread_local! {
+    /// Which of the world's threads this is; 0: the host.
+    pub(super) static ME: Cell<u64> = const { Cell::new(0) };
+}
+
+pub(super) struct World {
+    pub(super) state: Mutex<Scene>,
+    pub(super) turn: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct Scene {
+    pub(super) rng: Rng,
+    pub(super) boot: Boot,
+    /// The wall clock minus the gate's.
+    pub(super) wrong_ms: i64,
+    /// Whose turn it is.
+    pub(super) running: u64,
+    pub(super) threads: u64,
+    /// When each of those that sleep goes on.
+    pub(super) sleepers: BTreeSet<(Boot, u64)>,
+    pub(super) alive: BTreeSet<u64>,
+    pub(super) can_make_threads: bool,
+    pub(super) mood: Mood,
+    pub(super) life: Option<i64>,
+    pub(super) broken: Vec<String>,
+    /// When credentials that the gate refused were sent, and answered, since they were last taken or forgiven.
+    pub(super) refused: Vec<(String, Boot, Boot)>,
+    pub(super) good_password: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Mood {
+    #[default]
+    Well,
+    Flaky,
+    Dead,
+    Silent,
+    Busy,
+    Portal,
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Arc<World> {
+        let mut rng = Rng::with_seed(seed);
+        let hour = 3_600_000;
+        let wrong_ms = rng.choice([0, 0, 700, hour, -hour, 55 * YEARS_MS, -53 * YEARS_MS]).unwrap_or(0);
+        let life = LIVES[rng.usize(..LIVES.len())];
+        let state = Scene {
+            rng,
+            boot: Duration::from_secs(77),
+            wrong_ms,
+            can_make_threads: true,
+            life,
+            good_password: "p0".to_owned(),
+            ..Scene::default()
+        };
+        Arc::new(World { state: Mutex::new(state), turn: Condvar::new() })
+    }
+
+    pub(super) fn look<R>(&self, f: impl FnOnce(&mut Scene) -> R) -> R {
+        f(&mut lock(&self.state))
+    }
+
+    /// Lets the thread run whose turn it is, until it is this one's.
+    pub(super) fn yield_to(&self, next: u64, me: u64) {
+        let mut state = lock(&self.state);
+        state.running = next;
+        self.turn.notify_all();
+        while state.running != me {
+            state = wait(&self.turn, state, Duration::from_secs(1));
+        }
+    }
+
+    /// A thread of the world, that begins when the host next sleeps.
+    pub(super) fn spawn(self: &Arc<Self>, body: impl FnOnce() + Send + 'static) -> u64 {
+        let (me, seed) = self.look(|state| {
+            state.threads += 1;
+            let me = state.threads;
+            state.sleepers.insert((state.boot, me));
+            state.alive.insert(me);
+            (me, state.rng.u64(..))
+        });
+        let world = self.clone();
+        std::thread::spawn(move || {
+            ME.set(me);
+            fastrand::seed(seed);
+            let mut state = lock(&world.state);
+            while state.running != me {
+                state = wait(&world.turn, state, Duration::from_secs(1));
+            }
+            drop(state);
+            body();
+            world.look(|state| {
+                state.alive.remove(&me);
+                state.running = 0;
+            });
+            world.turn.notify_all();
+        });
+        me
+    }
+
+    /// Ends a sleep now.
+    pub(super) fn wake(&self, thread: u64) {
+        self.look(|state| {
+            let before = state.sleepers.iter().find(|(_, sleeper)| *sleeper == thread).copied();
+            if let Some(before) = before.filter(|(time, _)| *time > state.boot) {
+                state.sleepers.remove(&before);
+                state.sleepers.insert((state.boot, thread));
+            }
+        });
+    }
+
+    /// The host's time passes, and the others run in it.
+    pub(super) fn pass(&self, time: Duration) {
+        let end = self.look(|state| state.boot.saturating_add(time));
+        while let Some((at, next)) = self.look(|state| state.sleepers.first().copied()).filter(|(at, _)| *at <= end) {
+            self.look(|state| {
+                state.sleepers.remove(&(at, next));
+                state.boot = state.boot.max(at);
+            });
+            self.yield_to(next, 0);
+        }
+        self.look(|state| state.boot = state.boot.max(end));
+    }
+
+    pub(super) fn gate_ms(&self) -> i64 {
+        self.look(|state| state.gate_ms())
+    }
+
+    pub(super) fn broken(&self, what: String) {
+        self.look(|state| state.broken.push(what));
+    }
+}
+
+impl Scene {
+    pub(super) fn gate_ms(&self) -> i64 {
+        GATE_MS.saturating_add(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
+    }
+}
+
+impl Clock for Arc<World> {
+    fn boot(&self) -> Boot {
+        self.look(|state| state.boot)
+    }
+
+    fn wall_ms(&self) -> i64 {
+        self.look(|state| state.gate_ms().saturating_add(state.wrong_ms))
+    }
+
+    fn sleep(&self, time: Duration) {
+        match ME.get() {
+            0 => self.pass(time),
+            me => {
+                self.look(|state| state.sleepers.insert((state.boot.saturating_add(time), me)));
+                self.yield_to(0, me);
+            }
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        true
+    }
+}
+
+impl Runner for Arc<World> {
+    fn run(&self, job: Job) -> Result<(), Job> {
+        if !self.look(|state| state.can_make_threads) {
+            return Err(job);
+        }
+        self.spawn(job);
+        Ok(())
+    }
+
+    fn watch(&self, handle: Weak<dyn Background>) -> u64 {
+        let world = self.clone();
+        self.spawn(move || {
+            while let Some(next) = handle.upgrade().and_then(Background::tick) {
+                world.sleep(next.saturating_sub(world.boot()).min(Duration::from_secs(100 * 86_400)));
+            }
+        })
+    }
+
+    fn look_again(&self, number: u64) {
+        self.wake(number);
+    }
+
+    fn forget(&self, number: u64) {
+        self.wake(number);
+    }
+}
