@@ -129,12 +129,14 @@ impl Auth {
     /// The platform refused this token: where it is still the current one, it counts as expired, or will when the storm
     /// brake of its login ends.
     pub fn invalidate(&self, rejected_token: &str) {
+        // First of all, for in a child this makes the token anew; and under the lock, which whoever replaces it holds.
+        let inner = self.inner();
+        let shared = lock(&inner.state);
         let lent = self.cache.lend();
-        if let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) {
-            let inner = self.inner();
-            token.reject(inner.brake_ends().max(self.clock.boot()));
-            inner.look_again();
-        }
+        let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) else { return };
+        token.reject(inner.brake_ends().max(self.clock.boot()));
+        drop(shared);
+        inner.look_again();
     }
 
     /// Logs in with these from now on. A refresh in flight is disowned, the refresh token, the cool-down and what these

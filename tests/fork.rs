@@ -51,8 +51,8 @@ fn a_child_keeps_what_its_parent_was_refused_and_the_pause_after_a_failure() {
 }
 
 #[test]
-fn a_child_may_free_a_handle_before_it_makes_others() {
-    passes(&["free-first"]);
+fn a_child_may_free_a_handle_or_refuse_its_token_before_anything_else() {
+    passes(&["first-act"]);
 }
 
 #[test]

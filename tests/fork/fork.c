@@ -418,6 +418,24 @@ static void forks_and_frees_first(void) {
   dl_auth_free(kept);
 }
 
+/* A child whose first act is to say that the parent's token is refused means its own copy as well. */
+static void forks_and_invalidates_first(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  reset_gate();
+  dl_auth_t *auth = open_gate(NULL);
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+  pid_t child = forked();
+  if (child == 0) {
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, token, &failure));
+    CHECK(info_of(auth).state != DL_AUTH_STATE_FRESH);
+    CHECK_NUMBER(0, dl_auth_generation(auth));
+    _exit(done());
+  }
+  reap(child);
+  CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state); /* the parent goes by what it is told itself */
+  dl_auth_free(auth);
+}
+
 int main(int count, char **arguments) {
   const char *what = count > 1 ? arguments[1] : "";
   without_hook = count > 2 && strcmp(arguments[count - 1], "without-hook") == 0;
@@ -430,7 +448,7 @@ int main(int count, char **arguments) {
   else if (strcmp(what, "in-flight") == 0) forks_while_a_refresh_is_in_flight();
   else if (strcmp(what, "background") == 0) forks_with_a_background_handle(true), forks_with_a_background_handle(false);
   else if (strcmp(what, "refused") == 0) forks_after_a_refused_password(), forks_in_a_pause_after_a_failure();
-  else if (strcmp(what, "free-first") == 0) forks_and_frees_first();
-  else give_up("usage: fork crowd|in-flight|background|refused|free-first [FORKS] [without-hook]");
+  else if (strcmp(what, "first-act") == 0) forks_and_frees_first(), forks_and_invalidates_first();
+  else give_up("usage: fork crowd|in-flight|background|refused|first-act [FORKS] [without-hook]");
   return hung ? HUNG : done();
 }
