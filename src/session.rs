@@ -161,6 +161,7 @@ impl Exchange {
                 Err((_, true)) => {}
             }
         }
+        session.reread(); // a password is sent as it is now, not as it was when the handle was made
         let leave = self.leave_to_log_in(session, limit, wanted)?;
         let request = gate::login(&session.credentials);
         let mut fetch = self.fetch(&request, session, None, within(last), wanted).map_err(|(error, _)| {

@@ -65,16 +65,36 @@ fn a_refusal_is_all_handles_and_new_credentials_end_it() {
     assert_eq!((second.token(), first.token()), (Ok(1), Ok(1)), "what one host says is good is good for all");
 }
 
+/// A password file of its own, removed with it.
+struct PasswordFile(std::path::PathBuf);
+
+impl PasswordFile {
+    fn new(name: &str, password: &str) -> PasswordFile {
+        let file = PasswordFile(std::env::temp_dir().join(format!("dl_auth-{}-{name}", std::process::id())));
+        file.write(password);
+        file
+    }
+
+    fn write(&self, password: &str) {
+        std::fs::write(&self.0, password).unwrap();
+    }
+
+    fn options(&self) -> [(&str, &str); 3] {
+        [BOT[0], ("password_file", self.0.to_str().unwrap()), ("max_attempts", "1")]
+    }
+}
+
+impl Drop for PasswordFile {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.0).ok();
+    }
+}
+
 #[test]
 fn while_denied_the_password_file_is_read_again_once_a_second_and_nobody_waits_for_it() {
-    let directory = std::env::temp_dir().join(format!("dl_auth-{}", std::process::id()));
-    std::fs::create_dir_all(&directory).unwrap();
-    let file = directory.join("password");
-    let write = |password: &str| std::fs::write(&file, password).unwrap();
-    write("old\n");
-    let options = [BOT[0], ("password_file", file.to_str().unwrap()), ("max_attempts", "1")];
+    let file = PasswordFile::new("denied", "old\n");
     let runner = Deferred::default();
-    let bench = bench_with(runner.clone(), &options, vec![status(401, "{}"), token(100, None)]);
+    let bench = bench_with(runner.clone(), &file.options(), vec![status(401, "{}"), token(100, None)]);
     assert_eq!(bench.within(0, 0), Err(Status::Pending));
     assert_eq!(runner.run_all(), 1);
     for _ in 0..10 {
@@ -82,12 +102,32 @@ fn while_denied_the_password_file_is_read_again_once_a_second_and_nobody_waits_f
     }
     assert_eq!(runner.run_all(), 1);
     assert_eq!((bench.within(0, 9), runner.run_all()), (Err(Status::Denied), 0), "once a second");
-    write("new\n");
+    file.write("new\n");
     bench.pass(1);
     assert_eq!((bench.within(0, 9), runner.run_all()), (Err(Status::Denied), 1));
     assert_eq!(bench.token(), Ok(1));
     assert_eq!((bench.seen(), bench.auth.info().failures), (vec!["bot old".to_owned(), "bot new".to_owned()], 1));
-    std::fs::remove_dir_all(&directory).unwrap();
+}
+
+#[test]
+fn a_password_is_sent_as_its_file_has_it_then_or_else_as_it_was() {
+    let file = PasswordFile::new("sent", "first");
+    let bench = bench_with(
+        Inline,
+        &file.options(),
+        vec![token(100, None), status(401, "{}"), token(100, None), token(100, None)],
+    );
+    assert_eq!(bench.token(), Ok(1));
+    file.write("second");
+    bench.pass(100);
+    assert_eq!(bench.token(), Err(Status::Denied));
+    file.write("third");
+    bench.pass(30); // the pause after a refusal is over, and nobody has asked meanwhile
+    assert_eq!(bench.token(), Ok(2));
+    drop(file);
+    bench.pass(100);
+    assert_eq!(bench.token(), Ok(3));
+    assert_eq!(bench.seen(), ["bot first", "bot second", "bot third", "bot third"]);
 }
 
 #[test]
