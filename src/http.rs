@@ -7,7 +7,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::ToSocketAddrs;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use ureq::Agent;
@@ -26,7 +26,9 @@ use crate::settings::{Proxy, Settings};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::tls::{Trust, explain};
 
+mod bounded;
 mod buffers;
+use bounded::Bounded;
 use buffers::WipedBuffers;
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
@@ -115,7 +117,9 @@ impl Http {
     ) -> Result<Response, Raw> {
         let connected = Arc::new(AtomicBool::new(false));
         let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
-        let connector = connector.chain(Tls { config: tls, gate: self.host.clone(), connected: connected.clone() });
+        let end = Instant::now() + limit;
+        let connector =
+            connector.chain(Tls { config: tls, gate: self.host.clone(), connected: connected.clone(), end });
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -228,7 +232,7 @@ impl Raw {
 
 impl Transport for Http {
     fn send(&self, request: &Request, limit: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure> {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
         let answer = self.exchange(request, limit, wanted, tls).or_else(|raw| {
             match raw.is_untrusted().then(|| self.trust.wider()).flatten() {
@@ -303,6 +307,8 @@ struct Tls {
     gate: String,
     /// Set once a request to the gate may be on its way.
     connected: Arc<AtomicBool>,
+    /// When the request ends, proxy and all.
+    end: Instant,
 }
 
 impl Tls {
@@ -320,10 +326,10 @@ impl std::fmt::Debug for Tls {
 }
 
 impl<In: Wire> Connector<In> for Tls {
-    type Out = Either<In, TlsWire>;
+    type Out = Either<Bounded<In>, TlsWire>;
 
     fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(plain) = chained else { return Ok(None) };
+        let Some(plain) = chained.map(|plain| Bounded::new(plain, self.end)) else { return Ok(None) };
         if !details.needs_tls() || plain.is_tls() {
             self.connected(details);
             return Ok(Some(Either::A(plain)));

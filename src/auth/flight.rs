@@ -22,6 +22,9 @@ use crate::session::{Exchange, Fetch, Session};
 use crate::settings::Credentials;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Weak, lock, try_lock, wait};
 
+/// How often a background handle that is held back looks whether it still is.
+const LOOK: Duration = Duration::from_secs(30);
+
 /// What a handle has in one generation of the process.
 pub(super) struct Inner {
     process: u32,
@@ -132,6 +135,7 @@ impl Inner {
         }
         drop(shared);
         self.register();
+        self.look_again(); // whoever came before it had a number could not say so
     }
 
     pub(super) fn facts(&self) -> Arc<Facts> {
@@ -253,7 +257,7 @@ impl Inner {
             return Ok(Begun::Cooling(error, flight));
         }
         if let Some(flight) = shared.in_flight {
-            return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(self.hangs()) };
+            return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs()) };
         }
         if facts.brake_ends > now.boot {
             return Ok(Begun::Braked(facts.brake_ends));
@@ -267,7 +271,7 @@ impl Inner {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
-        let session = session.try_lock_arc().ok_or_else(|| self.hangs())?;
+        let session = session.try_lock_arc().ok_or_else(|| hangs())?;
         shared.flights += 1;
         let flight = Flight { number: shared.flights, limit: now.saturating_add(self.exchange.rules.timeout) };
         shared.in_flight = Some(flight);
@@ -288,12 +292,6 @@ impl Inner {
             inner.land(flight, credentials, result);
         };
         Ok((flight, Box::new(job)))
-    }
-
-    /// A refresh is past its limit. What holds it may be a proxy that drips its answer: that connection is cut.
-    fn hangs(&self) -> Error {
-        self.exchange.transport.cancel();
-        hangs()
     }
 
     /// The slow path: there is no token that serves.
@@ -369,7 +367,7 @@ impl Inner {
                 break Err(late());
             }
             if now >= flight.limit {
-                break Err(self.hangs());
+                break Err(hangs());
             }
             shared = self.wait(shared, deadline.min(flight.limit).saturating_sub(now));
         };
@@ -470,7 +468,9 @@ impl Background for Inner {
             }
             Ok(Begun::Braked(until)) => Some(until),
             Ok(Begun::Cooling(error, None)) => {
-                let ends = now.boot.saturating_add(error.retry_after().unwrap_or_default());
+                // It may end sooner: by another handle's success, or when the token does.
+                let at_most = error.retry_after().unwrap_or_default().min(LOOK);
+                let ends = now.boot.saturating_add(at_most);
                 Some(if reread_from > now.boot { ends.min(reread_from) } else { ends })
             }
             Ok(Begun::Joined(_)) | Err(_) => Some(soon), // a caller's own: it will land, or is past its limit

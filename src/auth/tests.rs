@@ -350,7 +350,7 @@ fn a_refresh_that_hangs_past_its_limit_lets_its_waiters_go_and_begins_no_second(
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, None)]);
     assert_eq!(bench.within(0, 0), Err(Status::Pending));
     bench.pass(31); // `timeout` is 30 s
-    assert_eq!((bench.within(0, 3600), bench.cancelled()), (Err(Status::Timeout), 1), "what can be cut is cut");
+    assert_eq!(bench.within(0, 3600), Err(Status::Timeout));
     assert_eq!(runner.run_all(), 1);
     assert_eq!(bench.token(), Ok(1));
 }
@@ -396,41 +396,4 @@ fn nothing_secret_has_a_readable_debug_form() {
     for shown in [format!("{info:?}"), format!("{:?}", settings.origin), format!("{:?}", info.token)] {
         assert!(!shown.contains("canary") && !shown.contains(&jwt), "{shown}");
     }
-}
-
-#[test]
-fn a_proxy_that_drips_its_answer_for_ever_is_cut_and_the_handle_goes_on() {
-    use std::io::{Read, Write};
-
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let proxy = format!("http://{}", listener.local_addr().unwrap());
-    let dripping = std::thread::spawn(move || {
-        let (mut peer, _) = listener.accept().unwrap();
-        assert!(peer.read(&mut [0; 1024]).unwrap() > 0);
-        peer.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ").unwrap();
-        // Ends when the other side cuts the connection, or else with the answer's 12 KiB.
-        std::iter::repeat_n(b'x', 12 << 10)
-            .take_while(|byte| {
-                std::thread::sleep(Duration::from_millis(20));
-                peer.write_all(&[*byte]).is_ok()
-            })
-            .count()
-    });
-    let options = [
-        BOT[0],
-        BOT[1],
-        ("url", "https://gate.invalid"),
-        ("proxy", &proxy),
-        ("timeout", "300ms"),
-        ("max_attempts", "1"),
-    ];
-    let settings = settings(&options);
-    let http = Http::new(&settings);
-    let auth = Auth::with_parts(settings, parts(System, http, Threads));
-    while auth.info().failures == 0 {
-        let error = auth.read(Duration::ZERO, Duration::from_secs(60), |_| ()).unwrap_err();
-        assert!(matches!(error.status(), Status::Timeout | Status::Unreachable), "{error}");
-    }
-    assert!(dripping.join().unwrap() < 12 << 10, "the connection was cut before the proxy had said all");
-    assert_eq!(auth.info().activity, Activity::Cooling);
 }

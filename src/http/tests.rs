@@ -240,3 +240,25 @@ fn a_cancelled_request_fails_and_the_next_one_is_sent() {
     assert!(way.send(&login(), LIMIT, &|| false).is_err());
     assert_eq!(gate.counts().requests, requests, "what nobody wants is not sent");
 }
+
+#[test]
+fn a_proxy_that_drips_its_answer_for_ever_is_left_at_the_limit() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let dripping = std::thread::spawn(move || {
+        let (mut peer, _) = listener.accept().unwrap();
+        assert!(peer.read(&mut [0; 1024]).unwrap() > 0);
+        peer.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ").unwrap();
+        // Ends when the other side closes the connection, or else with the answer's 12 KiB, four minutes later.
+        std::iter::repeat_n(b'x', 12 << 10)
+            .take_while(|byte| {
+                std::thread::sleep(Duration::from_millis(20));
+                peer.write_all(&[*byte]).is_ok()
+            })
+            .count()
+    });
+    let http = way_with_env(&[("url", "https://127.0.0.1:1"), ("proxy", &proxy), ("tls_roots", "bundled")], &[]);
+    let failure = http.send(&login(), Duration::from_millis(300), &|| true).err().unwrap();
+    assert_eq!((failure.error.status(), failure.sent), (Status::Timeout, false), "{}", failure.error);
+    assert!(dripping.join().unwrap() < 12 << 10, "the proxy had not said all");
+}

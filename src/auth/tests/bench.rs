@@ -25,7 +25,6 @@ pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send
 pub(super) struct Gate {
     script: Mutex<VecDeque<Answer>>,
     seen: Mutex<Vec<String>>,
-    cancelled: Mutex<u64>,
 }
 
 pub(super) struct Line(pub(super) Arc<Gate>, pub(super) Arc<Fake>);
@@ -40,10 +39,6 @@ impl Transport for Line {
         });
         let answer = lock(&self.0.script).pop_front().expect("an answer in the script");
         answer(self.1.wall_ms() / 1000)
-    }
-
-    fn cancel(&self) {
-        *lock(&self.0.cancelled) += 1;
     }
 
     fn for_child(&self) -> Box<dyn Transport> {
@@ -168,11 +163,6 @@ impl Bench {
     pub(super) fn within(&self, need_s: u64, wait_s: u64) -> Result<u64, Status> {
         let seconds = Duration::from_secs;
         self.auth.read(seconds(need_s), seconds(wait_s), Token::generation).map_err(|error| error.status())
-    }
-
-    /// How often the requests in flight were cancelled.
-    pub(super) fn cancelled(&self) -> u64 {
-        *lock(&self.gate.cancelled)
     }
 
     /// What the gate does with the next request, and not what was left of its script.
