@@ -1,8 +1,8 @@
 //! Text that must not be seen: wiped when dropped, struck out of whatever somebody else wrote.
 //!
 //! `zeroize` does the wiping. Not wiped are rustls's own buffers, which decrypted records pass through; those of ureq
-//! where the connection is plain `http` (to a loopback address, for tests); a proxy's password; and what the
-//! environment holds. The README says so.
+//! where the connection is plain `http` (to a loopback address, for tests); serde_json's, where a string of the answer
+//! is written with escapes; a proxy's password; and what the environment holds. The README says so.
 
 use std::fmt;
 
@@ -52,6 +52,9 @@ fn wipe(value: &mut Value) {
 /// The most characters of somebody else's text that a message repeats.
 const QUOTE_MAX: usize = 160;
 
+/// What stands in the place of a secret.
+const STRUCK_OUT: &str = "[struck out]";
+
 /// Makes a stranger's text fit for a message: secrets struck out, control characters replaced, length bounded.
 pub fn quote(text: &str, secrets: &[&Secret]) -> String {
     let plain = secrets.iter().map(|secret| Zeroizing::new(secret.expose().to_ascii_lowercase()));
@@ -59,7 +62,7 @@ pub fn quote(text: &str, secrets: &[&Secret]) -> String {
     secrets.retain(|secret| !secret.is_empty());
     // The longest first: a shorter one inside it would break it up, and leave the rest.
     secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let text = secrets.iter().fold(text.to_owned(), |text, secret| without(&text, secret));
+    let text = secrets.iter().fold(Zeroizing::new(text.to_owned()), |text, secret| without(&text, secret));
     let text = without_jwts(&text);
     let mut quoted: String = text.chars().map(|c| if is_layout(c) { ' ' } else { c }).take(QUOTE_MAX).collect();
     if text.chars().nth(QUOTE_MAX).is_some() {
@@ -69,15 +72,18 @@ pub fn quote(text: &str, secrets: &[&Secret]) -> String {
 }
 
 /// Strikes out a secret, given in lower case, in whichever case it is written: a gate may normalise an address.
-fn without(text: &str, secret: &str) -> String {
-    let lower = text.to_ascii_lowercase();
-    let (mut clean, mut from) = (String::with_capacity(text.len()), 0);
+fn without(text: &str, secret: &str) -> Zeroizing<String> {
+    let lower = Zeroizing::new(text.to_ascii_lowercase());
+    // Room for all, so that it never moves and leaves a copy: another secret may still be in it.
+    let room = text.len() + STRUCK_OUT.len() * lower.matches(secret).count();
+    let (mut clean, mut from) = (Zeroizing::new(String::with_capacity(room)), 0);
     for (at, _) in lower.match_indices(secret) {
         clean.push_str(text.get(from..at).unwrap_or_default());
-        clean.push_str("[struck out]");
+        clean.push_str(STRUCK_OUT);
         from = at + secret.len();
     }
-    clean + text.get(from..).unwrap_or_default()
+    clean.push_str(text.get(from..).unwrap_or_default());
+    clean
 }
 
 /// The same as it stands in a URL (RFC 3986), in lower case.
@@ -97,7 +103,7 @@ fn without_jwts(text: &str) -> String {
     let (mut clean, mut rest) = (String::with_capacity(text.len()), text);
     while let Some((before, token)) = rest.split_once("eyJ") {
         clean.push_str(before);
-        clean.push_str("[struck out]");
+        clean.push_str(STRUCK_OUT);
         rest = token.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
     }
     clean + rest
