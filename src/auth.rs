@@ -24,7 +24,7 @@ use crate::refusals::{self, Refusals};
 use crate::secret::Secret;
 use crate::session::{Exchange, Rules};
 use crate::settings::{Credentials, Origin, Settings};
-use crate::sync::{Arc, lock};
+use crate::sync::{Arc, AtomicBool, Ordering, lock};
 
 mod errors;
 mod facts;
@@ -39,6 +39,7 @@ pub struct Auth {
     clock: Arc<dyn Clock>,
     cache: Arc<Cache>,
     inner: ArcSwap<Inner>,
+    closed: AtomicBool,
 }
 
 /// The moving parts of a handle: what time it is, what carries a request, who runs a refresh, what was refused.
@@ -81,7 +82,7 @@ impl Auth {
         }
         let inner = Inner::new(exchange, cache.clone(), runner, settings.background, facts);
         inner.register();
-        Auth { wait, clock, cache, inner: ArcSwap::new(inner) }
+        Auth { wait, clock, cache, inner: ArcSwap::new(inner), closed: AtomicBool::new(false) }
     }
 
     /// What belongs to this process. Where the handle is a parent's, it is made here, with a new draw for the token, and
@@ -96,6 +97,9 @@ impl Auth {
             let heir = inner.heir();
             if Arc::ptr_eq(&self.inner.compare_and_swap(&inner, heir.clone()), &inner) {
                 heir.take_over();
+                if self.closed.load(Ordering::SeqCst) {
+                    heir.close(); // `close` may have found the parent's
+                }
             }
         }
     }
@@ -197,6 +201,7 @@ impl Auth {
     /// Wakes all who wait, with `Closed`, and lets a request in flight fail. Later calls fail too, once their token
     /// has ended.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         let inner = self.inner.load_full();
         // A parent's is left as it is, and never dropped.
         if inner.is_of_this_process() { inner.close() } else { std::mem::forget(inner) }

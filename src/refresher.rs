@@ -170,7 +170,10 @@ impl Timer {
                 } else {
                     self.serve(queue)
                 }
-                let next = handle.upgrade().and_then(|handle| process::caught(|| handle.tick()).unwrap_or(None));
+                let look = |handle: Arc<dyn Background>| {
+                    process::caught(|| handle.tick()).unwrap_or(Some(now.boot.saturating_add(SLICE)))
+                };
+                let next = handle.upgrade().and_then(look);
                 queue = lock(&self.queue);
                 match next {
                     None => drop(queue.handles.remove(&number)),

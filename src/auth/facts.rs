@@ -39,8 +39,8 @@ pub(super) struct Cooling {
 impl Cooling {
     /// What to tell until it ends; `None`: it has. It ends sooner for a handle that holds no valid token.
     pub(super) fn error(&self, holds_valid: bool, now: Boot) -> Option<Error> {
-        let told = self.error.retry_after();
-        let pause = told.unwrap_or_else(|| policy::cool_down(self.failures, holds_valid, self.draw));
+        let told = self.error.retry_after().unwrap_or_default();
+        let pause = told.max(policy::cool_down(self.failures, holds_valid, self.draw));
         let left = self.since.saturating_add(pause).saturating_sub(now);
         (!left.is_zero()).then(|| self.error.clone().with_retry_after(Some(left)))
     }
