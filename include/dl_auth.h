@@ -24,9 +24,10 @@
  * sides know, and sets `size` to that. What the documentation does not call nullable gives DL_AUTH_E_NULL_ARGUMENT.
  * Any call may give DL_AUTH_E_INTERNAL: a bug in the library, caught.
  *
- * The process. No thread at rest; the one of a refresh is named dl-auth and has all signals blocked. No signal handler,
- * no atexit, no SIGPIPE, no output. The environment is read in dl_auth_new only. dlclose is safe and does nothing. Where
- * memory cannot be allocated, the process aborts.
+ * The process. A refresh has a thread for its length; at rest there is none, or one for all handles with
+ * `refresh=background`. Each is named dl-auth and has all signals blocked. No signal handler, no atexit, no SIGPIPE, no
+ * output. The environment is read in dl_auth_new only. dlclose is safe and does nothing. Where memory cannot be
+ * allocated, the process aborts.
  */
 #ifndef DL_AUTH_H
 #define DL_AUTH_H
@@ -148,8 +149,8 @@ typedef struct dl_auth_info_t {
   /** Milliseconds until its refresh is due; negative: it is due; 0: none. */
   int64_t refresh_in_ms;
   /**
-   * The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last answer
-   * that had a token.
+   * The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last
+   * answer that had a token.
    */
   int64_t clock_skew_ms;
   /** Tokens that were got for the password. */
@@ -208,7 +209,10 @@ typedef struct dl_auth_info_t {
 /** The gate refused the credentials: HTTP 401, or 400 or 403 in the gate's own form. Ask whoever issued them. */
 #define DL_AUTH_E_DENIED (-20)
 
-/** `wait_ms` was 0 and there is no token that serves; a refresh is under way. Ask again later. */
+/**
+ * The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no
+ * thread could be made for it. Ask again later.
+ */
 #define DL_AUTH_E_PENDING (-30)
 
 /** The time that the call may wait, or the refresh's own limit, ran out. Ask again. */
@@ -235,7 +239,10 @@ typedef struct dl_auth_info_t {
  */
 #define DL_AUTH_E_BAD_RESPONSE (-35)
 
-/** There is a token, but with less life than `min_valid_ms`, and a new one would live no longer. Ask for less. */
+/**
+ * The token has less life than was asked for, and a new one would live no longer: ask for less. Or, where
+ * `retry_after_ms` is not 0, another may be fetched only then, for the last one is too new.
+ */
 #define DL_AUTH_E_TOO_SHORT (-36)
 
 /** TLS failed: a certificate that is not trusted, for another host, or expired; or no TLS at that port. */
@@ -270,11 +277,13 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  * is yours, and as secret as a password.
  *
  * After a refresh that failed, calls without a valid token fail at once with its error, until the time that
- * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, or what the gate's Retry-After says; after a
- * refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials change.
+ * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the gate's Retry-After;
+ * after a refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials
+ * change.
  *
  * DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
  * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
+ * DL_AUTH_E_TOO_SHORT where the gate's last token has ended, and `wait` is over before another may be fetched;
  * DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
  */
 dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
@@ -290,13 +299,13 @@ dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
 void dl_auth_free(dl_auth_t *auth);
 
 /**
- * As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait of
- * at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where no
- * thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
+ * As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait
+ * of at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where
+ * no thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
  *
  * As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT: no
- * token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a tenth
- * of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
+ * token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a
+ * tenth of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
  */
 dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
                                       uint64_t min_valid_ms,
@@ -334,11 +343,11 @@ dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
 uint64_t dl_auth_generation(const dl_auth_t *auth);
 
 /**
- * Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current one,
- * it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a thousand
- * threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be (see
- * dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to
- * be refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
+ * Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current
+ * one, it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a
+ * thousand threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be
+ * (see dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to be
+ * refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
  *
  * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
  */
@@ -348,8 +357,9 @@ dl_auth_status_t dl_auth_invalidate(const dl_auth_t *auth,
 
 /**
  * Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token, the
- * pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it gets the new one's token), and the present token stays
- * only where the username does.
+ * pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it
+ * gets the new one's token), and the present token stays only where the username does. A `password_file` is read no
+ * more.
  *
  * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NO_CREDENTIALS (no username to keep), DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT,
  * DL_AUTH_E_NOT_UTF8.
@@ -392,7 +402,7 @@ const char *dl_auth_config_key(size_t index);
 const char *dl_auth_status_name(dl_auth_status_t status);
 
 /**
- * Looks at a handle. Starts nothing and waits for nothing.
+ * Looks at a handle. Starts no refresh and waits for nothing.
  *
  * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
  */

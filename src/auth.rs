@@ -85,8 +85,8 @@ impl Auth {
         Auth { wait, clock, cache, inner: ArcSwap::new(inner), closed: AtomicBool::new(false) }
     }
 
-    /// What belongs to this process. Where the handle is a parent's, it is made here, with a new draw for the token, and
-    /// the parent's is leaked.
+    /// What belongs to this process. Where the handle is a parent's, it is made here, with a new draw for the token,
+    /// and the parent's is leaked.
     fn inner(&self) -> Arc<Inner> {
         loop {
             let inner = self.inner.load_full();
@@ -161,7 +161,7 @@ impl Auth {
         let password = Secret::new(password.to_owned());
         inner.log_in_with(&mut shared, Credentials::new(username, password), same_user);
         drop(shared);
-        inner.look_again();
+        inner.look_at_all();
         Ok(())
     }
 

@@ -71,7 +71,7 @@ pub static KEYS: [Key; 20] = [
         "none",
         "the path of a file that holds the password",
         is_text,
-        "read when a handle is made, and while its password is refused at most once a second; a line end at its end does not count",
+        "read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count",
     ),
     key(
         c"token",
@@ -269,7 +269,8 @@ pub fn duration(value: &str) -> Option<Duration> {
 pub fn proxy(value: &str) -> Option<ureq::Proxy> {
     let proxy = ureq::Proxy::new(value).ok()?;
     let usable = matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https);
-    // ureq would take any word for a host's name, and so "None" for a proxy; and the scheme's port for one that is none.
+    // ureq would take any word for a host's name, and so "None" for a proxy; and the scheme's port for one that is
+    // none.
     let whole = value.contains("://") && proxy.uri().authority().is_some_and(has_valid_port);
     (usable && whole).then_some(proxy)
 }

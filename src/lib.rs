@@ -1,7 +1,7 @@
 //! Trades Dataloop API credentials for a JWT, keeps it valid, and hands it to any number of threads.
 //!
-//! This is the crate's face: the safe Rust API that the C API in `src/capi/` is a thin door to. Data goes down the floors
-//! (`capi` → `auth` → `gate`, `http`) and comes up again; nothing calls upward.
+//! This is the crate's face: the safe Rust API that the C API in `src/capi/` is a thin door to. Data goes down the
+//! floors (`capi` → `auth` → `gate`, `http`) and comes up again; nothing calls upward.
 //!
 //! ```no_run
 //! let auth = dl_auth::Auth::new(&dl_auth::Config::new())?; // configured by the environment

@@ -1,9 +1,9 @@
 //! When to refresh, what to try again, and for how long: decisions from times and outcomes, without a clock or a
 //! network.
 //!
-//! All times are on the suspend-aware clock, anchored in the gate's own time: a machine whose wall clock is wrong, or is
-//! set afterwards, still knows when its token ends. The gate may have told its time when the request had just begun, so
-//! a token's life is counted from there, and never a moment too long. The wall clock is the second witness: where it
+//! All times are on the suspend-aware clock, anchored in the gate's own time: a machine whose wall clock is wrong, or
+//! is set afterwards, still knows when its token ends. The gate may have told its time when the request had just begun,
+//! so a token's life is counted from there, and never a moment too long. The wall clock is the second witness: where it
 //! has jumped since, a token may be older than the first one knows.
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What belongs to the process: its generation, the threads that the library starts in somebody else's program, and what
-//! a panic may do there.
+//! What belongs to the process: its generation, the threads that the library starts in somebody else's program, and
+//! what a panic may do there.
 //!
 //! A fork copies every lock as it is, and none of the threads that would release it. So a child never touches a lock of
 //! its parent: what is guarded by one belongs to a generation of the process, and is made anew in the next
@@ -63,7 +63,8 @@ impl<T: Default> PerProcess<T> {
             let made = self.0.load();
             match &*made {
                 Some(made) if made.0 == generation() => return made.1.clone(),
-                parents => std::mem::forget(parents.clone()), // leaked: its locks may be held, by threads that are not here
+                // Leaked: its locks may be held, by threads that are not here.
+                parents => std::mem::forget(parents.clone()),
             }
             self.0.compare_and_swap(&*made, Some(Arc::new((generation(), Arc::new(T::default())))));
         }
@@ -80,8 +81,8 @@ fn taken_by_libc() -> usize {
     use std::mem::MaybeUninit;
 
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: `dlsym` looks a name up; where glibc has this function, its type is the one given here. The attributes are
-    // ours, initialised before they are read, and destroyed once.
+    // SAFETY: `dlsym` looks a name up; where glibc has this function, its type is the one given here. The attributes
+    // are ours, initialised before they are read, and destroyed once.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr());
         if found.is_null() || libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {

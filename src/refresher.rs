@@ -33,6 +33,9 @@ pub trait Runner: Send + Sync {
     /// Looks at that handle soon, for something about it has changed.
     fn look_again(&self, _number: u64) {}
 
+    /// Looks at every handle soon.
+    fn look_at_all(&self) {}
+
     /// Looks at that handle no more.
     fn forget(&self, _number: u64) {}
 }
@@ -64,6 +67,15 @@ impl Runner for Threads {
         let mut queue = lock(&timer.queue);
         queue.put(number, Boot::ZERO);
         timer.serve(queue);
+    }
+
+    fn look_at_all(&self) {
+        let timer = TIMER.get();
+        let mut queue = lock(&timer.queue);
+        if !queue.handles.is_empty() {
+            queue.put_all();
+            timer.serve(queue);
+        }
     }
 
     fn forget(&self, number: u64) {
@@ -136,9 +148,14 @@ impl Queue {
     /// Looks at all handles where the wall clock has jumped.
     fn mind_the_clock(&mut self, offset_ms: i64) {
         if offset_ms.abs_diff(std::mem::replace(&mut self.offset_ms, offset_ms)) > JUMP_MS {
-            let numbers: Vec<u64> = self.times.iter().map(|(_, number)| *number).collect();
-            numbers.into_iter().for_each(|number| self.put(number, Boot::ZERO));
+            self.put_all();
         }
+    }
+
+    /// Has every handle looked at now; those that are looked at now, at once afterwards.
+    fn put_all(&mut self) {
+        let numbers: Vec<u64> = self.handles.keys().copied().collect();
+        numbers.into_iter().for_each(|number| self.put(number, Boot::ZERO));
     }
 }
 

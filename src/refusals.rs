@@ -1,10 +1,10 @@
 //! The budget for refused passwords: one for the process, whatever the number of its handles, so that a wrong password
 //! locks no account.
 //!
-//! A password that was refused is not sent again before a time that grows with each refusal ([`policy::refusal_pause`]).
-//! One that is not known to be good is sent by one handle at a time: the others wait for what it hears. The entries are
-//! kept by a keyed hash of gate, user and password, which tells nothing to whoever reads it. The table is replaced as a
-//! whole, without a lock, so that a child process takes it over.
+//! A password that was refused is not sent again before a time that grows with each refusal
+//! ([`policy::refusal_pause`]). One that is not known to be good is sent by one handle at a time: the others wait for
+//! what it hears. The entries are kept by a keyed hash of gate, user and password, which tells nothing to whoever reads
+//! it. The table is replaced as a whole, without a lock, so that a child process takes it over.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The locks and atomics by one name, so that a test can put a model checker's in their place.
 //!
-//! With the feature `shuttle`, what a handle shares between threads is shuttle's: `auth/model.rs` runs it in many orders.
-//! `Arc`, and the atomics that statics are made of, stay std's: a static outlives a run of the model.
+//! With the feature `shuttle`, what a handle shares between threads is shuttle's: `auth/model.rs` runs it in many
+//! orders. `Arc`, and the atomics that statics are made of, stay std's: a static outlives a run of the model.
 //!
 //! A lock that a panic poisoned is taken all the same: what it guards is written whole or not at all, and a handle
 //! must stay usable after a bug.

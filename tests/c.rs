@@ -1,7 +1,8 @@
-//! The C tests: each program of `tests/c/` is compiled without a warning and run in five ways, against a gate of its own.
+//! The C tests: each program of `tests/c/` is compiled without a warning and run in five ways, against a gate of its
+//! own.
 //!
-//! A program writes what failed and exits with 1; else nothing is written, by it or by the library. Each message that the
-//! library gave it is then searched for secrets: user and password of the gate hold the word "canary", as does each
+//! A program writes what failed and exits with 1; else nothing is written, by it or by the library. Each message that
+//! the library gave it is then searched for secrets: user and password of the gate hold the word "canary", as does each
 //! secret that a program makes up, and the tokens that it saw are in a file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]

@@ -22,9 +22,6 @@ use crate::session::{Exchange, Fetch, Session};
 use crate::settings::Credentials;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Weak, lock, try_lock, wait};
 
-/// How often a background handle that is held back looks whether it still is.
-const LOOK: Duration = Duration::from_secs(30);
-
 /// What a handle has in one generation of the process.
 pub(super) struct Inner {
     process: u32,
@@ -115,8 +112,8 @@ impl Inner {
         self.process == process::generation()
     }
 
-    /// The same handle for a child process. No lock of the parent's is touched; its refresh token stays its own, for else
-    /// both would spend it.
+    /// The same handle for a child process. No lock of the parent's is touched; its refresh token stays its own, for
+    /// else both would spend it.
     pub(super) fn heir(&self) -> Arc<Inner> {
         // A thread that was forked begins with its parent's random numbers.
         fastrand::seed(u64::from(std::process::id()) << 32 ^ self.exchange.clock.boot().as_nanos() as u64);
@@ -183,6 +180,11 @@ impl Inner {
             self.exchange.transport.cancel();
         }
         self.changed.notify_all();
+    }
+
+    /// What these credentials were refused is forgotten for all handles: the timer should look at each.
+    pub(super) fn look_at_all(&self) {
+        self.runner.look_at_all();
     }
 
     pub(super) fn close(&self) {
@@ -271,7 +273,7 @@ impl Inner {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
-        let session = session.try_lock_arc().ok_or_else(|| hangs())?;
+        let session = session.try_lock_arc().ok_or_else(hangs)?;
         shared.flights += 1;
         let flight = Flight { number: shared.flights, limit: now.saturating_add(self.exchange.rules.timeout) };
         shared.in_flight = Some(flight);
@@ -346,7 +348,8 @@ impl Inner {
         }
     }
 
-    /// Waits until a flight has landed; `None` where it was disowned or called off. From `deadline` on, the caller is `late`.
+    /// Waits until a flight has landed; `None` where it was disowned or called off. From `deadline` on, the caller is
+    /// `late`.
     fn wait_for_landing(
         &self,
         flight: Flight,
@@ -390,8 +393,8 @@ impl Inner {
         wait(&self.changed, shared, at_most.min(Duration::from_secs(1)))
     }
 
-    /// Publishes what a refresh brought, and wakes all who wait for it. A disowned one brings nothing; nor does one that
-    /// found no new password.
+    /// Publishes what a refresh brought, and wakes all who wait for it. A disowned one brings nothing; nor does one
+    /// that found no new password.
     fn land(&self, flight: Flight, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
         let mut shared = lock(&self.state);
         if !shared.owns(flight.number) {
@@ -454,7 +457,8 @@ impl Background for Inner {
         if shared.session.is_none() {
             return Some(Boot::MAX); // a ready token; credentials may yet come
         }
-        if let Some(token) = self.cache.lend().as_ref().filter(|token| token.state(now) == State::Fresh) {
+        let token = self.cache.lend().clone().filter(|token| token.state(now) != State::Expired);
+        if let Some(token) = token.as_ref().filter(|token| token.state(now) == State::Fresh) {
             return Some(token.lifetime().due);
         }
         let begun = self.begin(&mut shared, now);
@@ -468,9 +472,9 @@ impl Background for Inner {
             }
             Ok(Begun::Braked(until)) => Some(until),
             Ok(Begun::Cooling(error, None)) => {
-                // It may end sooner: by another handle's success, or when the token does.
-                let at_most = error.retry_after().unwrap_or_default().min(LOOK);
-                let ends = now.boot.saturating_add(at_most);
+                // It may end sooner when the token does.
+                let expires = token.map_or(Boot::MAX, |token| token.lifetime().expires);
+                let ends = now.boot.saturating_add(error.retry_after().unwrap_or_default()).min(expires);
                 Some(if reread_from > now.boot { ends.min(reread_from) } else { ends })
             }
             Ok(Begun::Joined(_)) | Err(_) => Some(soon), // a caller's own: it will land, or is past its limit

@@ -2,7 +2,8 @@
 //!
 //! Shuttle's locks and atomics are in the place of std's (`sync.rs`), and each of their operations is a point at which
 //! it may run another thread. It sees deadlocks as well: who is never woken fails the test. On a failure it prints the
-//! schedule, which `shuttle::replay` runs again. No time passes but by [`Bench::pass`], so nobody is saved by a deadline.
+//! schedule, which `shuttle::replay` runs again. No time passes but by [`Bench::pass`], so nobody is saved by a
+//! deadline.
 
 use std::time::Duration;
 

@@ -60,11 +60,13 @@ pub unsafe extern "C" fn dl_auth_new(
 /// is yours, and as secret as a password.
 ///
 /// After a refresh that failed, calls without a valid token fail at once with its error, until the time that
-/// `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, or what the gate's Retry-After says; after a
-/// refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials change.
+/// `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the gate's Retry-After;
+/// after a refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials
+/// change.
 ///
 /// DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
 /// DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
+/// DL_AUTH_E_TOO_SHORT where the gate's last token has ended, and `wait` is over before another may be fetched;
 /// DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_token(
@@ -88,13 +90,13 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
     });
 }
 
-/// As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait of
-/// at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where no
-/// thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
+/// As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait
+/// of at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where
+/// no thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
 ///
 /// As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT: no
-/// token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a tenth
-/// of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
+/// token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a
+/// tenth of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_token_within(
     auth: *const dl_auth_t,
@@ -154,11 +156,11 @@ pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
     guard_or(0, || handle::with(auth, |auth| Ok(auth.generation())))
 }
 
-/// Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current one,
-/// it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a thousand
-/// threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be (see
-/// dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to
-/// be refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
+/// Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current
+/// one, it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a
+/// thousand threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be
+/// (see dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to be
+/// refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
 ///
 /// DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
 #[unsafe(no_mangle)]
@@ -180,8 +182,9 @@ pub unsafe extern "C" fn dl_auth_invalidate(
 }
 
 /// Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token, the
-/// pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it gets the new one's token), and the present token stays
-/// only where the username does.
+/// pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it
+/// gets the new one's token), and the present token stays only where the username does. A `password_file` is read no
+/// more.
 ///
 /// DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NO_CREDENTIALS (no username to keep), DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT,
 /// DL_AUTH_E_NOT_UTF8.

@@ -40,7 +40,8 @@ pub const DL_AUTH_E_UNSUPPORTED: dl_auth_status_t = -13;
 /// The gate refused the credentials: HTTP 401, or 400 or 403 in the gate's own form. Ask whoever issued them.
 pub const DL_AUTH_E_DENIED: dl_auth_status_t = -20;
 
-/// `wait_ms` was 0 and there is no token that serves; a refresh is under way. Ask again later.
+/// The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no
+/// thread could be made for it. Ask again later.
 pub const DL_AUTH_E_PENDING: dl_auth_status_t = -30;
 
 /// The time that the call may wait, or the refresh's own limit, ran out. Ask again.
@@ -61,7 +62,8 @@ pub const DL_AUTH_E_GATE: dl_auth_status_t = -34;
 /// token that has ended already. Check `url` and what stands between.
 pub const DL_AUTH_E_BAD_RESPONSE: dl_auth_status_t = -35;
 
-/// There is a token, but with less life than `min_valid_ms`, and a new one would live no longer. Ask for less.
+/// The token has less life than was asked for, and a new one would live no longer: ask for less. Or, where
+/// `retry_after_ms` is not 0, another may be fetched only then, for the last one is too new.
 pub const DL_AUTH_E_TOO_SHORT: dl_auth_status_t = -36;
 
 /// TLS failed: a certificate that is not trusted, for another host, or expired; or no TLS at that port.

@@ -53,8 +53,8 @@ pub struct dl_auth_info_t {
     pub expires_in_ms: i64,
     /// Milliseconds until its refresh is due; negative: it is due; 0: none.
     pub refresh_in_ms: i64,
-    /// The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last answer
-    /// that had a token.
+    /// The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last
+    /// answer that had a token.
     pub clock_skew_ms: i64,
     /// Tokens that were got for the password.
     pub logins: u64,
@@ -76,7 +76,7 @@ pub struct dl_auth_info_t {
     pub retry_in_ms: i64,
 }
 
-/// Looks at a handle. Starts nothing and waits for nothing.
+/// Looks at a handle. Starts no refresh and waits for nothing.
 ///
 /// DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
 #[unsafe(no_mangle)]

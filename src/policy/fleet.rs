@@ -31,8 +31,8 @@ fn logins(mut draw: impl FnMut(&mut fastrand::Rng) -> f64) -> Vec<u32> {
     seconds
 }
 
-/// When the token that comes now is due, by the policy of the library. The request takes no time, and the gate tells the
-/// time as gates do: cut to whole seconds, so that up to 999 ms more may have passed.
+/// When the token that comes now is due, by the policy of the library. The request takes no time, and the gate tells
+/// the time as gates do: cut to whole seconds, so that up to 999 ms more may have passed.
 fn next_login(now: Boot, draw: f64) -> Boot {
     let seconds = now.as_secs() as i64;
     let ended = Now { boot: now, wall_ms: now.as_millis() as i64 };

@@ -41,8 +41,8 @@ fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
     directory
 }
 
-/// Takes away what cargo tells this test of its own package: a build script that looks at it would run again, and all be
-/// compiled once more, each time a build by a test follows one from a shell.
+/// Takes away what cargo tells this test of its own package: a build script that looks at it would run again, and all
+/// be compiled once more, each time a build by a test follows one from a shell.
 pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"].iter().any(|start| name.to_string_lossy().starts_with(start)) {

@@ -150,6 +150,17 @@ fn a_background_handle_says_when_to_look_at_it_again() {
 }
 
 #[test]
+fn a_background_handle_that_is_held_back_is_looked_at_when_its_token_ends() {
+    let options = [ONCE[0], ONCE[1], ONCE[2], ("refresh", "background")];
+    let bench = bench_with(Inline, &options, vec![token(100, None), retry_after(503, "600")]);
+    let tick = || bench.auth.inner().tick().map(|next| next.saturating_sub(bench.clock.boot()).as_secs());
+    tick();
+    bench.pass(90);
+    tick();
+    assert_eq!((tick(), bench.seen().len()), (Some(9), 2), "the token counts as up to a second older");
+}
+
+#[test]
 fn an_heir_keeps_the_token_and_what_is_known_but_no_refresh_token_and_no_flight() {
     let runner = Deferred::default();
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, Some("r1")), token(100, None)]);

@@ -26,7 +26,8 @@ enum Sees {
 }
 use Sees::*;
 
-/// Seconds since the start, what the gate does from then on, what a call sees, and how many requests there were by then.
+/// Seconds since the start, what the gate does from then on, what a call sees, and how many requests there were by
+/// then.
 type Moment = (u64, Does, Sees, u64);
 
 const SCENARIOS: &[(&str, &[Moment])] = &[
@@ -76,6 +77,16 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
             (107, Gives(100), Fails(Status::RateLimited, 3586.0, 3586.0), 3),
             (3692, Gives(100), Fails(Status::RateLimited, 1.0, 1.0), 3),
             (3693, Gives(100), Gets(2), 4),
+        ],
+    ),
+    (
+        "a gate that always asks for a second is asked less and less all the same",
+        &[
+            (0, Asks("1"), Fails(Status::RateLimited, 1.0, 1.0), 1),
+            (1, Asks("1"), Fails(Status::RateLimited, 1.0, 2.0), 2),
+            (3, Asks("1"), Fails(Status::RateLimited, 2.0, 4.0), 3),
+            (7, Asks("1"), Fails(Status::RateLimited, 4.0, 8.0), 4),
+            (15, Asks("60"), Fails(Status::RateLimited, 60.0, 60.0), 5),
         ],
     ),
     (

@@ -1,8 +1,8 @@
-//! Years of a handle's life in moments, from a seed: hosts that ask, reject and change credentials, a gate with moods, and
-//! clocks that jump; and what must hold at each step.
+//! Years of a handle's life in moments, from a seed: hosts that ask, reject and change credentials, a gate with moods,
+//! and clocks that jump; and what must hold at each step.
 //!
-//! Time is the world's (`world.rs`). What it sees broken it writes down, for a panic inside a refresh would be caught by
-//! the handle.
+//! Time is the world's (`world.rs`). What it sees broken it writes down, for a panic inside a refresh would be caught
+//! by the handle.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -44,8 +44,8 @@ struct Seen {
     braked: Duration,
     /// Since new credentials came, no pause holds.
     anew: bool,
-    /// The tokens that were given: the text, `exp` in milliseconds of the gate, when the request began, and until when they
-    /// are valid beyond doubt.
+    /// The tokens that were given: the text, `exp` in milliseconds of the gate, when the request began, and until when
+    /// they are valid beyond doubt.
     given: Vec<(String, i64, Boot)>,
 }
 
