@@ -59,8 +59,16 @@ struct Entry {
     /// When the gate last took it.
     proven: Option<Boot>,
     refused: Option<Refused>,
-    /// The process and the number of the try that the others wait for.
-    trying: Option<(u32, u64)>,
+    /// The try that the others wait for.
+    trying: Option<Trying>,
+}
+
+#[derive(Clone)]
+struct Trying {
+    process: u32,
+    number: u64,
+    /// When it should have ended, whatever hangs.
+    limit: Boot,
 }
 
 #[derive(Clone)]
@@ -85,8 +93,8 @@ impl Refusals {
         made.unwrap_or_else(|| self.change(|table| of(table)))
     }
 
-    /// Asks for leave to send them.
-    pub fn ask(&self, fingerprint: Fingerprint, now: Boot) -> Turn<'_> {
+    /// Asks for leave to send them, by a try that is to end by `limit`.
+    pub fn ask(&self, fingerprint: Fingerprint, now: Boot, limit: Boot) -> Turn<'_> {
         self.change(|table| {
             table.entries.retain(|entry| entry.matters(now));
             table.tries += 1;
@@ -96,11 +104,12 @@ impl Refusals {
                 return Turn::Refused(error);
             }
             if entry.proven.is_none_or(|at| at + PROVEN <= now) {
-                // One of the parent's threads, which does not run here, will never tell.
-                if entry.trying.is_some_and(|(process, _)| process == process::generation()) {
+                // One of the parent's threads, which does not run here, will never tell; one that hangs may not.
+                let process = process::generation();
+                if entry.trying.as_ref().is_some_and(|trying| trying.process == process && now < trying.limit) {
                     return Turn::Wait;
                 }
-                entry.trying = Some((process::generation(), number));
+                entry.trying = Some(Trying { process, number, limit });
             }
             Turn::Go(Try { refusals: self, fingerprint, number })
         })
@@ -186,7 +195,7 @@ impl Drop for Try<'_> {
     fn drop(&mut self) {
         self.refusals.change(|table| {
             let entry = table.entry(self.fingerprint);
-            entry.trying = entry.trying.filter(|(_, number)| *number != self.number);
+            entry.trying = entry.trying.take().filter(|trying| trying.number != self.number);
         });
     }
 }
@@ -213,6 +222,11 @@ mod tests {
         }
     }
 
+    /// Asks for a try of 30 s.
+    fn ask(refusals: &Refusals, print: Fingerprint, now: Boot) -> Turn<'_> {
+        refusals.ask(print, now, now + s(30))
+    }
+
     fn denied() -> Error {
         Error::new(Status::Denied, "no").with_http_status(401)
     }
@@ -233,43 +247,55 @@ mod tests {
         let print = refusals.fingerprint("g", &credentials("p"));
         let mut now = s(0);
         for pause in [30, 300, 3600, 7200] {
-            let leave = sent(refusals.ask(print, now));
+            let leave = sent(ask(&refusals, print, now));
             assert_eq!(leave.refused(denied(), now).retry_after(), Some(s(pause)));
             drop(leave);
             assert!(
-                matches!(refusals.ask(print, now + s(pause - 1)), Turn::Refused(error) if error.retry_after() == Some(s(1)))
+                matches!(ask(&refusals, print, now + s(pause - 1)), Turn::Refused(error) if error.retry_after() == Some(s(1)))
             );
             assert_eq!(refusals.standing(print, now).unwrap().http_status(), Some(401));
-            sent(refusals.ask(refusals.fingerprint("g", &credentials("other")), now));
+            sent(ask(&refusals, refusals.fingerprint("g", &credentials("other")), now));
             now += s(pause);
         }
         assert_eq!(refusals.standing(print, now), None);
-        sent(refusals.ask(print, now)).proven(now);
-        let leave = sent(refusals.ask(print, now));
+        sent(ask(&refusals, print, now)).proven(now);
+        let leave = sent(ask(&refusals, print, now));
         assert_eq!(leave.refused(denied(), now).retry_after(), Some(s(30)), "what it was refused before is forgotten");
         drop(leave);
         refusals.forget(print);
-        sent(refusals.ask(print, now));
+        sent(ask(&refusals, print, now));
     }
 
     #[test]
     fn an_unproven_password_is_sent_by_one_at_a_time_and_a_proven_one_by_all() {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
-        let first = sent(refusals.ask(print, s(0)));
-        assert!(matches!(refusals.ask(print, s(0)), Turn::Wait));
+        let first = sent(ask(&refusals, print, s(0)));
+        assert!(matches!(ask(&refusals, print, s(0)), Turn::Wait));
         drop(first); // it never heard: the next one tries
-        let second = sent(refusals.ask(print, s(0)));
+        let second = sent(ask(&refusals, print, s(0)));
         second.proven(s(0));
-        let many = [sent(refusals.ask(print, s(59))), sent(refusals.ask(print, s(59)))];
+        let many = [sent(ask(&refusals, print, s(59))), sent(ask(&refusals, print, s(59)))];
         for leave in &many {
             assert_eq!(leave.refused(denied(), s(60)).retry_after(), Some(s(30)), "sent at once, they count as one");
         }
         drop(many);
         drop(second);
-        let later = sent(refusals.ask(print, s(90)));
-        assert!(matches!(refusals.ask(print, s(90)), Turn::Wait), "the proof has lapsed");
+        let later = sent(ask(&refusals, print, s(90)));
+        assert!(matches!(ask(&refusals, print, s(90)), Turn::Wait), "the proof has lapsed");
         assert_eq!(later.refused(denied(), s(90)).retry_after(), Some(s(300)));
+    }
+
+    #[test]
+    fn nobody_waits_for_a_try_that_hangs_past_its_limit() {
+        let refusals = Refusals::default();
+        let print = refusals.fingerprint("g", &credentials("p"));
+        let hanging = sent(ask(&refusals, print, s(0)));
+        assert!(matches!(ask(&refusals, print, s(29)), Turn::Wait));
+        let second = sent(ask(&refusals, print, s(30)));
+        drop(hanging);
+        assert!(matches!(ask(&refusals, print, s(31)), Turn::Wait), "the second try is another's end no more");
+        drop(second);
     }
 
     #[test]
@@ -278,10 +304,10 @@ mod tests {
         let entries = || refusals.0.load().as_ref().unwrap().entries.len();
         for n in 0..10 {
             let print = refusals.fingerprint("g", &credentials(&n.to_string()));
-            sent(refusals.ask(print, s(0))).proven(s(0));
+            sent(ask(&refusals, print, s(0))).proven(s(0));
         }
         assert_eq!(entries(), 10);
-        sent(refusals.ask(refusals.fingerprint("g", &credentials("x")), s(61)));
+        sent(ask(&refusals, refusals.fingerprint("g", &credentials("x")), s(61)));
         assert_eq!(entries(), 1);
     }
 
@@ -290,7 +316,7 @@ mod tests {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
         let turns = std::thread::scope(|scope| {
-            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| refusals.ask(print, s(0)))).collect();
+            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| ask(&refusals, print, s(0)))).collect();
             asked.into_iter().map(|asked| asked.join().unwrap()).collect::<Vec<_>>()
         });
         assert_eq!(turns.iter().filter(|turn| matches!(turn, Turn::Go(_))).count(), 1);

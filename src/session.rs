@@ -183,15 +183,16 @@ impl Exchange {
         let fingerprint = self.fingerprint(&session.credentials);
         loop {
             let now = self.clock.boot();
-            match self.refusals.ask(fingerprint, now) {
+            // A machine that slept may be past the limit: then it is another refresh's turn.
+            if now >= limit || !wanted() {
+                let message = "the time of the refresh was over before it could send the password; another handle \
+                               may be trying the same one";
+                return Err(Error::new(Status::Timeout, message));
+            }
+            match self.refusals.ask(fingerprint, now, limit) {
                 Turn::Go(leave) => return Ok(leave),
                 Turn::Refused(error) => return Err(error),
-                Turn::Wait if now < limit && wanted() => self.clock.sleep(Duration::from_millis(10)),
-                Turn::Wait => {
-                    let message =
-                        "another handle is trying the same password, and the gate has not answered it in time";
-                    return Err(Error::new(Status::Timeout, message));
-                }
+                Turn::Wait => self.clock.sleep(Duration::from_millis(10)),
             }
         }
     }
