@@ -124,7 +124,7 @@ struct Handle {
 }
 
 impl Queue {
-    /// Has a handle looked at then; at once afterwards where it is looked at now.
+    /// Has a handle looked at then, be it looked at by another thread now.
     fn put(&mut self, number: u64, when: Boot) {
         let Some(handle) = self.handles.get_mut(&number) else { return };
         if let Some(before) = handle.when.replace(when) {
@@ -152,7 +152,7 @@ impl Queue {
         }
     }
 
-    /// Has every handle looked at now; those that are looked at now, at once afterwards.
+    /// Has every handle looked at now.
     fn put_all(&mut self) {
         let numbers: Vec<u64> = self.handles.keys().copied().collect();
         numbers.into_iter().for_each(|number| self.put(number, Boot::ZERO));
@@ -194,13 +194,14 @@ impl Timer {
                 queue = lock(&self.queue);
                 match next {
                     None => drop(queue.handles.remove(&number)),
-                    // Where somebody has asked for another look meanwhile, that is sooner.
+                    // Where somebody has asked for another look meanwhile, that look says when the next is.
                     Some(when) if queue.handles.get(&number).is_some_and(|handle| handle.when.is_none()) => {
                         queue.put(number, when);
                     }
                     Some(_) => {}
                 }
             } else if queue.watched || queue.times.is_empty() {
+                self.changed.notify_one(); // what this thread has put may be sooner than what that one waits for
                 break;
             } else {
                 let first = queue.times.first().map_or(Boot::MAX, |(when, _)| *when);
@@ -210,5 +211,65 @@ impl Timer {
             }
         }
         queue.threads -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sync::{AtomicUsize, Ordering};
+
+    /// Counts how often it is looked at, and never wants another look.
+    #[derive(Default)]
+    struct Looked {
+        looks: AtomicUsize,
+        panics: bool,
+    }
+
+    impl Background for Looked {
+        fn tick(self: Arc<Self>) -> Option<Boot> {
+            assert!(self.looks.fetch_add(1, Ordering::Relaxed) > 0 || !self.panics, "a bug");
+            Some(Boot::MAX)
+        }
+    }
+
+    fn wait_for(handle: &Looked, looks: usize) {
+        for _ in 0..60_000 {
+            if handle.looks.load(Ordering::Relaxed) >= looks {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("nobody looks");
+    }
+
+    fn watched(handle: &Arc<Looked>) -> u64 {
+        let weak: Weak<Looked> = Arc::downgrade(handle);
+        Threads.watch(weak)
+    }
+
+    #[test]
+    fn every_handle_is_looked_at_when_all_are_to_be() {
+        let handles: [Arc<Looked>; 10] = Default::default();
+        let numbers = handles.each_ref().map(watched);
+        handles.iter().for_each(|handle| wait_for(handle, 1));
+        Threads.look_at_all();
+        handles.iter().for_each(|handle| wait_for(handle, 2));
+        Threads.look_again(numbers[3]);
+        wait_for(&handles[3], 3);
+        Threads.forget(numbers[3]);
+        Threads.look_again(numbers[3]);
+        Threads.look_at_all();
+        handles.iter().enumerate().filter(|(n, _)| *n != 3).for_each(|(_, handle)| wait_for(handle, 3));
+        assert_eq!(handles[3].looks.load(Ordering::Relaxed), 3, "it was to be forgotten");
+        numbers.into_iter().for_each(|number| Threads.forget(number));
+    }
+
+    #[test]
+    fn a_handle_that_panics_is_looked_at_again() {
+        let handle = Arc::new(Looked { panics: true, ..Looked::default() });
+        let number = watched(&handle);
+        wait_for(&handle, 2);
+        Threads.forget(number);
     }
 }
