@@ -93,3 +93,26 @@ impl Cache {
         self.0.store(token);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::policy::Fetched;
+    use crate::secret::Secret;
+
+    #[test]
+    fn a_token_that_is_drawn_anew_is_due_at_another_time_and_as_rejected_as_before() {
+        let now = Now { boot: Duration::from_secs(100), wall_ms: 100_000 };
+        let jwt = Jwt::decode(Secret::new("eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDB9.c2ln".to_owned())).unwrap();
+        let lifetime = Lifetime::new(Fetched { started: now.boot, ended: now, gate_ms: 0 }, 1000, None, 0.5).unwrap();
+        let token = Token::new(jwt, lifetime.drawn(0.0), 7);
+        let early = token.redrawn(0.0);
+        let late = token.redrawn(1.0);
+        assert_eq!((early.lifetime().due, late.lifetime().due.as_secs()), (token.lifetime().due, 650));
+        assert_eq!((late.generation(), late.state(now)), (7, State::Fresh));
+        token.reject(now.boot);
+        assert_eq!(token.redrawn(1.0).state(now), State::Expired);
+    }
+}

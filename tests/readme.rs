@@ -159,7 +159,9 @@ fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_
     };
     assert_eq!((number("cycles"), number("gaps")), (CYCLES, 0), "{told}");
     assert_eq!(number("with") + number("before"), CYCLES, "{told}");
-    assert!(number("with") > 0 && told.contains("worst "), "{told}");
+    assert!(number("with") > 0, "{told}");
+    // Far from what a loop at 1 kHz bears, and further from the 2 s that a refresh takes: nobody waited for it.
+    assert!(number("worst") < 1_000_000, "{told}");
     assert_eq!(gate.counts().logins, 1);
     assert!(gate.counts().refreshes > 0 && gate.counts().issued > 1, "{:?}", gate.counts());
 }

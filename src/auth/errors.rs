@@ -33,7 +33,7 @@ pub(super) fn deadline_passed() -> Error {
 pub(super) fn hangs() -> Error {
     Error::new(
         Status::Timeout,
-        "the refresh has not ended within `timeout`; does the system's name resolver, or a proxy, hang?",
+        "the refresh has not ended within `timeout`; does the system's name resolver hang, or the file system of `password_file`?",
     )
 }
 

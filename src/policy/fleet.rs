@@ -215,6 +215,7 @@ fn a_fleet_that_logs_in_at_once_never_comes_back_at_once() {
         (logins(fastrand::Rng::f64), undrawn.join().unwrap())
     });
     assert_eq!((drawn[0], undrawn[0]), (HANDLES, HANDLES));
+    assert!(fullest(&drawn[1..], 1) < 50 && fullest(&undrawn[1..], 1) > HANDLES / 2, "the draw is what parts them");
     for (name, made) in [("fleet.md", report(&drawn, &undrawn)), ("fleet.svg", picture(&drawn, &undrawn))] {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
         if std::env::var_os("DL_AUTH_WRITE_DOCS").is_some() {

@@ -65,6 +65,19 @@ fn a_refusal_is_all_handles_and_new_credentials_end_it() {
     assert_eq!((second.token(), first.token()), (Ok(1), Ok(1)), "what one host says is good is good for all");
 }
 
+#[test]
+fn a_wrong_password_is_sent_three_times_in_the_first_hour_and_ten_in_four_days_however_often_a_token_is_asked_for() {
+    let refused: Vec<Answer> = (0..100).map(|_| status(401, "{}")).collect();
+    let bench = bench_with(Inline, &BOT, refused);
+    let mut sent = Vec::new();
+    for _ in 0..4 * 1440 {
+        assert_eq!(bench.token(), Err(Status::Denied));
+        sent.push(bench.seen().len());
+        bench.pass(60);
+    }
+    assert_eq!((sent[59], sent.last()), (3, Some(&10)));
+}
+
 /// A password file of its own, removed with it.
 struct PasswordFile(std::path::PathBuf);
 

@@ -66,9 +66,10 @@ impl Log {
         let least = match seen.told {
             _ if seen.anew || (failed && seen.refused) => Duration::ZERO, // a refusal is judged for all handles
             _ if !failed => seen.braked,
-            Some(told) => told,
-            None => {
-                Duration::from_millis(500).saturating_mul(1 << (seen.in_a_row - 1).min(10)).min(Duration::from_secs(15))
+            told => {
+                let most = Duration::from_secs(if matches!(info.state, None | Some(State::Expired)) { 15 } else { 60 });
+                let half = Duration::from_millis(500).saturating_mul(1 << (seen.in_a_row - 1).min(10)).min(most);
+                half.max(told.unwrap_or_default())
             }
         };
         if seen.anew {

@@ -60,6 +60,8 @@ pub(super) struct Scene {
     /// When each of those that sleep goes on.
     pub(super) sleepers: BTreeSet<(Boot, u64)>,
     pub(super) alive: BTreeSet<u64>,
+    /// Those of them that are the timers of background handles.
+    pub(super) timers: Vec<u64>,
     pub(super) can_make_threads: bool,
     pub(super) mood: Mood,
     pub(super) life: Option<i64>,
@@ -84,7 +86,7 @@ impl World {
     pub(super) fn new(seed: u64) -> Arc<World> {
         let mut rng = Rng::with_seed(seed);
         let hour = 3_600_000;
-        let wrong_ms = rng.choice([0, 0, 700, hour, -hour, 55 * YEARS_MS, -53 * YEARS_MS]).unwrap_or(0);
+        let wrong_ms = rng.choice([0, 0, 700, hour, -hour, 55 * YEARS_MS, -55 * YEARS_MS]).unwrap_or(0);
         let life = LIVES[rng.usize(..LIVES.len())];
         let state = Scene {
             rng,
@@ -214,15 +216,21 @@ impl Runner for Arc<World> {
 
     fn watch(&self, handle: Weak<dyn Background>) -> u64 {
         let world = self.clone();
-        self.spawn(move || {
+        let thread = self.spawn(move || {
             while let Some(next) = handle.upgrade().and_then(Background::tick) {
                 world.sleep(next.saturating_sub(world.boot()).min(Duration::from_secs(100 * 86_400)));
             }
-        })
+        });
+        self.look(|state| state.timers.push(thread));
+        thread
     }
 
     fn look_again(&self, number: u64) {
         self.wake(number);
+    }
+
+    fn look_at_all(&self) {
+        self.look(|state| state.timers.clone()).into_iter().for_each(|thread| self.wake(thread));
     }
 
     fn forget(&self, number: u64) {
