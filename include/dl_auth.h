@@ -277,7 +277,7 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  * is yours, and as secret as a password.
  *
  * After a refresh that failed, calls without a valid token fail at once with its error, until the time that
- * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the gate's Retry-After;
+ * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the Retry-After of a 429 or 503, up to 1 h;
  * after a refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials
  * change.
  *
@@ -402,7 +402,8 @@ const char *dl_auth_config_key(size_t index);
 const char *dl_auth_status_name(dl_auth_status_t status);
 
 /**
- * Looks at a handle. Starts no refresh and waits for nothing.
+ * Looks at a handle. Starts no refresh and waits for nothing. (In a child process, the first look at a handle with
+ * `refresh=background` begins its refreshes there.)
  *
  * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
  */

@@ -60,7 +60,7 @@ pub unsafe extern "C" fn dl_auth_new(
 /// is yours, and as secret as a password.
 ///
 /// After a refresh that failed, calls without a valid token fail at once with its error, until the time that
-/// `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the gate's Retry-After;
+/// `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the Retry-After of a 429 or 503, up to 1 h;
 /// after a refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials
 /// change.
 ///

@@ -76,7 +76,8 @@ pub struct dl_auth_info_t {
     pub retry_in_ms: i64,
 }
 
-/// Looks at a handle. Starts no refresh and waits for nothing.
+/// Looks at a handle. Starts no refresh and waits for nothing. (In a child process, the first look at a handle with
+/// `refresh=background` begins its refreshes there.)
 ///
 /// DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
 #[unsafe(no_mangle)]
