@@ -26,13 +26,25 @@ fn a_child_never_waits_for_its_parents_refresh() {
     passes(&["in-flight"]);
 }
 
-/// The controls of the two tests above, without which they would prove nothing: the same program, told to go without
+#[test]
+fn a_child_never_waits_for_its_parents_set_up_of_tls() {
+    passes(&["set-up"]);
+}
+
+/// The controls of the three tests above, without which they would prove nothing: the same program, told to go without
 /// the hook. What it says of the crowd is then left unread, for its children spoil their parent's connections.
 #[test]
 fn without_the_hook_a_child_waits_for_its_parents_refresh() {
     let library = common::panicking_library();
     assert_eq!(fork(library, &["in-flight", "without-hook"]), (Some(HUNG), String::new()));
     assert_eq!(fork(library, &["in-flight"]), (Some(0), String::new()));
+}
+
+#[test]
+fn without_the_hook_a_child_waits_for_its_parents_set_up_of_tls() {
+    let library = common::panicking_library();
+    assert_eq!(fork(library, &["set-up", "without-hook"]), (Some(HUNG), String::new()));
+    assert_eq!(fork(library, &["set-up"]), (Some(0), String::new()));
 }
 
 #[test]
@@ -53,6 +65,11 @@ fn a_child_keeps_what_its_parent_was_refused_and_the_pause_after_a_failure() {
 #[test]
 fn a_child_may_free_a_handle_or_refuse_its_token_before_anything_else() {
     passes(&["first-act"]);
+}
+
+#[test]
+fn a_child_draws_its_refresh_time_anew() {
+    passes(&["draw"]);
 }
 
 #[test]

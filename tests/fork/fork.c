@@ -9,8 +9,10 @@
 #include "../c/gate.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #define HUNG 3
@@ -307,6 +309,76 @@ static void forks_while_a_refresh_is_in_flight(void) {
   dl_auth_free(second);
 }
 
+/* A handle that trusts what SSL_CERT_FILE names, and nothing else. */
+static dl_auth_t *open_with_the_systems_roots(void) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *auth;
+  if (!config) give_up("no configuration");
+  set_option(config, "url", gate("GATE_URL"));
+  set_option(config, "tls_roots", "system");
+  set_option(config, "proxy", "none");
+  set_option(config, "username", gate("GATE_USERNAME"));
+  set_option(config, "password", gate("GATE_PASSWORD"));
+  set_option(config, "wait", "10m");
+  set_option(config, "timeout", "10m");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  dl_auth_config_free(config);
+  return auth;
+}
+
+/* Writes the gate's certificate into a pipe that somebody reads. */
+static void write_roots(int to) {
+  char pem[8 << 10];
+  FILE *file = fopen(gate("GATE_CA_FILE"), "r");
+  size_t length = file ? fread(pem, 1, sizeof pem, file) : 0;
+  if (length == 0 || length == sizeof pem || write(to, pem, length) != (ssize_t)length) give_up("no roots");
+  fclose(file);
+}
+
+/* The parent is in the middle of the set-up of TLS, which all its handles with these roots share: the file of the roots
+ * is a pipe that has not ended. The child makes a set-up of its own, from the file that it finds there. */
+static void forks_while_tls_is_set_up(void) {
+  reset_gate();
+  /* The password is known to be good, so that no handle waits for what another hears of it. */
+  dl_auth_t *proof = open_gate(NULL);
+  token_of(proof);
+  if (mkfifo("roots", 0600) || setenv("SSL_CERT_FILE", "roots", 1)) give_up("no pipe for the roots");
+  dl_auth_t *auth = open_with_the_systems_roots(), *second = open_with_the_systems_roots();
+  pthread_t asker = start(ask, auth);
+  int roots = open("roots", O_WRONLY); /* returns when the other end is open: in the set-up, which now has to read on */
+  if (roots < 0) give_up("nobody reads the roots");
+  WAIT_UNTIL(info_of(auth).waiting == 1);
+  pid_t child = forked();
+  if (child == 0) {
+    close(roots);
+    if (symlink(gate("GATE_CA_FILE"), "file") || rename("file", "roots")) give_up("no file of roots");
+    /* Each comes upon the set-up in another way: a handle at rest, a new one, and the one in flight. */
+    dl_auth_t *const handles[] = {second, open_with_the_systems_roots(), auth};
+    for (int n = 0; n < 3; n++) {
+      token_of(handles[n]);
+      CHECK_NUMBER(1, info_of(handles[n]).logins);
+      dl_auth_free(handles[n]);
+    }
+    _exit(done());
+  }
+  reap(child);
+  CHECK_NUMBER(hung ? 1 : 4, count("requests"));
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info.activity);
+  CHECK_NUMBER(1, info.waiting);
+  CHECK_NUMBER(0, info.generation);
+  write_roots(roots);
+  close(roots);
+  join(asker);
+  info = info_of(auth);
+  CHECK_NUMBER(1, info.logins);
+  CHECK_NUMBER(0, info.failures);
+  token_of(second);
+  dl_auth_free(auth);
+  dl_auth_free(second);
+  dl_auth_free(proof);
+}
+
 /* A background handle has no thread in the child until the child's first call, and then goes on there with no call. */
 static void forks_with_a_background_handle(bool in_flight) {
   subject = in_flight ? "in flight" : "at rest";
@@ -436,6 +508,62 @@ static void forks_and_invalidates_first(void) {
   dl_auth_free(auth);
 }
 
+/* How long before its end the handle's token is due, in milliseconds, one more or less: no clock has to be asked. */
+static long long due_before_the_end(const dl_auth_t *auth) {
+  dl_auth_info_t info = info_of(auth);
+  CHECK(info.expires_in_ms > 0);
+  return info.expires_in_ms - info.refresh_in_ms;
+}
+
+/* The token is due after 0.8 of its life, drawn within a twentieth to either side. The draws of a few children lie more
+ * than a second apart, and more than a second from their parent's: that they would not is one chance in 10^14. */
+static void children_draw(const dl_auth_t *auth) {
+  enum { CHILDREN = 8, LIFE_MS = 3600000, APART_MS = 1000 };
+  long long own = due_before_the_end(auth), least = LIFE_MS, most = 0;
+  int others = 0, pipe_ends[2];
+  if (pipe(pipe_ends)) give_up("no pipe");
+  for (int n = 0; n < CHILDREN; n++) {
+    long long drawn;
+    pid_t child = forked();
+    if (child == 0) {
+      drawn = due_before_the_end(auth);
+      CHECK(llabs(drawn - due_before_the_end(auth)) <= 1); /* it draws once */
+      if (write(pipe_ends[1], &drawn, sizeof drawn) != sizeof drawn) give_up("the pipe takes nothing");
+      _exit(done());
+    }
+    reap(child);
+    if (read(pipe_ends[0], &drawn, sizeof drawn) != sizeof drawn) give_up("the child says nothing");
+    /* Of the life, a minute may be over when the token comes: a second, for the gate tells its time in whole ones, and
+     * what the machine stalls. */
+    CHECK(drawn >= (LIFE_MS - 60000) * 15LL / 100 && drawn <= LIFE_MS * 25LL / 100 + 1);
+    if (llabs(drawn - own) > APART_MS) others++;
+    if (drawn < least) least = drawn;
+    if (drawn > most) most = drawn;
+  }
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  CHECK(others >= 2);
+  CHECK(most - least > APART_MS);
+  CHECK(llabs(own - due_before_the_end(auth)) <= 1); /* its own stays */
+}
+
+/* And so do the children of a child that has drawn, though they begin with the state of its random numbers. */
+static void forks_and_draws_anew(void) {
+  reset_gate();
+  set_gate("{'lifetime':3600}");
+  dl_auth_t *auth = open_gate(NULL);
+  token_of(auth);
+  children_draw(auth);
+  pid_t child = forked();
+  if (child == 0) {
+    children_draw(auth);
+    _exit(done());
+  }
+  reap(child);
+  CHECK_NUMBER(1, count("requests")); /* it was one token all the time */
+  dl_auth_free(auth);
+}
+
 int main(int count, char **arguments) {
   const char *what = count > 1 ? arguments[1] : "";
   without_hook = count > 2 && strcmp(arguments[count - 1], "without-hook") == 0;
@@ -446,9 +574,11 @@ int main(int count, char **arguments) {
   }
   if (strcmp(what, "crowd") == 0) forks_out_of_a_crowd(count > 2 ? atoi(arguments[2]) : 100);
   else if (strcmp(what, "in-flight") == 0) forks_while_a_refresh_is_in_flight();
+  else if (strcmp(what, "set-up") == 0) forks_while_tls_is_set_up();
   else if (strcmp(what, "background") == 0) forks_with_a_background_handle(true), forks_with_a_background_handle(false);
   else if (strcmp(what, "refused") == 0) forks_after_a_refused_password(), forks_in_a_pause_after_a_failure();
   else if (strcmp(what, "first-act") == 0) forks_and_frees_first(), forks_and_invalidates_first();
-  else give_up("usage: fork crowd|in-flight|background|refused|first-act [FORKS] [without-hook]");
+  else if (strcmp(what, "draw") == 0) forks_and_draws_anew();
+  else give_up("usage: fork crowd|in-flight|set-up|background|refused|first-act|draw [FORKS] [without-hook]");
   return hung ? HUNG : done();
 }
