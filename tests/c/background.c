@@ -2,29 +2,11 @@
  *
  * A look (dl_auth_info) is no call for a token: it begins nothing. No test measures time. */
 #include "gate.h"
-#include <dirent.h>
 
 enum { THE_FOUR = 4, THOUSAND = 1000 };
 
 /* The options of all handles here. They are patient, for the machine may be busy. */
 #define BACKGROUND "refresh", "background", "connect_timeout", "5m", "timeout", "10m"
-
-/* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */
-static int many(int number) {
-  const char *preloaded = getenv("LD_PRELOAD");
-  return preloaded && strstr(preloaded, "vgpreload") ? number / 10 : number;
-}
-
-/* How many threads there are besides this one. */
-static int others(void) {
-  DIR *tasks = opendir("/proc/self/task");
-  int number = 0;
-  if (!tasks) give_up("no list of tasks");
-  for (struct dirent *task; (task = readdir(tasks));)
-    if (task->d_name[0] != '.' && atoi(task->d_name) != getpid()) number++;
-  closedir(tasks);
-  return number;
-}
 
 static void keep_token(const dl_auth_t *auth, char *token) { strcpy(token, token_of(auth)); }
 
@@ -32,10 +14,17 @@ static void wait_for_generation(const dl_auth_t *auth, uint64_t generation) {
   WAIT_UNTIL(info_of(auth).generation >= generation);
 }
 
+/* After the last free no thread is left within 5 s: so many looks, 100 ms apart. */
+static void check_that_no_thread_is_left(void) {
+  int looks = 0;
+  while (other_threads() > 0 && ++looks < 50) nanosleep(&(struct timespec){0, 100000000}, NULL);
+  CHECK(looks < 50);
+}
+
 /* Frees it; afterwards no thread is left, and the gate holds nothing. */
 static void free_and_rest(dl_auth_t *auth) {
   dl_auth_free(auth);
-  WAIT_UNTIL(others() == 0);
+  check_that_no_thread_is_left();
   WAIT_UNTIL(count("hanging") == 0);
 }
 
@@ -158,7 +147,7 @@ static void new_credentials_are_used_with_no_call(void) {
 /* No more than the four, but for those that have just ended and are still listed: they are gone at another look. */
 static void check_at_most_four(void) {
   int looks = 0;
-  while (others() > THE_FOUR && ++looks < 100) nanosleep(&(struct timespec){0, 2000000}, NULL);
+  while (other_threads() > THE_FOUR && ++looks < 100) nanosleep(&(struct timespec){0, 2000000}, NULL);
   CHECK(looks < 100);
 }
 
@@ -177,12 +166,12 @@ static void a_thousand_handles_share_four_threads_and_one_at_rest(void) {
       nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
   }
-  WAIT_UNTIL(others() <= 1);
-  CHECK_NUMBER(1, others()); /* it sleeps until the next token is due */
+  WAIT_UNTIL(other_threads() <= 1);
+  CHECK_NUMBER(1, other_threads()); /* it sleeps until the next token is due */
   CHECK_NUMBER(number, count("logins"));
   CHECK_NUMBER(number, count("requests"));
   for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
-  WAIT_UNTIL(others() == 0);
+  check_that_no_thread_is_left();
 }
 
 /* Background handles of which the gate holds so many first requests: four at a time, for there are no more threads. */
@@ -194,11 +183,11 @@ static void hold_the_four(const char *hanging) {
   dl_auth_t *auth = open_gate(NULL); /* a password that is known to be good is sent by many at once */
   token_of(auth);
   dl_auth_free(auth);
-  WAIT_UNTIL(others() == 0);
+  check_that_no_thread_is_left();
   plan(hanging);
   for (int n = 0; n < HELD; n++) held[n] = open_gate(BACKGROUND, NULL);
   wait_for("hanging", THE_FOUR);
-  CHECK_NUMBER(THE_FOUR, others());
+  CHECK_NUMBER(THE_FOUR, other_threads());
   CHECK_NUMBER(1 + THE_FOUR, count("requests"));
 }
 
@@ -230,7 +219,7 @@ static void who_had_to_wait_for_the_four_is_served_when_one_is_free(void) {
   release_hanging();
   for (int n = 0; n < HELD; n++) wait_for_generation(held[n], 1);
   CHECK_NUMBER(1 + HELD, count("requests"));
-  WAIT_UNTIL(others() <= 1);
+  WAIT_UNTIL(other_threads() <= 1);
   for (int n = 1; n < HELD; n++) dl_auth_free(held[n]);
   free_and_rest(held[0]);
 }

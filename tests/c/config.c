@@ -132,6 +132,48 @@ static void write_the_files(void) {
   free(large);
 }
 
+/* Options with a range: its two ends, the nearest values beyond them (NULL: there is none), and how a message ends. */
+static const struct { const char *key, *least, *most, *too_little, *too_much, *form; } ranges[] = {
+  {"connect_timeout", "1ms", "5m", "0ms", "300001ms", "must be a duration from 1ms to 5m, such as 500ms, 30s or 2m"},
+  {"timeout", "1ms", "10m", "0ms", "600001ms", "must be a duration from 1ms to 10m, such as 500ms, 30s or 2m"},
+  {"wait", "0s", "10m", NULL, "600001ms", "must be a duration from 0s to 10m, such as 500ms, 30s or 2m"},
+  {"refresh_at", "0.1", "0.9", "0.0999999", "0.9000001", "must be a number from 0.1 to 0.9"},
+  {"max_attempts", "1", "10", "0", "11", "must be a whole number from 1 to 10"},
+};
+
+/* The message of a value that was refused says what range its key has, where it has one. */
+static void check_range(const char *key) {
+  const char *form = strstr(failure.message, "must be ");
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+    if (strcmp(key, ranges[i].key) == 0) CHECK_TEXT(ranges[i].form, form);
+}
+
+static void a_range_is_taken_up_to_its_ends_and_told_to_whoever_leaves_it(void) {
+  for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+    const char *key = ranges[i].key, *beyond[] = {ranges[i].too_much, ranges[i].too_little};
+    subject = key;
+    dl_auth_config_t *config = gate_config();
+    set_option(config, key, ranges[i].least);
+    check_new(config, DL_AUTH_OK);
+    set_option(config, key, ranges[i].most);
+    check_new(config, DL_AUTH_OK);
+    dl_auth_config_free(config);
+    for (int end = 0; end < 2 && beyond[end]; end++) {
+      config = dl_auth_config_new();
+      set_option(config, "username", "canary");
+      set_option(config, "password", "canary");
+      CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, key, beyond[end], &failure));
+      check_range(key);
+      setenv(variable_of(key), beyond[end], 1);
+      check_new(config, DL_AUTH_E_INVALID_VALUE);
+      check_range(key);
+      unsetenv(variable_of(key));
+      dl_auth_config_free(config);
+    }
+  }
+  subject = "";
+}
+
 static void each_malformed_value_names_its_key_and_who_gave_it(void) {
   for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
     const char *key = malformed[i].key, *value = malformed[i].value;
@@ -147,6 +189,7 @@ static void each_malformed_value_names_its_key_and_who_gave_it(void) {
       CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, key, value, &failure));
       CHECK_CONTAINS(failure.message, "(set by call)");
       CHECK_CONTAINS(failure.message, named);
+      check_range(key);
       if (strcmp(key, "username") && strcmp(key, "password") && !strstr(key, "_file") && !is_ready)
         check_new(config, DL_AUTH_OK); /* what is refused changes nothing */
     } else {
@@ -165,6 +208,7 @@ static void each_malformed_value_names_its_key_and_who_gave_it(void) {
     check_new(config, DL_AUTH_E_INVALID_VALUE);
     CHECK_CONTAINS(failure.message, named);
     CHECK_CONTAINS(failure.message, source);
+    check_range(key);
     unsetenv(variable_of(key));
     dl_auth_config_free(config);
   }
@@ -502,6 +546,7 @@ int main(void) {
   write_the_files();
   the_keys_are_these_and_each_stands_in_the_list_once();
   an_unknown_key_is_refused_and_the_nearest_is_named();
+  a_range_is_taken_up_to_its_ends_and_told_to_whoever_leaves_it();
   each_malformed_value_names_its_key_and_who_gave_it();
   a_message_says_what_is_wrong();
   http_is_taken_with_leave_and_to_a_loopback_address_only();

@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -167,5 +168,65 @@ static inline dl_auth_info_t info_of(const dl_auth_t *auth) {
 
 /* Waits until the handle may refresh again, after one that failed, or one that has just worked. */
 static inline void wait_until_it_may_refresh(const dl_auth_t *auth) { WAIT_UNTIL(info_of(auth).retry_in_ms == 0); }
+
+/* A thread that looks again and again at how many wait: who has come back from a call cannot see whether it waited. */
+struct lookout {
+  const dl_auth_t *auth;
+  pthread_mutex_t lock; /* held over each look, so that none belongs to what was before the last question */
+  uint64_t most;
+  bool over;
+  pthread_t thread;
+};
+
+static inline void *look_out(void *argument) {
+  struct lookout *lookout = argument;
+  for (bool over = false; !over;) {
+    pthread_mutex_lock(&lookout->lock);
+    uint64_t waiting = info_of(lookout->auth).waiting;
+    if (waiting > lookout->most) lookout->most = waiting;
+    over = lookout->over;
+    pthread_mutex_unlock(&lookout->lock);
+    nanosleep(&(struct timespec){0, 500000}, NULL);
+  }
+  return NULL;
+}
+
+static inline void post_lookout(struct lookout *lookout, const dl_auth_t *auth) {
+  *lookout = (struct lookout){.auth = auth, .lock = PTHREAD_MUTEX_INITIALIZER};
+  lookout->thread = start(look_out, lookout);
+}
+
+/* The most that it has seen waiting since it was last asked. */
+static inline uint64_t most_waiting(struct lookout *lookout) {
+  pthread_mutex_lock(&lookout->lock);
+  uint64_t most = lookout->most;
+  lookout->most = 0;
+  pthread_mutex_unlock(&lookout->lock);
+  return most;
+}
+
+static inline void call_lookout_in(struct lookout *lookout) {
+  pthread_mutex_lock(&lookout->lock);
+  lookout->over = true;
+  pthread_mutex_unlock(&lookout->lock);
+  join(lookout->thread);
+}
+
+/* How many threads there are besides this one. */
+static inline int other_threads(void) {
+  DIR *tasks = opendir("/proc/self/task");
+  int number = 0;
+  if (!tasks) give_up("no list of tasks");
+  for (struct dirent *task; (task = readdir(tasks));)
+    if (task->d_name[0] != '.' && atoi(task->d_name) != getpid()) number++;
+  closedir(tasks);
+  return number;
+}
+
+/* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */
+static inline int many(int number) {
+  const char *preloaded = getenv("LD_PRELOAD");
+  return preloaded && strstr(preloaded, "vgpreload") ? number / 10 : number;
+}
 
 #endif

@@ -10,12 +10,6 @@ enum { CROWD = 256, REPORTERS = 200, CALLS = 1000, READERS = 8 };
 /* Options of the handles: the machine may be busy. */
 #define PATIENT "wait", "5m", "connect_timeout", "5m", "timeout", "10m"
 
-/* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */
-static int many(int number) {
-  const char *preloaded = getenv("LD_PRELOAD");
-  return preloaded && strstr(preloaded, "vgpreload") ? number / 10 : number;
-}
-
 /* A thread of a crowd: what it works with, and what it got. */
 struct one {
   const dl_auth_t *auth;
@@ -68,6 +62,27 @@ static void check_requests(const dl_auth_t *auth) {
   CHECK_NUMBER(info.logins + info.refreshes + info.failures, count("requests"));
 }
 
+/* What handle and gate know before a call; and from here on the lookout's answer is about the call. */
+struct before { dl_auth_info_t info; long long requests; };
+
+static struct before before_a_call(const dl_auth_t *auth, struct lookout *lookout) {
+  struct before before = {info_of(auth), count("requests")};
+  most_waiting(lookout);
+  return before;
+}
+
+/* Whether the call was made in a pause that lasted until now, by what the handle itself says of its times; one about to
+ * end is none. Then it has asked the gate for nothing, and nothing has failed. */
+static bool was_in_a_pause(const dl_auth_t *auth, const struct before *before) {
+  long long requests = count("requests");
+  dl_auth_info_t now = info_of(auth);
+  int64_t passed = before->info.expires_in_ms - now.expires_in_ms; /* 0 where there is no token: then pauses are long */
+  if (before->info.retry_in_ms <= passed + 100) return false;
+  CHECK_NUMBER(before->requests, requests);
+  CHECK_NUMBER(before->info.failures, now.failures);
+  return true;
+}
+
 static void *get_token(void *argument) {
   struct one *one = argument;
   pthread_barrier_wait(&together);
@@ -99,22 +114,27 @@ static void *get_refusal(void *argument) {
 
 static void a_crowd_with_a_wrong_password_sends_it_once(void) {
   char token[DL_AUTH_TOKEN_MAX];
+  struct lookout lookout;
   reset_gate();
   plan("{'do':'hang','then':{'do':'status','status':401}}");
   dl_auth_t *auth = open_gate("password", "canary of the crowd", PATIENT, NULL);
+  post_lookout(&lookout, auth);
   let_in(many(CROWD), get_refusal, auth, NULL, DL_AUTH_E_DENIED);
-  WAIT_UNTIL(info_of(auth).waiting == (uint64_t)admitted);
+  WAIT_UNTIL(most_waiting(&lookout) == (uint64_t)admitted); /* it does see who waits */
   wait_for("hanging", 1);
   release_hanging();
   see_off();
   CHECK_NUMBER(1, count("requests"));
   CHECK_NUMBER(1, info_of(auth).failures);
   for (int call = 0; call < many(CALLS); call++) {
+    struct before before = before_a_call(auth, &lookout);
     CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
     CHECK_NUMBER(401, failure.http_status);
     CHECK(failure.retry_after_ms > 0);
-    CHECK_NUMBER(0, info_of(auth).waiting);
+    CHECK_NUMBER(0, most_waiting(&lookout));
+    CHECK(was_in_a_pause(auth, &before)); /* it is half a minute long */
   }
+  call_lookout_in(&lookout);
   CHECK_NUMBER(DL_AUTH_ACTIVITY_DENIED, info_of(auth).activity);
   CHECK_NUMBER(1, count("requests"));
   check_requests(auth);
@@ -134,39 +154,50 @@ static int most_failures(int64_t ms) {
 
 static void an_outage_of_the_gate_costs_no_valid_token_and_few_requests(void) {
   static char first[DL_AUTH_TOKEN_MAX], token[DL_AUTH_TOKEN_MAX];
-  dl_auth_info_t before, after, valid = DL_AUTH_INFO_INIT;
+  dl_auth_info_t look, after, valid = DL_AUTH_INFO_INIT;
+  struct lookout lookout;
   dl_auth_status_t status;
-  int due = 0;
+  int due = 0, paused = 0;
   reset_gate();
   set_gate("{'lifetime':12}");
   dl_auth_t *auth = open_gate("refresh_at", "0.5", PATIENT, NULL);
   keep_token(auth, first);
   plan("{'do':'close','times':1000}");
+  post_lookout(&lookout, auth);
   for (;;) {
-    before = info_of(auth);
+    struct before before = before_a_call(auth, &lookout);
+    look = info_of(auth);
     status = dl_auth_token(auth, token, sizeof token, NULL, NULL);
-    if (before.expires_in_ms > 0) valid = before;
+    if (look.expires_in_ms > 0) valid = look;
     if (status) break;
-    due += before.state == DL_AUTH_STATE_DUE;
-    CHECK(before.expires_in_ms >= 0); /* 0: less than a millisecond */
+    due += look.state == DL_AUTH_STATE_DUE;
+    CHECK(look.expires_in_ms >= 0); /* 0: less than a millisecond */
     CHECK(strcmp(first, token) == 0);
-    CHECK_NUMBER(0, before.waiting);
     nanosleep(&(struct timespec){0, 1000000}, NULL);
+    CHECK_NUMBER(0, most_waiting(&lookout)); /* in a pause or not */
+    paused += was_in_a_pause(auth, &before) && before.info.failures > 0;
   }
   after = info_of(auth);
   CHECK(after.expires_in_ms <= 0); /* not a call too early */
   CHECK_NUMBER(DL_AUTH_E_UNREACHABLE, status);
   CHECK_NUMBER(DL_AUTH_STATE_EXPIRED, after.state);
   CHECK_NUMBER(0, dl_auth_generation(auth));
-  CHECK(valid.failures >= 1 || due < 100); /* so few: the machine stood still meanwhile */
+  /* The first failure holds back the next try for a second of the six at most. So few: the machine stood still. */
+  CHECK((valid.failures >= 2 && count("requests") >= 1 + 2 && paused > 0) || due < 100);
   CHECK(valid.failures <= (uint64_t)most_failures(-valid.refresh_in_ms));
 
+  paused = 0;
   for (int call = 0; call < many(CALLS); call++) {
+    struct before before = before_a_call(auth, &lookout);
     CHECK_STATUS(DL_AUTH_E_UNREACHABLE, dl_auth_token(auth, token, sizeof token, NULL, &failure));
     CHECK(failure.retry_after_ms > 0);
     CHECK_NUMBER(0, token[0]);
-    CHECK_NUMBER(0, info_of(auth).waiting);
+    uint64_t waiting = most_waiting(&lookout);
+    if (!was_in_a_pause(auth, &before)) continue; /* it may have tried again, and waited for that */
+    CHECK_NUMBER(0, waiting);
+    paused++;
   }
+  CHECK(paused > 0);
   after = info_of(auth);
   CHECK(after.failures <= (uint64_t)most_failures(-after.refresh_in_ms));
   CHECK_NUMBER(1, after.logins);
@@ -174,9 +205,16 @@ static void an_outage_of_the_gate_costs_no_valid_token_and_few_requests(void) {
   check_requests(auth);
 
   control("DELETE", "/plan", "", 200, 200);
+  plan("{'do':'hang'}");
   CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure)); /* ends the pause */
-  CHECK(strcmp(first, token_of(auth)) != 0);
+  let_in(1, get_token, auth, NULL, DL_AUTH_OK);
+  WAIT_UNTIL(most_waiting(&lookout) == 1); /* it does see who waits */
+  wait_for("hanging", 1);
+  release_hanging();
+  see_off();
+  CHECK(strcmp(first, token_of_the_crowd()) != 0);
   check_requests(auth);
+  call_lookout_in(&lookout);
   dl_auth_free(auth);
 }
 

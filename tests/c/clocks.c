@@ -1,0 +1,102 @@
+/* A machine that sleeps, and one whose clock is set: this program is its own clock.
+ *
+ * `clock_gettime` below stands before the C library's for the whole process, the library included. A suspend moves the
+ * clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves the wall clock alone. */
+#define _GNU_SOURCE
+#include "gate.h"
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+enum { HOUR = 3600, DAY = 24 * HOUR, YEARS = 10 * 366 * DAY };
+
+static _Atomic long long slept, jumped; /* seconds */
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int result = (int)syscall(SYS_clock_gettime, clock, now);
+  if (result == 0 && (clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME)) now->tv_sec += atomic_load(&slept);
+  if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += atomic_load(&jumped);
+  return result;
+}
+
+/* A handle with a token of that life, as text in `token`. */
+static dl_auth_t *with_token(int life, char *token, const char *key, const char *value) {
+  char settings[64];
+  reset_gate();
+  snprintf(settings, sizeof settings, "{'lifetime':%d}", life);
+  set_gate(settings);
+  dl_auth_t *auth = open_gate(key, value, NULL);
+  strcpy(token, token_of(auth));
+  CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state);
+  return auth;
+}
+
+static void a_token_that_ended_in_a_suspend_is_never_handed_out(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_t *auth = with_token(HOUR, token, NULL, NULL);
+  atomic_fetch_add(&slept, 8 * HOUR);
+  CHECK_NUMBER(DL_AUTH_STATE_EXPIRED, info_of(auth).state);
+  CHECK_NUMBER(0, dl_auth_generation(auth));
+  plan("{'do':'status','status':503}");
+  CHECK_STATUS(DL_AUTH_E_GATE, dl_auth_token(auth, NULL, 0, NULL, &failure)); /* be there no other */
+  wait_until_it_may_refresh(auth);
+  CHECK(strcmp(token, token_of(auth)) != 0);
+  CHECK_NUMBER(2, count("issued"));
+  dl_auth_free(auth);
+}
+
+static void a_suspend_makes_a_token_due_and_no_sooner_than_its_time(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_t *auth = with_token(4 * DAY, token, NULL, NULL);
+  atomic_fetch_add(&slept, 2 * DAY);
+  CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state);
+  CHECK_TEXT(token, token_of(auth));
+  CHECK_NUMBER(1, count("requests"));
+  atomic_fetch_add(&slept, 2 * DAY - 2 * HOUR);
+  CHECK_NUMBER(DL_AUTH_STATE_DUE, info_of(auth).state);
+  CHECK_TEXT(token, token_of(auth)); /* at once, and the next one is fetched behind it */
+  WAIT_UNTIL(info_of(auth).generation == 2);
+  CHECK_NUMBER(2, count("issued"));
+  dl_auth_free(auth);
+}
+
+static void a_background_handle_wakes_up_with_the_machine(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_t *auth = with_token(HOUR, token, "refresh", "background");
+  atomic_fetch_add(&slept, 8 * HOUR);
+  WAIT_UNTIL(info_of(auth).generation == 2); /* with no call */
+  CHECK_NUMBER(2, count("issued"));
+  dl_auth_free(auth);
+}
+
+static void a_clock_that_is_set_makes_a_token_due_and_past_its_end_it_ends(void) {
+  static const struct { const char *name; long long jump; int state; } jumps[] = {
+      {"half an hour ahead", HOUR / 2, DL_AUTH_STATE_DUE}, {"an hour back", -HOUR, DL_AUTH_STATE_DUE},
+      {"ten years back", -YEARS, DL_AUTH_STATE_DUE},       {"ten years ahead", YEARS, DL_AUTH_STATE_EXPIRED},
+      {"two seconds", 2, DL_AUTH_STATE_FRESH},
+  };
+  for (size_t n = 0; n < sizeof jumps / sizeof *jumps; n++) {
+    char token[DL_AUTH_TOKEN_MAX];
+    subject = jumps[n].name;
+    dl_auth_t *auth = with_token(DAY, token, NULL, NULL);
+    atomic_fetch_add(&slept, 2 * LONGEST_BRAKE_MS / 1000); /* so that another refresh may begin */
+    atomic_fetch_add(&jumped, jumps[n].jump);
+    CHECK_NUMBER(jumps[n].state, info_of(auth).state);
+    bool same = strcmp(token, token_of(auth)) == 0;
+    CHECK(same == (jumps[n].state != DL_AUTH_STATE_EXPIRED));
+    if (jumps[n].state != DL_AUTH_STATE_FRESH) WAIT_UNTIL(info_of(auth).generation == 2);
+    CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state);
+    CHECK_NUMBER(jumps[n].state == DL_AUTH_STATE_FRESH ? 1 : 2, count("issued"));
+    dl_auth_free(auth);
+    atomic_fetch_sub(&jumped, jumps[n].jump);
+  }
+  subject = "";
+}
+
+int main(void) {
+  begin();
+  a_token_that_ended_in_a_suspend_is_never_handed_out();
+  a_suspend_makes_a_token_due_and_no_sooner_than_its_time();
+  a_background_handle_wakes_up_with_the_machine();
+  a_clock_that_is_set_makes_a_token_due_and_past_its_end_it_ends();
+  return done();
+}

@@ -1,0 +1,232 @@
+/* The system's name resolver hangs. It takes no time-out, and so holds the one thread of the library that asked it for
+ * as long as it likes; but nobody else: callers leave when their time is over or the refresh's is, a valid token is
+ * handed out, and a handle can be freed.
+ *
+ * The program is the resolver itself: what hangs, hangs until a test lets it go on. No test measures time. */
+#define _GNU_SOURCE /* RTLD_NEXT */
+#include "gate.h"
+#include <dlfcn.h>
+#include <netdb.h>
+
+enum { WAITERS = 8, CALLS = 100, LONG_MS = 600000 };
+
+/* Options of the handles: the machine may be busy. A call that waits for what hangs does not come back. */
+#define PATIENT "wait", "10m", "connect_timeout", "5m", "timeout", "10m"
+
+static struct {
+  pthread_mutex_t lock;
+  pthread_cond_t released;
+  bool hangs;
+  int asked; /* how often, since it began to hang */
+  int held;  /* how many, at this moment */
+} resolver = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0};
+
+/* In the place of the C library's, for this program and the library that it links. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+  int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+  void *address = dlsym(RTLD_NEXT, "getaddrinfo");
+  if (!address) give_up("the C library has no resolver");
+  memcpy(&next, &address, sizeof next); /* ISO C has no cast for it */
+  CHECK_TEXT("localhost", name);
+  pthread_mutex_lock(&resolver.lock);
+  resolver.asked++;
+  resolver.held++;
+  while (resolver.hangs) pthread_cond_wait(&resolver.released, &resolver.lock);
+  resolver.held--;
+  pthread_mutex_unlock(&resolver.lock);
+  return next(name, service, hints, found);
+}
+
+static void let_it_hang(bool hangs) {
+  pthread_mutex_lock(&resolver.lock);
+  resolver.hangs = hangs;
+  if (hangs) resolver.asked = 0;
+  pthread_cond_broadcast(&resolver.released);
+  pthread_mutex_unlock(&resolver.lock);
+}
+
+static int number_of(const int *calls) {
+  pthread_mutex_lock(&resolver.lock);
+  int number = *calls;
+  pthread_mutex_unlock(&resolver.lock);
+  return number;
+}
+
+/* It hangs still, in the one call that there has been, and the gate has heard of nobody. */
+static void check_that_it_hangs(long long requests) {
+  CHECK_NUMBER(1, number_of(&resolver.held));
+  CHECK_NUMBER(1, number_of(&resolver.asked));
+  CHECK_NUMBER(requests, count("requests"));
+}
+
+/* A thread that asks for a token, and what comes of it. */
+struct caller {
+  const dl_auth_t *auth;
+  uint64_t need_ms, wait_ms;
+  dl_auth_status_t wanted;
+  const char *word; /* of the message */
+  char token[DL_AUTH_TOKEN_MAX];
+};
+
+static void *call(void *argument) {
+  struct caller *caller = argument;
+  CHECK_STATUS(caller->wanted, dl_auth_token_within(caller->auth, caller->need_ms, caller->wait_ms, caller->token,
+                                                    sizeof caller->token, NULL, &failure));
+  if (caller->wanted) CHECK_CONTAINS(failure.message, caller->word);
+  if (caller->wanted) CHECK_NUMBER(0, caller->token[0]);
+  return NULL;
+}
+
+static struct caller callers[WAITERS];
+static pthread_t threads[WAITERS];
+
+/* They wait the longer, the later they come. */
+static void start_callers(const dl_auth_t *auth, uint64_t first_ms, uint64_t step_ms, dl_auth_status_t wanted,
+                          const char *word) {
+  for (uint64_t n = 0; n < WAITERS; n++) {
+    callers[n] = (struct caller){auth, 0, first_ms + n * step_ms, wanted, word, ""};
+    threads[n] = start(call, &callers[n]);
+  }
+}
+
+static void see_them_off(void) {
+  for (int n = 0; n < WAITERS; n++) join(threads[n]);
+}
+
+static void callers_leave_at_their_deadlines_and_who_stays_gets_the_token(void) {
+  static struct caller patient;
+  reset_gate();
+  let_it_hang(true);
+  dl_auth_t *auth = open_gate(PATIENT, NULL);
+  patient = (struct caller){auth, 0, LONG_MS, DL_AUTH_OK, "", ""};
+  pthread_t stays = start(call, &patient);
+  WAIT_UNTIL(info_of(auth).waiting == 1 && number_of(&resolver.held) == 1);
+  start_callers(auth, 100, 50, DL_AUTH_E_TIMEOUT, "wait_ms");
+  see_them_off();
+  call(&callers[WAITERS - 1]);
+  check_that_it_hangs(0);
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info.activity);
+  CHECK_NUMBER(1, info.waiting);
+  CHECK_NUMBER(0, info.failures);
+
+  let_it_hang(false);
+  join(stays);
+  CHECK(strcmp(seen(patient.token), token_of(auth)) == 0);
+  CHECK_NUMBER(1, number_of(&resolver.asked));
+  CHECK_NUMBER(1, count("logins"));
+  CHECK_NUMBER(1, count("requests"));
+  dl_auth_free(auth);
+}
+
+/* The limit is short, but the library's thread must come to the resolver within it on a busy machine. */
+static void past_its_limit_a_refresh_holds_nobody_and_no_other_begins(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_status_t status;
+  reset_gate();
+  let_it_hang(true);
+  dl_auth_t *auth = open_gate("timeout", "1s", NULL);
+  start_callers(auth, LONG_MS, 0, DL_AUTH_E_TIMEOUT, "name resolver");
+  see_them_off();
+  for (int n = 0; n < CALLS; n++) call(&callers[0]); /* who comes later is not held at all, */
+  callers[0].wait_ms = 0;
+  call(&callers[0]); /* and who may not wait hears the same */
+  check_that_it_hangs(0);
+  dl_auth_info_t info = info_of(auth);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info.activity);
+  CHECK_NUMBER(0, info.waiting);
+
+  let_it_hang(false);
+  WAIT_UNTIL(info_of(auth).activity != DL_AUTH_ACTIVITY_REFRESHING);
+  info = info_of(auth);
+  CHECK_NUMBER(1, info.failures);
+  CHECK_NUMBER(DL_AUTH_E_TIMEOUT, info.last_status);
+  CHECK_NUMBER(0, count("requests")); /* it had no time left to ask the gate */
+  do { /* the next has, unless the machine is slow */
+    wait_until_it_may_refresh(auth);
+    status = dl_auth_token_within(auth, 0, LONG_MS, token, sizeof token, NULL, NULL);
+  } while (status == DL_AUTH_E_TIMEOUT);
+  CHECK_NUMBER(DL_AUTH_OK, status);
+  seen(token);
+  CHECK_NUMBER(1, info_of(auth).logins);
+  dl_auth_free(auth);
+}
+
+static void a_due_token_is_handed_out_at_once(void) {
+  static char first[DL_AUTH_TOKEN_MAX];
+  static struct caller demanding;
+  struct lookout lookout;
+  reset_gate();
+  set_gate("{'lifetime':30}");
+  dl_auth_t *auth = open_gate("refresh_at", "0.1", PATIENT, NULL);
+  strcpy(first, token_of(auth));
+  let_it_hang(true);
+  post_lookout(&lookout, auth);
+  while (number_of(&resolver.held) == 0) { /* until it is due, and a call has begun its refresh */
+    CHECK(strcmp(first, token_of(auth)) == 0);
+    nanosleep(&(struct timespec){0, 5000000}, NULL);
+  }
+  for (int n = 0; n < CALLS; n++) CHECK(strcmp(first, token_of(auth)) == 0);
+  CHECK_NUMBER(0, most_waiting(&lookout));
+  check_that_it_hangs(1);
+  CHECK_NUMBER(DL_AUTH_STATE_DUE, info_of(auth).state);
+  CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info_of(auth).activity);
+
+  demanding = (struct caller){auth, 29500, LONG_MS, DL_AUTH_OK, "", ""}; /* more life than the token has left */
+  pthread_t waits = start(call, &demanding);
+  WAIT_UNTIL(most_waiting(&lookout) == 1); /* it does see who waits */
+  CHECK(strcmp(first, token_of(auth)) == 0);
+  check_that_it_hangs(1);
+  set_gate("{'lifetime':86400}");
+  let_it_hang(false);
+  join(waits);
+  CHECK(strcmp(first, demanding.token) != 0);
+  CHECK(strcmp(seen(demanding.token), token_of(auth)) == 0);
+  CHECK_NUMBER(2, count("requests"));
+  call_lookout_in(&lookout);
+  dl_auth_free(auth);
+}
+
+static void a_handle_can_be_freed_and_who_waits_leaves(void) {
+  static const char *const ways[] = {"on_demand", "background"};
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    subject = ways[i];
+    WAIT_UNTIL(other_threads() == 0);
+    reset_gate();
+    let_it_hang(true);
+    dl_auth_t *auth = open_gate("refresh", ways[i], PATIENT, NULL);
+    start_callers(auth, LONG_MS, 0, DL_AUTH_E_CLOSED, "freed");
+    WAIT_UNTIL(info_of(auth).waiting == WAITERS && number_of(&resolver.held) == 1);
+    dl_auth_free(auth);
+    see_them_off();
+    call(&callers[0]);
+    check_that_it_hangs(0);
+    CHECK_NUMBER(1, other_threads()); /* the one that it holds */
+
+    let_it_hang(false);
+    WAIT_UNTIL(other_threads() == 0);
+    CHECK_NUMBER(1, number_of(&resolver.asked));
+    CHECK_NUMBER(0, count("requests")); /* nobody wants a token any more */
+    auth = open_gate(PATIENT, NULL);
+    token_of(auth);
+    CHECK_NUMBER(1, count("logins"));
+    CHECK_NUMBER(1, count("requests"));
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+int main(void) {
+  begin();
+  /* The first login of a process sets TLS up, which under valgrind may outlast a short limit. And the resolver that it
+   * asks is this program's. */
+  dl_auth_t *first_login = open_gate(NULL);
+  token_of(first_login);
+  CHECK_NUMBER(1, number_of(&resolver.asked));
+  callers_leave_at_their_deadlines_and_who_stays_gets_the_token();
+  past_its_limit_a_refresh_holds_nobody_and_no_other_begins();
+  a_due_token_is_handed_out_at_once();
+  a_handle_can_be_freed_and_who_waits_leaves();
+  dl_auth_free(first_login);
+  return done();
+}
