@@ -17,10 +17,12 @@ use crate::error::{Error, Status};
 use crate::gate::Grant;
 use crate::policy::{self, State};
 use crate::process;
-use crate::refresher::{Background, Job, Runner};
+use crate::refresher::{Job, Runner};
 use crate::session::{Exchange, Fetch, Session};
 use crate::settings::Credentials;
-use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, Ordering, Weak, lock, try_lock, wait};
+use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, lock, try_lock, wait};
+
+mod background;
 
 /// What a handle has in one generation of the process.
 pub(super) struct Inner {
@@ -100,14 +102,6 @@ impl Inner {
         })
     }
 
-    /// Has the timer look after this handle, where it is to be refreshed with no call needed.
-    pub(super) fn register(self: &Arc<Self>) {
-        if self.background {
-            let this: Weak<Inner> = Arc::downgrade(self);
-            self.watched.store(self.runner.watch(this), Ordering::Relaxed);
-        }
-    }
-
     pub(super) fn is_of_this_process(&self) -> bool {
         self.process == process::generation()
     }
@@ -151,14 +145,6 @@ impl Inner {
         self.facts.load().brake_ends
     }
 
-    /// Something has changed that the timer should know.
-    pub(super) fn look_again(&self) {
-        match self.watched.load(Ordering::Relaxed) {
-            0 => {}
-            number => self.runner.look_again(number),
-        }
-    }
-
     /// Begins anew with these. The token, and the brake of the login that brought it, stay where the user does.
     pub(super) fn log_in_with(&self, shared: &mut Shared, credentials: Credentials, same_user: bool) {
         let credentials = Arc::new(credentials);
@@ -182,19 +168,11 @@ impl Inner {
         self.changed.notify_all();
     }
 
-    /// What these credentials were refused is forgotten for all handles: the timer should look at each.
-    pub(super) fn look_at_all(&self) {
-        self.runner.look_at_all();
-    }
-
     pub(super) fn close(&self) {
         lock(&self.state).closed = true;
         self.changed.notify_all();
         self.exchange.transport.cancel();
-        match self.watched.load(Ordering::Relaxed) {
-            0 => {}
-            number => self.runner.forget(number),
-        }
+        self.unregister();
     }
 
     /// The failure that holds refreshes back, with the time for which it does.
@@ -444,40 +422,5 @@ impl Inner {
             facts.cooling = Some(Cooling { since: now.boot, failures, draw, error: error.clone() });
         });
         self.standing(&self.facts.load(), now).unwrap_or(error)
-    }
-}
-
-impl Background for Inner {
-    fn tick(self: Arc<Self>) -> Option<Boot> {
-        let now = self.exchange.clock.now();
-        let mut shared = lock(&self.state);
-        if shared.closed || !self.is_of_this_process() {
-            return None;
-        }
-        if shared.session.is_none() {
-            return Some(Boot::MAX); // a ready token; credentials may yet come
-        }
-        let token = self.cache.lend().clone().filter(|token| token.state(now) != State::Expired);
-        if let Some(token) = token.as_ref().filter(|token| token.state(now) == State::Fresh) {
-            return Some(token.lifetime().due);
-        }
-        let begun = self.begin(&mut shared, now);
-        let reread_from = shared.reread_from;
-        drop(shared);
-        let soon = now.boot.saturating_add(Duration::from_secs(1));
-        match begun {
-            Ok(Begun::Started(_, job) | Begun::Cooling(_, Some((_, job)))) => {
-                job();
-                Some(self.exchange.clock.boot())
-            }
-            Ok(Begun::Braked(until)) => Some(until),
-            Ok(Begun::Cooling(error, None)) => {
-                // It may end sooner when the token does.
-                let expires = token.map_or(Boot::MAX, |token| token.lifetime().expires);
-                let ends = now.boot.saturating_add(error.retry_after().unwrap_or_default()).min(expires);
-                Some(if reread_from > now.boot { ends.min(reread_from) } else { ends })
-            }
-            Ok(Begun::Joined(_)) | Err(_) => Some(soon), // a caller's own: it will land, or is past its limit
-        }
     }
 }
