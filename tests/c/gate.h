@@ -212,15 +212,34 @@ static inline void call_lookout_in(struct lookout *lookout) {
   join(lookout->thread);
 }
 
-/* How many threads there are besides this one. */
-static inline int other_threads(void) {
+/* How many threads there are besides this one; in `*ours`, how many of them are named dl-auth. */
+static inline int count_threads(int *ours) {
   DIR *tasks = opendir("/proc/self/task");
-  int number = 0;
+  int number = *ours = 0;
   if (!tasks) give_up("no list of tasks");
-  for (struct dirent *task; (task = readdir(tasks));)
-    if (task->d_name[0] != '.' && atoi(task->d_name) != getpid()) number++;
+  for (struct dirent *task; (task = readdir(tasks));) {
+    char path[300], name[32] = "";
+    if (task->d_name[0] == '.' || atoi(task->d_name) == getpid()) continue;
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
+    FILE *comm = fopen(path, "r");
+    if (!comm) continue; /* it has just ended */
+    if (fgets(name, sizeof name, comm)) number++;
+    if (strcmp(name, "dl-auth\n") == 0) ++*ours;
+    fclose(comm);
+  }
   closedir(tasks);
   return number;
+}
+
+static inline int other_threads(void) {
+  int ours;
+  return count_threads(&ours);
+}
+
+static inline int library_threads(void) {
+  int ours;
+  count_threads(&ours);
+  return ours;
 }
 
 /* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */

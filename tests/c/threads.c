@@ -2,29 +2,14 @@
  * none of the HTTP library's, which would resolve names on a thread of its own. And they have room to work in, however
  * much of each thread's stack this program's own thread-locals take. */
 #include "gate.h"
-#include <dirent.h>
 
 /* More than the stack that the library asks for. The C library takes it out of the stack of each thread. */
 static _Thread_local char large[1 << 20];
 
 /* How many threads there are besides this one; each must be a `dl-auth`. */
 static int others(void) {
-  DIR *tasks = opendir("/proc/self/task");
-  int number = 0;
-  if (!tasks) give_up("no list of tasks");
-  for (struct dirent *task; (task = readdir(tasks));) {
-    char path[300], name[32] = "";
-    if (task->d_name[0] == '.' || atoi(task->d_name) == getpid()) continue;
-    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
-    FILE *comm = fopen(path, "r");
-    if (!comm) continue; /* it has just ended */
-    if (fgets(name, sizeof name, comm)) {
-      CHECK_TEXT("dl-auth\n", name);
-      number++;
-    }
-    fclose(comm);
-  }
-  closedir(tasks);
+  int ours, number = count_threads(&ours);
+  CHECK_NUMBER(number, ours);
   return number;
 }
 

@@ -7,7 +7,6 @@
  *
  * A child of the crowd makes no checks of check.h, for those take a lock that another thread may hold at the fork. */
 #include "../c/gate.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -41,23 +40,6 @@ static void reap(pid_t child) {
   while (waitpid(child, &how, 0) != child)
     if (errno != EINTR) give_up("a child cannot be waited for");
   ended(child, how);
-}
-
-/* How many threads named dl-auth this process has. */
-static int library_threads(void) {
-  DIR *tasks = opendir("/proc/self/task");
-  int number = 0;
-  if (!tasks) give_up("no list of tasks");
-  for (struct dirent *task; (task = readdir(tasks));) {
-    char path[300], name[32] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
-    FILE *comm = task->d_name[0] == '.' ? NULL : fopen(path, "r");
-    if (!comm) continue; /* it has just ended */
-    if (fgets(name, sizeof name, comm) && strcmp(name, "dl-auth\n") == 0) number++;
-    fclose(comm);
-  }
-  closedir(tasks);
-  return number;
 }
 
 /* With `refresh_at=0.1`, a token is due after a second or two, but good for long enough on a machine that stalls. */

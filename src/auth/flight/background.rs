@@ -17,11 +17,15 @@ impl Inner {
         }
     }
 
+    /// The number by which the timer knows it, where it does.
+    fn watched(&self) -> Option<u64> {
+        Some(self.watched.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    }
+
     /// Something has changed that the timer should know.
     pub(in crate::auth) fn look_again(&self) {
-        match self.watched.load(Ordering::Relaxed) {
-            0 => {}
-            number => self.runner.look_again(number),
+        if let Some(number) = self.watched() {
+            self.runner.look_again(number);
         }
     }
 
@@ -32,9 +36,8 @@ impl Inner {
 
     /// Nothing is left to look after.
     pub(in crate::auth) fn unregister(&self) {
-        match self.watched.load(Ordering::Relaxed) {
-            0 => {}
-            number => self.runner.forget(number),
+        if let Some(number) = self.watched() {
+            self.runner.forget(number);
         }
     }
 }
