@@ -12,6 +12,7 @@ demo: setup-demo lib
 test: setup lint
 	cargo test --workspace --locked
 	cargo test --lib --locked --features shuttle auth::model
+	cargo test --lib --locked --features loom window::model
 	@echo "make test: all tests passed"
 
 # The shared library under the name that programs look for at run time.
@@ -32,6 +33,7 @@ lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo clippy --lib --tests --locked --features shuttle -- --deny warnings
+	cargo clippy --lib --tests --locked --features loom -- --deny warnings
 
 setup:
 	@tests/setup.sh all

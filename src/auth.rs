@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 
-use crate::cache::{Cache, Token};
+use crate::cache::{Cache, Place, Token};
 use crate::clock::{Clock, Now, System};
 use crate::config::{self, Config};
 use crate::error::{Error, Status};
@@ -48,12 +48,18 @@ pub(crate) struct Parts {
     pub(crate) transport: Box<dyn Transport>,
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) refusals: &'static Refusals,
+    pub(crate) place: Option<Place>,
 }
 
 impl Auth {
     /// Makes a handle. Reads the environment and the files that the configuration names; touches no network, but with
     /// `refresh=background` the first refresh begins behind it.
     pub fn new(config: &Config) -> Result<Auth, Error> {
+        Auth::placed(config, None)
+    }
+
+    /// Makes a handle whose token is published in a window too.
+    pub(crate) fn placed(config: &Config, place: Option<Place>) -> Result<Auth, Error> {
         process::watch_forks();
         let now = System.wall_ms().div_euclid(1000);
         let settings = Settings::resolve(config, |name| std::env::var_os(name), now)?;
@@ -62,16 +68,17 @@ impl Auth {
             transport: Box::new(Http::new(&settings)),
             runner: Arc::new(Threads),
             refusals: &refusals::OF_THIS_PROCESS,
+            place,
         };
         Ok(Auth::with_parts(settings, parts))
     }
 
     /// Makes a handle from its moving parts.
     pub(crate) fn with_parts(settings: Settings, parts: Parts) -> Auth {
-        let Parts { clock, transport, runner, refusals } = parts;
+        let Parts { clock, transport, runner, refusals, place } = parts;
         let (wait, rules) = (settings.wait, Rules::new(&settings));
         let exchange = Exchange { rules, clock: clock.clone(), transport, refusals };
-        let cache = Arc::new(Cache::default());
+        let cache = Arc::new(Cache::new(place));
         let mut facts = Facts::default();
         match settings.origin {
             Origin::Login(credentials) => facts.credentials = Some(Arc::new(credentials)),
@@ -88,6 +95,16 @@ impl Auth {
     /// What belongs to this process. Where the handle is a parent's, it is made here, with a new draw for the token,
     /// and the parent's is leaked.
     fn inner(&self) -> Arc<Inner> {
+        self.own_inner(|heir| {
+            heir.take_over();
+            if self.closed.load(Ordering::SeqCst) {
+                heir.close(); // `close` may have come before it was registered
+            }
+        })
+    }
+
+    /// As `inner`; an heir that has to be made takes over what `begin` says.
+    fn own_inner(&self, begin: impl Fn(&Arc<Inner>)) -> Arc<Inner> {
         loop {
             let inner = self.inner.load_full();
             if inner.is_of_this_process() {
@@ -96,10 +113,7 @@ impl Auth {
             std::mem::forget(inner.clone());
             let heir = inner.heir();
             if Arc::ptr_eq(&self.inner.compare_and_swap(&inner, heir.clone()), &inner) {
-                heir.take_over();
-                if self.closed.load(Ordering::SeqCst) {
-                    heir.close(); // `close` may have found the parent's
-                }
+                begin(&heir);
             }
         }
     }
@@ -111,9 +125,11 @@ impl Auth {
 
     /// Lends a token that is good for another `need` to `f`; waits for one at most this long.
     pub fn read<R>(&self, need: Duration, wait: Duration, f: impl FnOnce(&Token) -> R) -> Result<R, Error> {
+        let lease = self.cache.lease(&*self.clock);
         let now = self.clock.now();
         let lent = self.cache.lend();
         if let Some(token) = lent.as_ref().filter(|token| serves(token, now, need)) {
+            lease.grant(token, now);
             if token.is_inherited() || token.state(now) == State::Due {
                 self.inner().begin_behind();
             }
@@ -139,6 +155,7 @@ impl Auth {
         let lent = self.cache.lend();
         let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) else { return };
         token.reject(inner.brake_ends().max(self.clock.boot()));
+        self.cache.revoke();
         drop(shared);
         inner.look_again();
     }
@@ -202,9 +219,7 @@ impl Auth {
     /// has ended.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
-        let inner = self.inner.load_full();
-        // A parent's is left as it is, and never dropped.
-        if inner.is_of_this_process() { inner.close() } else { std::mem::forget(inner) }
+        self.own_inner(|_| {}).close();
     }
 }
 

@@ -1,17 +1,21 @@
-//! The published token, and how it is read.
+//! The published token, and how it is read: wait-free, in one of two ways.
 //!
-//! A reader takes no lock and writes nothing that another thread reads: `arc-swap` lends the token for the length of
-//! the read. The one that is replaced is wiped when its last reader is done with it.
+//! `arc-swap` lends the token itself, with all that is known of it, for the length of a read; the one that is replaced
+//! is wiped when its last reader is done with it. And where the handle is C's, the token's text stands in a [`Window`], for
+//! the read before every request. What is published goes to both; who may use the window is decided here.
 
 use std::ops::Deref;
 
 use arc_swap::ArcSwapOption;
 
-use crate::clock::{Boot, Now};
+use crate::clock::{Boot, Clock, Now};
 use crate::jwt::Jwt;
 use crate::policy::{Lifetime, State};
 use crate::process;
 use crate::sync::{Arc, AtomicU64, Ordering};
+
+mod window;
+pub use window::{Copied, Window, Words};
 
 /// A token as a handle holds it.
 #[derive(Debug)]
@@ -80,17 +84,90 @@ impl Token {
 
 /// The place of a handle's token.
 #[derive(Default)]
-pub struct Cache(ArcSwapOption<Token>);
+pub struct Cache {
+    token: ArcSwapOption<Token>,
+    place: Option<Place>,
+}
+
+/// A window, and the handle that has it until the cache is closed.
+#[derive(Clone, Copy)]
+pub struct Place {
+    /// Where the text is published.
+    pub window: &'static Window,
+    /// For whom.
+    pub handle: usize,
+}
 
 impl Cache {
-    /// Lends the token, where there is one, until the result is dropped.
-    pub fn lend(&self) -> impl Deref<Target = Option<Arc<Token>>> {
-        self.0.load()
+    /// An empty one, which publishes there too.
+    pub fn new(place: Option<Place>) -> Cache {
+        if let Some(place) = place {
+            place.window.write(place.handle, None, || {});
+        }
+        Cache { token: ArcSwapOption::empty(), place }
     }
 
-    /// Puts a token in the place of the last one.
+    /// Lends the token, where there is one, until the result is dropped.
+    pub fn lend(&self) -> impl Deref<Target = Option<Arc<Token>>> {
+        self.token.load()
+    }
+
+    /// Puts a token in the place of the last one. Who publishes takes turns.
     pub fn publish(&self, token: Option<Arc<Token>>) {
-        self.0.store(token);
+        match self.own() {
+            Some(place) => {
+                let text = token.clone();
+                let text = text.as_ref().map(|token| token.jwt().text());
+                place.window.write(place.handle, text, || self.token.store(token));
+            }
+            None => self.token.store(token),
+        }
+    }
+
+    /// Takes the token back for a while, since more is known of it now. As `publish`.
+    pub fn revoke(&self) {
+        if let Some(place) = self.own() {
+            place.window.revoke();
+        }
+    }
+
+    /// Leaves the window to another handle. As `publish`.
+    pub fn close(&self) {
+        if let Some(place) = self.own() {
+            place.window.write(0, None, || {});
+        }
+    }
+
+    /// Where it publishes besides.
+    #[cfg(test)]
+    pub fn place(&self) -> Option<&Place> {
+        self.place.as_ref()
+    }
+
+    /// The window, until it was left.
+    fn own(&self) -> Option<&Place> {
+        self.place.as_ref().filter(|place| place.window.is_of(place.handle))
+    }
+
+    /// What may be leased, noted before the clocks are read and the token is lent.
+    pub fn lease(&self, clock: &dyn Clock) -> Lease {
+        let seen = self.place.and_then(|Place { window, handle }| Some((window, window.see(handle)?)));
+        Lease(seen.map(|(window, seen)| (window, seen, clock.tick_ms())))
+    }
+}
+
+/// A lease that may be granted.
+pub struct Lease(Option<(&'static Window, window::Seen, u64)>);
+
+impl Lease {
+    /// Lets the token be read in the window for a moment, where it stays what it is for much longer.
+    pub fn grant(self, token: &Token, now: Now) {
+        let Some((window, seen, tick_ms)) = self.0 else { return };
+        let ahead = Now { boot: now.boot + window::AHEAD, wall_ms: now.wall_ms + window::AHEAD.as_millis() as i64 };
+        let state = token.state(now);
+        if !token.is_inherited() && state != State::Expired && token.state(ahead) == state {
+            window.grant(seen, tick_ms);
+        }
     }
 }
 

@@ -38,6 +38,11 @@ pub trait Clock: Send + Sync {
         Now { boot: self.boot(), wall_ms: self.wall_ms() }
     }
 
+    /// Milliseconds of a clock that is cheap to read: it may lag by some of its ticks, and stop in a suspend.
+    fn tick_ms(&self) -> u64 {
+        u64::try_from(self.boot().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// Lets time pass.
     fn sleep(&self, time: Duration);
 
@@ -60,6 +65,10 @@ impl Clock for System {
         unix_ms(SystemTime::now())
     }
 
+    fn tick_ms(&self) -> u64 {
+        tick_ms()
+    }
+
     fn sleep(&self, time: Duration) {
         std::thread::sleep(time);
     }
@@ -80,11 +89,32 @@ fn boot() -> Boot {
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
 
+    let now = time(CLOCK);
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// The time of the kernel's last tick: reading it costs a quarter of reading the exact time.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[inline]
+pub fn tick_ms() -> u64 {
+    let now = time(libc::CLOCK_MONOTONIC_COARSE);
+    (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000) // neither is ever negative
+}
+
+/// Where there is no cheaper clock, the exact one.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub fn tick_ms() -> u64 {
+    u64::try_from(boot().as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(unix)]
+#[inline]
+fn time(clock: libc::clockid_t) -> libc::timespec {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `clock_gettime` only writes the timespec it is given, which is ours and alive. It cannot fail with a
     // clock that the system has; if it did, the zeroes would stay.
-    unsafe { libc::clock_gettime(CLOCK, &mut time) };
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
+    unsafe { libc::clock_gettime(clock, &mut time) };
+    time
 }
 
 #[cfg(not(unix))]

@@ -6,12 +6,18 @@
 //! A lock that a panic poisoned is taken all the same: what it guards is written whole or not at all, and a handle
 //! must stay usable after a bug.
 
+#[cfg(feature = "loom")]
+pub use loom::sync::atomic::{AtomicU64, fence};
 #[cfg(feature = "shuttle")]
 pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic::AtomicU64};
+#[cfg(not(any(feature = "shuttle", feature = "loom")))]
+pub use std::sync::atomic::AtomicU64;
+#[cfg(not(feature = "loom"))]
+pub use std::sync::atomic::fence;
 pub use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 pub use std::sync::{Arc, Weak};
 #[cfg(not(feature = "shuttle"))]
-pub use std::sync::{Condvar, Mutex, MutexGuard, atomic::AtomicU64};
+pub use std::sync::{Condvar, Mutex, MutexGuard};
 
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;

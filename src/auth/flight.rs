@@ -169,7 +169,10 @@ impl Inner {
     }
 
     pub(super) fn close(&self) {
-        lock(&self.state).closed = true;
+        let mut shared = lock(&self.state);
+        shared.closed = true;
+        self.cache.close();
+        drop(shared);
         self.changed.notify_all();
         self.exchange.transport.cancel();
         self.unregister();

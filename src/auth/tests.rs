@@ -9,6 +9,7 @@ use crate::refresher::Job;
 use crate::sync::Mutex;
 
 mod bench;
+mod leases;
 mod pauses;
 mod scenarios;
 mod simulation;
@@ -22,6 +23,26 @@ fn a_fresh_token_is_lent_without_a_request() {
         bench.pass(7);
     }
     assert_eq!(bench.seen(), ["bot pass"]);
+}
+
+#[test]
+fn a_token_is_lent_while_another_thread_holds_the_locks() {
+    let bench = bench(vec![token(1000, None), token(1000, None)]);
+    bench.token().unwrap();
+    let inner = bench.auth.inner();
+    for (passed, state) in [(0, State::Fresh), (850, State::Due)] {
+        bench.pass(passed);
+        assert_eq!(bench.auth.info().state, Some(state));
+        let held = lock(&inner.state);
+        let (told, tells) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| told.send(bench.token()));
+            // A minute is a guard against the hang that a lock would be.
+            assert_eq!(tells.recv_timeout(Duration::from_secs(60)), Ok(Ok(1)));
+            drop(held);
+        });
+    }
+    assert_eq!(bench.seen().len(), 1, "and what could not be begun without the lock was left to the next call");
 }
 
 #[test]

@@ -5,11 +5,13 @@ use std::ptr;
 use std::time::Duration;
 
 use super::config::dl_auth_config_t;
-use super::error::{dl_auth_error_t, dl_auth_status_t};
+use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
 use super::handle::{self, dl_auth_t};
-use super::text::{Buffer, null, read};
+use super::text::{self, Buffer, null, read};
 use crate::auth::Auth;
+use crate::cache::{Copied, Words};
+use crate::clock;
 use crate::config::Config;
 use crate::error::Error;
 use crate::jwt::TOKEN_MAX;
@@ -42,11 +44,9 @@ pub unsafe extern "C" fn dl_auth_new(
                 return Err(null("auth"));
             }
             auth.write_unaligned(ptr::null_mut());
-            let made = match config.as_ref() {
-                Some(config) => Auth::new(&config.0)?,
-                None => Auth::new(&Config::new())?,
-            };
-            auth.write_unaligned(handle::open(made)?);
+            let environment = Config::new();
+            let config = config.as_ref().map_or(&environment, |config| &config.0);
+            auth.write_unaligned(handle::open(|place| Auth::placed(config, Some(place)))?);
             Ok(())
         })
     }
@@ -77,7 +77,12 @@ pub unsafe extern "C" fn dl_auth_token(
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
     // SAFETY: passed on from our caller.
-    unsafe { copy(auth, buf, cap, len, error, |auth, buffer| auth.token(|token| buffer.put(&[token.jwt().text()]))?) }
+    unsafe {
+        if copy_leased(auth, "", buf, cap, len) {
+            return DL_AUTH_OK;
+        }
+        copy(auth, buf, cap, len, error, |auth, buffer| auth.token(|token| buffer.put(&[token.jwt().text()]))?)
+    }
 }
 
 /// Gives up a handle. NULL, and a handle that was freed before, do nothing. Threads inside a call finish it; those that
@@ -110,6 +115,9 @@ pub unsafe extern "C" fn dl_auth_token_within(
     let (need, wait) = (Duration::from_millis(min_valid_ms), Duration::from_millis(wait_ms));
     // SAFETY: passed on from our caller.
     unsafe {
+        if min_valid_ms == 0 && copy_leased(auth, "", buf, cap, len) {
+            return DL_AUTH_OK;
+        }
         copy(auth, buf, cap, len, error, |auth, buffer| {
             auth.read(need, wait, |token| buffer.put(&[token.jwt().text()]))?
         })
@@ -128,6 +136,9 @@ pub unsafe extern "C" fn dl_auth_bearer(
 ) -> dl_auth_status_t {
     // SAFETY: passed on from our caller.
     unsafe {
+        if copy_leased(auth, "Bearer ", buf, cap, len) {
+            return DL_AUTH_OK;
+        }
         copy(auth, buf, cap, len, error, |auth, buffer| {
             auth.token(|token| buffer.put(&["Bearer ", token.jwt().text()]))?
         })
@@ -202,6 +213,36 @@ pub unsafe extern "C" fn dl_auth_set_credentials(
             let password = read("password", password)?;
             handle::with(auth, |auth| auth.set_credentials(username, password))
         })
+    }
+}
+
+/// The read before every request: copies the prefix and the token, where one is under a lease. Where it returns false,
+/// `copy` is to be asked. Nothing in it can panic, so it does without the guard.
+///
+/// # Safety
+/// As `copy`.
+#[inline]
+unsafe fn copy_leased(auth: *const dl_auth_t, prefix: &str, buf: *mut c_char, cap: usize, len: *mut usize) -> bool {
+    let Some(window) = handle::window(auth) else { return false };
+    if buf.is_null() {
+        return false;
+    }
+    // SAFETY: passed on from our caller, and `buf` is not NULL.
+    unsafe {
+        let put = |words: &Words, length| text::put_words(buf, cap, prefix, words, length);
+        match window.read(auth.addr(), clock::tick_ms(), put) {
+            Copied::Whole(length) => {
+                if !len.is_null() {
+                    len.write_unaligned(length);
+                }
+                true
+            }
+            Copied::Torn(length) => {
+                buf.write_bytes(0, length);
+                false
+            }
+            Copied::Nothing => false,
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use once_cell::race::OnceBox;
 
 use super::text::null;
 use crate::auth::Auth;
+use crate::cache::{Place, Window};
 use crate::error::{Error, Status};
 use crate::process::PerProcess;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
@@ -28,6 +29,8 @@ const TENANTS: usize = 256;
 #[repr(align(256))]
 #[derive(Default)]
 struct Slot {
+    /// First, so that a read touches one line of the slot.
+    window: Window,
     tenant: ArcSwapOption<Tenant>,
     tenants: AtomicUsize,
 }
@@ -44,6 +47,9 @@ struct Tenant {
 const FIRST: usize = 16;
 static CHUNKS: [OnceBox<Box<[Slot]>>; 32] = [const { OnceBox::new() }; 32];
 
+/// How many chunks there are; one less, until the first handle in the last is made.
+static MADE: AtomicUsize = AtomicUsize::new(0);
+
 /// The slots that may take a tenant, the next one last. A child process looks for them anew, for its parent's list may
 /// be locked by a thread that it does not have.
 struct Vacant(Vec<&'static Slot>);
@@ -52,7 +58,9 @@ static VACANT: PerProcess<Mutex<Vacant>> = PerProcess::new();
 
 impl Default for Vacant {
     fn default() -> Vacant {
-        Vacant(CHUNKS.iter().map_while(|chunk| chunk.get()).flatten().filter(|slot| slot.is_vacant()).collect())
+        let made = CHUNKS.iter().map_while(|chunk| chunk.get());
+        MADE.store(made.clone().count(), Ordering::Relaxed); // a fork may have come between a chunk and its count
+        Vacant(made.flatten().filter(|slot| slot.is_vacant()).collect())
     }
 }
 
@@ -62,13 +70,28 @@ impl Slot {
     }
 }
 
-/// Gives a handle to `auth`.
-pub fn open(auth: Auth) -> Result<*mut dl_auth_t, Error> {
+/// Gives a handle to what `make` makes for the place of its token.
+pub fn open(make: impl FnOnce(Place) -> Result<Auth, Error>) -> Result<*mut dl_auth_t, Error> {
     let slot = vacant().ok_or_else(|| Error::new(Status::Internal, "there are too many handles"))?;
-    let nth = slot.tenants.fetch_add(1, Ordering::Relaxed);
+    let nth = slot.tenants.load(Ordering::Relaxed);
     let handle = ptr::from_ref(slot).cast::<dl_auth_t>().wrapping_byte_add(nth).cast_mut();
-    slot.tenant.store(Some(Arc::new(Tenant { handle: handle.addr(), auth })));
-    Ok(handle)
+    match make(Place { window: &slot.window, handle: handle.addr() }) {
+        Ok(auth) => {
+            slot.tenants.store(nth + 1, Ordering::Relaxed);
+            slot.tenant.store(Some(Arc::new(Tenant { handle: handle.addr(), auth })));
+            Ok(handle)
+        }
+        Err(error) => {
+            lock(&VACANT.get()).0.push(slot);
+            Err(error)
+        }
+    }
+}
+
+/// Where a handle's token is, if it is anywhere.
+#[inline]
+pub fn window(handle: *const dl_auth_t) -> Option<&'static Window> {
+    slot_of(handle.addr()).map(|slot| &slot.window)
 }
 
 /// Runs `f` on what a handle stands for.
@@ -100,9 +123,11 @@ pub fn close(handle: *const dl_auth_t) {
     }
 }
 
-/// The slot that an address lies in, whoever made it up.
+/// The slot that an address lies in, whoever made it up. The last chunk, where half of all slots are, is tried first.
+#[inline]
 fn slot_of(address: usize) -> Option<&'static Slot> {
-    CHUNKS.iter().map_while(|chunk| chunk.get()).find_map(|chunk| {
+    let chunks = CHUNKS.get(..MADE.load(Ordering::Relaxed))?;
+    chunks.iter().rev().filter_map(|chunk| chunk.get()).find_map(|chunk| {
         let offset = address.checked_sub(chunk.as_ptr().addr())?;
         chunk.get(offset / size_of::<Slot>())
     })
@@ -114,6 +139,7 @@ fn vacant() -> Option<&'static Slot> {
     if vacant.0.is_empty() {
         let (nth, chunk) = CHUNKS.iter().enumerate().find(|(_, chunk)| chunk.get().is_none())?;
         let slots = chunk.get_or_init(|| Box::new((0..FIRST << nth).map(|_| Slot::default()).collect()));
+        MADE.store(nth + 1, Ordering::Release);
         vacant.0.extend(slots.iter().rev());
     }
     vacant.0.pop()
@@ -131,12 +157,12 @@ mod tests {
     /// The table is the process's: these tests count its slots and look into each other's neighbourhood.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-    fn auth() -> Auth {
+    fn auth(place: Place) -> Result<Auth, Error> {
         let mut config = Config::new();
         for (key, value) in [("username", "u"), ("password", "p"), ("tls_roots", "bundled"), ("proxy", "none")] {
             config.set(key, value).unwrap();
         }
-        Auth::new(&config).unwrap()
+        Auth::placed(&config, Some(place))
     }
 
     fn is_open(handle: *const dl_auth_t) -> bool {
@@ -154,7 +180,7 @@ mod tests {
         let _alone = lock(&ONE_AT_A_TIME);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..3 * TENANTS {
-            let handle = open(auth()).unwrap();
+            let handle = open(auth).unwrap();
             assert!(seen.insert(handle.addr()));
             assert!(is_open(handle));
             close(handle);
@@ -167,7 +193,7 @@ mod tests {
     #[test]
     fn an_address_outside_the_table_is_closed() {
         let _alone = lock(&ONE_AT_A_TIME);
-        let handle = open(auth()).unwrap();
+        let handle = open(auth).unwrap();
         let local = 0u8;
         for made_up in [ptr::from_ref(&local).cast(), ptr::without_provenance(1), ptr::without_provenance(usize::MAX)] {
             assert!(!is_open(made_up));
@@ -181,10 +207,30 @@ mod tests {
     }
 
     #[test]
+    fn a_handle_is_read_while_another_thread_holds_the_table_s_lock() {
+        let _alone = lock(&ONE_AT_A_TIME);
+        let handle = open(auth).unwrap();
+        let vacant = VACANT.get();
+        let held = lock(&vacant);
+        let (told, tells) = std::sync::mpsc::channel();
+        let address = handle.addr();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let handle = ptr::without_provenance(address);
+                told.send((is_open(handle), window(handle).is_some_and(|window| window.is_of(address))))
+            });
+            // A minute is a guard against the hang that a lock would be.
+            assert_eq!(tells.recv_timeout(std::time::Duration::from_secs(60)), Ok((true, true)));
+            drop(held);
+        });
+        close(handle);
+    }
+
+    #[test]
     fn of_many_frees_of_one_handle_one_counts() {
         let _alone = lock(&ONE_AT_A_TIME);
         for _ in 0..50 {
-            let handle = open(auth()).unwrap().addr();
+            let handle = open(auth).unwrap().addr();
             let freed = lock(&VACANT.get()).0.len();
             std::thread::scope(|scope| {
                 for _ in 0..4 {

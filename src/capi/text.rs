@@ -2,7 +2,10 @@
 
 use std::ffi::{CStr, c_char};
 
+use crate::cache::Words;
 use crate::error::{Error, Status};
+#[allow(unused_imports)] // where the copy is assembly's
+use crate::sync::Ordering;
 
 /// The error for a pointer that must not be NULL.
 pub fn null(name: &str) -> Error {
@@ -73,5 +76,63 @@ impl Buffer {
         // SAFETY: as above, one byte is left.
         unsafe { at.write(0) };
         Ok(())
+    }
+}
+
+/// Writes the prefix, `length` bytes of `words`, which may change meanwhile, and a NUL. Tells how many bytes stand
+/// before the NUL; `None` where they do not fit, and then nothing is written.
+///
+/// # Safety
+/// `buf` has `cap` writable bytes that nobody else touches.
+#[inline]
+pub unsafe fn put_words(buf: *mut c_char, cap: usize, prefix: &str, words: &Words, length: usize) -> Option<usize> {
+    let total = prefix.len() + length;
+    if total >= cap || words.len() < length.div_ceil(8) {
+        return None;
+    }
+    // SAFETY: prefix, words and NUL are `total + 1 <= cap` bytes, and there are words for `length` bytes.
+    unsafe {
+        let to = buf.cast::<u8>();
+        to.copy_from_nonoverlapping(prefix.as_ptr(), prefix.len());
+        copy_words(to.add(prefix.len()), words, length);
+        to.add(total).write(0);
+    }
+    Some(total)
+}
+
+/// Copies bytes that another thread may be writing, by the C library's `memcpy`. It is called in assembly, for what Rust
+/// cannot see it makes no assumption about; on this machine's terms it is a row of loads of any size, of which each may
+/// see the old or the new bytes, and the version tells whether all saw the same.
+///
+/// # Safety
+/// `to` has room for `length` bytes, and so many are in `words`.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(any(feature = "loom", feature = "shuttle"))))]
+#[inline]
+unsafe fn copy_words(to: *mut u8, words: &Words, length: usize) {
+    // SAFETY: the call follows the C ABI: arguments in rdi, rsi and rdx, the stack aligned (`nostack` is not given), and
+    // what a C function may change is said. `memcpy` reads and writes `length` bytes, by our caller's promise.
+    unsafe {
+        std::arch::asm!(
+            "call {memcpy}",
+            memcpy = sym libc::memcpy,
+            inout("rdi") to => _,
+            inout("rsi") words.as_ptr() => _,
+            inout("rdx") length => _,
+            clobber_abi("C"),
+        );
+    }
+}
+
+/// Copies words that another thread may be writing, one by one.
+///
+/// # Safety
+/// `to` has room for `length` bytes, and so many are in `words`.
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux", not(any(feature = "loom", feature = "shuttle")))))]
+#[inline]
+unsafe fn copy_words(to: *mut u8, words: &Words, length: usize) {
+    for (nth, word) in words.iter().take(length.div_ceil(8)).enumerate() {
+        let bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        // SAFETY: from `to` on there is room for `length` bytes, and the last word is cut to what is left of them.
+        unsafe { to.add(nth * 8).copy_from_nonoverlapping(bytes.as_ptr(), (length - nth * 8).min(8)) };
     }
 }

@@ -1,7 +1,8 @@
 /* A machine that sleeps, and one whose clock is set: this program is its own clock.
  *
  * `clock_gettime` below stands before the C library's for the whole process, the library included. A suspend moves the
- * clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves the wall clock alone. */
+ * clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves the wall clock alone.
+ * After either, the 50 ms pass for which a token may be read without a look at these clocks. */
 #define _GNU_SOURCE
 #include "gate.h"
 #include <stdatomic.h>
@@ -10,12 +11,28 @@
 enum { HOUR = 3600, DAY = 24 * HOUR, YEARS = 10 * 366 * DAY };
 
 static _Atomic long long slept, jumped; /* seconds */
+static _Atomic long leases;             /* of 50 ms that are over */
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
   int result = (int)syscall(SYS_clock_gettime, clock, now);
   if (result == 0 && (clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME)) now->tv_sec += atomic_load(&slept);
   if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += atomic_load(&jumped);
+  if (result == 0 && clock == CLOCK_MONOTONIC_COARSE) {
+    long ns = now->tv_nsec + atomic_load(&leases) * 50000000;
+    now->tv_sec += ns / 1000000000;
+    now->tv_nsec = ns % 1000000000;
+  }
   return result;
+}
+
+static void suspend(long long seconds) {
+  atomic_fetch_add(&slept, seconds);
+  atomic_fetch_add(&leases, 1);
+}
+
+static void set_the_clock(long long ahead) {
+  atomic_fetch_add(&jumped, ahead);
+  atomic_fetch_add(&leases, 1);
 }
 
 /* A handle with a token of that life, as text in `token`. */
@@ -33,7 +50,7 @@ static dl_auth_t *with_token(int life, char *token, const char *key, const char 
 static void a_token_that_ended_in_a_suspend_is_never_handed_out(void) {
   char token[DL_AUTH_TOKEN_MAX];
   dl_auth_t *auth = with_token(HOUR, token, NULL, NULL);
-  atomic_fetch_add(&slept, 8 * HOUR);
+  suspend(8 * HOUR);
   CHECK_NUMBER(DL_AUTH_STATE_EXPIRED, info_of(auth).state);
   CHECK_NUMBER(0, dl_auth_generation(auth));
   plan("{'do':'status','status':503}");
@@ -47,11 +64,11 @@ static void a_token_that_ended_in_a_suspend_is_never_handed_out(void) {
 static void a_suspend_makes_a_token_due_and_no_sooner_than_its_time(void) {
   char token[DL_AUTH_TOKEN_MAX];
   dl_auth_t *auth = with_token(4 * DAY, token, NULL, NULL);
-  atomic_fetch_add(&slept, 2 * DAY);
+  suspend(2 * DAY);
   CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state);
   CHECK_TEXT(token, token_of(auth));
   CHECK_NUMBER(1, count("requests"));
-  atomic_fetch_add(&slept, 2 * DAY - 2 * HOUR);
+  suspend(2 * DAY - 2 * HOUR);
   CHECK_NUMBER(DL_AUTH_STATE_DUE, info_of(auth).state);
   CHECK_TEXT(token, token_of(auth)); /* at once, and the next one is fetched behind it */
   WAIT_UNTIL(info_of(auth).generation == 2);
@@ -62,7 +79,7 @@ static void a_suspend_makes_a_token_due_and_no_sooner_than_its_time(void) {
 static void a_background_handle_wakes_up_with_the_machine(void) {
   char token[DL_AUTH_TOKEN_MAX];
   dl_auth_t *auth = with_token(HOUR, token, "refresh", "background");
-  atomic_fetch_add(&slept, 8 * HOUR);
+  suspend(8 * HOUR);
   WAIT_UNTIL(info_of(auth).generation == 2); /* with no call */
   CHECK_NUMBER(2, count("issued"));
   dl_auth_free(auth);
@@ -78,8 +95,8 @@ static void a_clock_that_is_set_makes_a_token_due_and_past_its_end_it_ends(void)
     char token[DL_AUTH_TOKEN_MAX];
     subject = jumps[n].name;
     dl_auth_t *auth = with_token(DAY, token, NULL, NULL);
-    atomic_fetch_add(&slept, 2 * LONGEST_BRAKE_MS / 1000); /* so that another refresh may begin */
-    atomic_fetch_add(&jumped, jumps[n].jump);
+    suspend(2 * LONGEST_BRAKE_MS / 1000); /* so that another refresh may begin */
+    set_the_clock(jumps[n].jump);
     CHECK_NUMBER(jumps[n].state, info_of(auth).state);
     bool same = strcmp(token, token_of(auth)) == 0;
     CHECK(same == (jumps[n].state != DL_AUTH_STATE_EXPIRED));
@@ -87,7 +104,7 @@ static void a_clock_that_is_set_makes_a_token_due_and_past_its_end_it_ends(void)
     CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state);
     CHECK_NUMBER(jumps[n].state == DL_AUTH_STATE_FRESH ? 1 : 2, count("issued"));
     dl_auth_free(auth);
-    atomic_fetch_sub(&jumped, jumps[n].jump);
+    set_the_clock(-jumps[n].jump);
   }
   subject = "";
 }

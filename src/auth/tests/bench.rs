@@ -141,7 +141,7 @@ pub(super) fn parts(
     runner: impl Runner + 'static,
 ) -> Parts {
     let (clock, transport, runner) = (Arc::new(clock), Box::new(transport), Arc::new(runner));
-    Parts { clock, transport, runner, refusals: Box::leak(Box::default()) }
+    Parts { clock, transport, runner, refusals: Box::leak(Box::default()), place: None }
 }
 
 pub(super) const BOT: [(&str, &str); 2] = [("username", "bot"), ("password", "pass")];

@@ -234,6 +234,7 @@ impl Host {
             transport: Box::new(Way(log.clone())),
             runner: Arc::new(world.clone()),
             refusals,
+            place: None,
         };
         let auth = Arc::new(Auth::with_parts(settings(&options), parts));
         lock(&log.seen).handle = Arc::downgrade(&auth);

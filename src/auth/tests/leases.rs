@@ -1,0 +1,72 @@
+//! When the token may be read in its window without a look at the clocks, and whose window it is.
+
+use super::*;
+use crate::cache::Copied;
+
+/// The bench, with a handle whose token is published in a window too.
+fn bench_in_a_window(script: Vec<Answer>) -> Bench {
+    let Bench { clock, gate, .. } = bench(script);
+    let place = Some(Place { window: Box::leak(Box::default()), handle: 7 });
+    let parts = Parts { place, ..parts(clock.clone(), Line(gate.clone(), clock.clone()), Inline) };
+    Bench { auth: Auth::with_parts(settings(&[BOT[0], BOT[1], ("max_attempts", "1")]), parts), gate, clock }
+}
+
+fn read(place: &Place, clock: &dyn Clock) -> Copied {
+    place.window.read(place.handle, clock.tick_ms(), |_, length| Some(length))
+}
+
+fn leased(bench: &Bench) -> bool {
+    matches!(read(bench.auth.cache.place().unwrap(), &bench.clock), Copied::Whole(_))
+}
+
+#[test]
+fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_with_what_changes_it() {
+    let bench = bench_in_a_window(vec![token(1000, None), token(1000, None)]);
+    assert!(!leased(&bench), "there is no token");
+    bench.token().unwrap();
+    assert_eq!((leased(&bench), bench.token(), leased(&bench)), (false, Ok(1), true));
+    bench.pass(1);
+    assert!(!leased(&bench), "it is over");
+    let due_in = |bench: &Bench| Duration::from_millis(bench.auth.info().refresh_in_ms.try_into().unwrap());
+    bench.clock.sleep(due_in(&bench) - Duration::from_millis(1500));
+    assert_eq!((bench.token(), leased(&bench)), (Ok(1), true));
+    bench.clock.sleep(Duration::from_millis(1000));
+    assert_eq!((bench.token(), leased(&bench)), (Ok(1), false), "it is due in half a second");
+    bench.gate_will(status(500, ""));
+    bench.clock.sleep(Duration::from_millis(501));
+    assert_eq!((bench.token(), bench.auth.info().state), (Ok(1), Some(State::Due)));
+    assert_eq!((bench.token(), leased(&bench)), (Ok(1), true), "a due one may be read meanwhile");
+    bench.auth.set_credentials(None, "another").unwrap();
+    assert!(leased(&bench), "it is the same user's");
+    let text = bench.auth.cache.lend().as_ref().unwrap().jwt().text().to_owned();
+    bench.auth.invalidate("another");
+    assert!(leased(&bench));
+    bench.auth.invalidate(&text);
+    assert!(!leased(&bench), "it was refused");
+    bench.gate_will(token(1000, None));
+    assert_eq!((bench.token(), leased(&bench), bench.token(), leased(&bench)), (Ok(2), false, Ok(2), true));
+    bench.gate_will(status(500, ""));
+    let left = Duration::from_millis(bench.auth.info().expires_in_ms.try_into().unwrap());
+    bench.clock.sleep(left - Duration::from_millis(500));
+    assert_eq!((bench.token(), leased(&bench)), (Ok(2), false), "it ends in half a second");
+    bench.auth.set_credentials(Some("somebody"), "else").unwrap();
+    assert!(!leased(&bench));
+}
+
+#[test]
+fn a_closed_handle_leaves_its_window_to_the_next() {
+    let bench = bench_in_a_window(vec![token(1000, None)]);
+    bench.token().unwrap();
+    bench.token().unwrap();
+    let place = *bench.auth.cache.place().unwrap();
+    bench.auth.close();
+    let next = Cache::new(Some(Place { handle: place.handle + 1, ..place }));
+    next.publish(bench.auth.cache.lend().clone());
+    assert_eq!(bench.token(), Ok(1), "who was inside the call gets it");
+    bench.auth.set_credentials(Some("somebody"), "else").ok();
+    let now = bench.clock.now();
+    let lease = next.lease(&bench.clock);
+    lease.grant(next.lend().as_ref().unwrap(), now);
+    assert!(matches!(read(next.place().unwrap(), &bench.clock), Copied::Whole(_)), "the first handle left it alone");
+    assert_eq!(read(&place, &bench.clock), Copied::Nothing);
+}

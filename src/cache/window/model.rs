@@ -1,0 +1,82 @@
+//! The window under loom: all orders of its threads, and all values that a weak memory may let a load see.
+//!
+//! The handle and the length are loom's too; the pointer to the block is not, but it changes before anything else does.
+
+use std::cell::Cell;
+
+use super::*;
+
+const OURS: usize = 1;
+const OTHERS: usize = 2;
+const FIRST: &str = "aaaaaaaabbbbbbbb";
+const SECOND: &str = "ccccccccdddddddd";
+
+/// Runs a model on a window with the first token under a lease.
+fn check(model: fn(&'static Window)) {
+    loom::model(move || {
+        let window: &'static Window = Box::leak(Box::default());
+        window.write(OURS, Some(FIRST), || {});
+        window.grant(window.see(OURS).unwrap(), 0);
+        model(window);
+    });
+}
+
+/// What a read brings; `None` where it does not count.
+fn read(window: &Window, handle: usize) -> Option<String> {
+    let bytes = Cell::new(Vec::new());
+    let copy = |words: &Words, length: usize| {
+        let words = words.iter().flat_map(|word| word.load(Ordering::Relaxed).to_ne_bytes());
+        bytes.set(words.take(length).collect());
+        Some(length)
+    };
+    let whole = window.read(handle, LEASE_MS - 1, copy) == Copied::Whole(FIRST.len());
+    whole.then(|| String::from_utf8(bytes.take()).unwrap())
+}
+
+#[test]
+fn a_read_is_whole_while_the_token_is_replaced() {
+    check(|window| {
+        let writer = loom::thread::spawn(|| {
+            window.write(OURS, Some(SECOND), || {});
+            window.grant(window.see(OURS).unwrap(), 0);
+        });
+        if let Some(text) = read(window, OURS) {
+            assert!([FIRST, SECOND].contains(&&*text), "{text}");
+        }
+        writer.join().unwrap();
+        assert_eq!(read(window, OURS).as_deref(), Some(SECOND));
+    });
+}
+
+#[test]
+fn a_read_is_of_its_own_handle_while_the_window_passes_to_another() {
+    check(|window| {
+        let writer = loom::thread::spawn(|| {
+            window.write(OTHERS, Some(SECOND), || {});
+            window.grant(window.see(OTHERS).unwrap(), 0);
+        });
+        if let Some(text) = read(window, OURS) {
+            assert_eq!(text, FIRST);
+        }
+        writer.join().unwrap();
+        assert_eq!(read(window, OURS), None);
+    });
+}
+
+#[test]
+fn what_is_revoked_is_never_leased_for_what_was_known_before() {
+    check(|window| {
+        let rejected: &'static loom::sync::atomic::AtomicBool = Box::leak(Box::new(false.into()));
+        let reader = loom::thread::spawn(move || {
+            let seen = window.see(OURS).unwrap();
+            if !rejected.load(Ordering::Relaxed) {
+                window.grant(seen, 1);
+            }
+        });
+        rejected.store(true, Ordering::Relaxed);
+        window.revoke();
+        assert_eq!(read(window, OURS), None);
+        reader.join().unwrap();
+        assert_eq!(read(window, OURS), None);
+    });
+}
