@@ -61,7 +61,7 @@ macro_rules! programs {
 }
 
 programs!(
-    arguments, background, clocks, config, exit, gate, handles, header, life, panic, refresh, resolver, sigpipe,
+    arguments, background, clocks, config, exit, gate, handles, header, life, panic, reads, refresh, resolver, sigpipe,
     threads, unload, wait, wiped
 );
 
