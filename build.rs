@@ -1,4 +1,4 @@
-//! Generates the C header from `src/capi/` into `OUT_DIR`, and gives the shared library its name and its manners.
+//! Generates the C header from `src/capi/` into `OUT_DIR`.
 //!
 //! Nothing is written into the source tree: `make header` copies the header to `include/`, and a test fails when the
 //! two differ.
@@ -38,13 +38,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut header = Vec::new();
     builder.generate()?.write(&mut header);
     fs::write(out.join("dl_auth.h"), tidy(&String::from_utf8(header)?))?;
-
-    if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libdl_auth.so.0");
-        // A thread of the host may end after dlclose with Rust's thread-local destructors still to run: the code must
-        // stay mapped.
-        println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
-    }
     Ok(())
 }
 

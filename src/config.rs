@@ -19,6 +19,7 @@ use crate::secret::Secret;
 pub struct Key {
     /// The name, as `dl_auth_config_set` takes it. The environment variable is `DL_AUTH_` + the name in capitals.
     pub c_name: &'static CStr,
+    name: &'static str,
     /// The default, as the README words it.
     pub default: &'static str,
     /// What a value must look like, as a message words it.
@@ -31,7 +32,7 @@ pub struct Key {
 impl Key {
     /// The name as a Rust string.
     pub fn name(&self) -> &'static str {
-        self.c_name.to_str().unwrap_or_default()
+        self.name
     }
 
     /// The environment variable that sets it.
@@ -59,7 +60,12 @@ const fn key(
     check: fn(&str) -> bool,
     meaning: &'static str,
 ) -> Key {
-    Key { c_name, default, form, meaning, check }
+    // Once for each key, at compile time: `find` compares names, and is called for every option of every handle.
+    let name = match c_name.to_str() {
+        Ok(name) => name,
+        Err(_) => "",
+    };
+    Key { c_name, name, default, form, meaning, check }
 }
 
 /// Every option there is, in the order of the README's table.

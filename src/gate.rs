@@ -3,7 +3,9 @@
 //! Nothing here does I/O or reads a clock. The gate's answer is hostile until proven otherwise: it may be a proxy's
 //! page, a captive portal's, or another server's.
 
-use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Status};
@@ -59,27 +61,23 @@ pub struct Tokens {
 
 /// The request that logs in (GATE.md, "Log in").
 pub fn login(credentials: &Credentials) -> Request {
-    let body = json!({
-        "username": credentials.username.expose(),
-        "password": credentials.password.expose(),
-        "type": "user_credentials",
-    });
-    request(Grant::Login, body)
+    let Credentials { username, password, .. } = credentials;
+    let fields = [("username", username.expose()), ("password", password.expose()), ("type", "user_credentials")];
+    request(Grant::Login, fields)
 }
 
 /// The request that spends a refresh token (GATE.md, "Refresh").
 pub fn refresh(refresh_token: &Secret) -> Request {
-    request(Grant::Refresh, json!({"type": "refresh_token", "refresh_token": refresh_token.expose()}))
+    request(Grant::Refresh, [("type", "refresh_token"), ("refresh_token", refresh_token.expose())])
 }
 
-fn request(grant: Grant, body: Value) -> Request {
-    let body = SecretJson(body);
+fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
     // Sized beforehand, so that the text never moves: an escape makes six bytes of one at most.
-    let strings = body.0.as_object().into_iter().flat_map(|fields| fields.values()).filter_map(Value::as_str);
-    let mut bytes = Zeroizing::new(Vec::with_capacity(128 + strings.map(|text| text.len() * 6).sum::<usize>()));
+    let room = 128 + fields.iter().map(|(_, text)| text.len() * 6).sum::<usize>();
+    let mut body = Zeroizing::new(Vec::with_capacity(room));
     // Writing JSON made of strings into memory cannot fail; if it did, the gate would refuse the short body.
-    serde_json::to_writer(&mut *bytes, &body.0).ok();
-    Request { grant, body: bytes }
+    serde_json::to_writer(&mut *body, &BTreeMap::from(fields)).ok();
+    Request { grant, body }
 }
 
 /// Reads an answer: the tokens in it, or what to think of it. `secrets` are struck out of what the gate wrote;

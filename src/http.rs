@@ -28,8 +28,10 @@ use crate::tls::{Trust, explain};
 
 mod bounded;
 mod buffers;
+mod corked;
 use bounded::Bounded;
 use buffers::WipedBuffers;
+use corked::Corked;
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
 pub trait Transport: Send + Sync {
@@ -268,8 +270,9 @@ fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Erro
     if body.content_length().is_some_and(|length| length > BODY_MAX as u64) {
         return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
     }
-    // One buffer of the full size, so that it never grows and leaves a copy of its content behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(BODY_MAX + 1));
+    // Sized beforehand, with a byte to spare for the read that finds the end: a buffer that grows leaves copies behind.
+    let room = body.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(BODY_MAX) + 1;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
     body.as_reader().take(BODY_MAX as u64 + 1).read_to_end(&mut bytes).map_err(ureq::Error::from)?;
     if bytes.len() > BODY_MAX {
         return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
@@ -340,7 +343,11 @@ impl<In: Wire> Connector<In> for Tls {
         let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
         let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
         socket.set_timeout(left_of(details));
-        session.complete_io(&mut socket).map_err(|error| Handshake::failed(error, details.uri))?;
+        let mut socket = Corked::new(socket);
+        session.complete_io(&mut socket).map_err(|error| {
+            socket.release().ok(); // the alert that tells the other side why
+            Handshake::failed(error, details.uri)
+        })?;
         self.connected(details);
         let buffers = WipedBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
         Ok(Some(Either::B(TlsWire { buffers, stream: StreamOwned::new(session, socket) })))
@@ -388,7 +395,7 @@ fn left_of(details: &ConnectionDetails) -> NextTimeout {
 /// A TLS connection as ureq drives it.
 struct TlsWire {
     buffers: WipedBuffers,
-    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    stream: StreamOwned<ClientConnection, Corked<TransportAdapter>>,
 }
 
 impl std::fmt::Debug for TlsWire {
@@ -402,21 +409,21 @@ impl Wire for TlsWire {
         &mut self.buffers
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
-        self.stream.sock.set_timeout(timeout);
+    /// The time limit is for the read that follows, for that is when it leaves.
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         let output = self.buffers.output().get(..amount).unwrap_or_default();
         Ok(self.stream.write_all(output)?)
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.stream.sock.set_timeout(timeout);
+        self.stream.sock.socket().set_timeout(timeout);
         let amount = self.stream.read(self.buffers.input_append_buf())?;
         self.buffers.input_appended(amount);
         Ok(amount > 0)
     }
 
     fn is_open(&mut self) -> bool {
-        self.stream.sock.get_mut().is_open()
+        self.stream.sock.socket().get_mut().is_open()
     }
 
     fn is_tls(&self) -> bool {

@@ -83,7 +83,7 @@ fn is_base64url(byte: u8) -> bool {
 /// The JSON object in a part, as text and parsed.
 fn object(part: &str) -> Option<(Secret, SecretJson)> {
     // Sized beforehand, so that the text never moves and leaves a copy of itself behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(part.len()));
+    let mut bytes = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(part.len())));
     URL_SAFE_NO_PAD.decode_vec(part, &mut bytes).ok()?;
     let document = SecretJson(serde_json::from_slice(&bytes).ok()?);
     document.0.as_object()?;

@@ -41,7 +41,8 @@ pub enum Base {
     Nothing,
 }
 
-/// Where the system keeps its roots. Found when a handle is made, for that is when the environment is read.
+/// Where the system keeps its roots. What can be read there is taken; what cannot be read or is no certificate is not: a
+/// system's store is not ours to judge. Found when a handle is made, for that is when the environment is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemPaths {
     file: Option<PathBuf>,
@@ -63,8 +64,15 @@ impl SystemPaths {
         SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false }
     }
 
-    fn file_roots(&self) -> Vec<Certificate> {
-        self.file.as_deref().map(|file| load(Some(file), None)).unwrap_or_default()
+    /// One at a time, so that neither the file nor all of its certificates are ever held at once.
+    fn file_roots(&self) -> impl Iterator<Item = Certificate> {
+        let certificates = self.file.as_deref().and_then(|file| CertificateDer::pem_file_iter(file).ok());
+        certificates.into_iter().flatten().flatten()
+    }
+
+    fn directory_roots(&self) -> Vec<Certificate> {
+        let load = |directory| rustls_native_certs::load_certs_from_paths(None, Some(directory)).certs;
+        self.directories.iter().map(PathBuf::as_path).flat_map(load).collect()
     }
 
     /// On systems that keep their roots in no file, and where nobody named one: those of their own store.
@@ -72,15 +80,6 @@ impl SystemPaths {
         let has_store = cfg!(any(windows, target_vendor = "apple"));
         if has_store && !self.named { rustls_native_certs::load_native_certs().certs } else { Vec::new() }
     }
-
-    fn directory_roots(&self) -> Vec<Certificate> {
-        self.directories.iter().flat_map(|directory| load(None, Some(directory))).collect()
-    }
-}
-
-/// What can be read is taken; what cannot be read or is no certificate is not: a system's store is not ours to judge.
-fn load(file: Option<&std::path::Path>, directory: Option<&std::path::Path>) -> Vec<Certificate> {
-    rustls_native_certs::load_certs_from_paths(file, directory).certs
 }
 
 /// The certificates in a `ca_file`, or what is wrong with it.
@@ -159,10 +158,12 @@ impl Trust {
         let mut store = Store { roots: RootCertStore::empty(), unreadable: 0 };
         match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) => {
-                for read in [SystemPaths::file_roots, SystemPaths::directory_roots, SystemPaths::platform_roots] {
-                    if store.roots.is_empty() {
-                        store.add(read(paths));
-                    }
+                store.add(paths.file_roots());
+                if store.roots.is_empty() {
+                    store.add(paths.directory_roots());
+                }
+                if store.roots.is_empty() {
+                    store.add(paths.platform_roots());
                 }
             }
             Base::Bundled | Base::Nothing => {}
@@ -176,19 +177,34 @@ impl Trust {
             Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        store.add(self.roots.ca.clone());
+        store.add(self.roots.ca.iter().cloned());
         Ok(store)
     }
 
     fn build(&self, store: Store) -> Result<Arc<ClientConfig>, Error> {
         self.unreadable.store(store.unreadable, Ordering::Relaxed);
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let provider =
+            rustls::crypto::CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
+        let provider = Arc::new(provider);
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::new(Status::Internal, format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(store.roots)
             .with_no_client_auth();
         Ok(Arc::new(config))
+    }
+}
+
+/// No client certificate is ever shown, so no private key is read: without this, the code that signs with one is linked.
+#[derive(Debug)]
+struct NoKeys;
+
+impl rustls::crypto::KeyProvider for NoKeys {
+    fn load_private_key(
+        &self,
+        _: rustls::pki_types::PrivateKeyDer<'static>,
+    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
+        Err(rustls::Error::General("there are no private keys here".to_owned()))
     }
 }
 
@@ -199,7 +215,7 @@ struct Store {
 }
 
 impl Store {
-    fn add(&mut self, certificates: Vec<Certificate>) {
+    fn add(&mut self, certificates: impl IntoIterator<Item = Certificate>) {
         self.unreadable += self.roots.add_parsable_certificates(certificates).1;
     }
 

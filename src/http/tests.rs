@@ -1,5 +1,6 @@
 //! The way to a real gate on this machine, over real TLS.
 
+use std::net::TcpListener;
 use std::path::Path;
 
 use dl_auth_gate::Gate;
@@ -82,6 +83,14 @@ fn chunked_and_empty_bodies_are_bodies_and_an_encoding_is_told() {
 }
 
 #[test]
+fn a_body_never_moves_while_it_is_read() {
+    let announced = outcome(json!({"do": "ok"})).unwrap().body;
+    assert_eq!(announced.capacity(), announced.len() + 1);
+    let unannounced = outcome(json!({"do": "ok", "encoding": "chunked"})).unwrap().body;
+    assert_eq!(unannounced.capacity(), BODY_MAX + 1);
+}
+
+#[test]
 fn a_body_of_64_kib_is_read_and_a_longer_one_is_refused() {
     let body = |bytes: usize| json!({"do": "status", "status": 200, "body": "x".repeat(bytes)});
     assert_eq!(outcome(body(BODY_MAX)).unwrap().body.len(), BODY_MAX);
@@ -137,6 +146,27 @@ fn what_never_reaches_the_gate_has_not_spent_the_request() {
         assert!(failure.error.message().contains(word), "{url}: {}", failure.error);
     }
     assert_eq!(gate.counts().requests, 0);
+}
+
+#[test]
+fn whoever_fails_the_handshake_is_sent_an_alert() {
+    const ALERT: u8 = 21;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/token", listener.local_addr().unwrap());
+    let other_side = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        let mut header = [0; 5];
+        connection.read_exact(&mut header).unwrap();
+        let mut hello = vec![0; usize::from(u16::from_be_bytes([header[3], header[4]]))];
+        connection.read_exact(&mut hello).unwrap();
+        connection.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        connection.read_to_end(&mut answer).unwrap();
+        answer
+    });
+    let way = way_with_env(&[("url", &url), ("tls_roots", "bundled")], &[]);
+    assert_eq!(way.send(&login(), LIMIT, &|| true).err().unwrap().error.status(), Status::Tls);
+    assert_eq!(other_side.join().unwrap().first(), Some(&ALERT));
 }
 
 #[test]

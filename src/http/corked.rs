@@ -1,0 +1,97 @@
+//! A socket whose writes leave together, before the next read.
+//!
+//! TLS writes each of its records by itself: the two that end its handshake, the headers and the body of a request
+//! would leave in four packets, and wake the other side for each. Held back, they leave in one.
+
+use std::io::{self, Read, Write};
+
+/// A socket, and what is still to be written to it. All of it has gone through TLS, and so holds no secret.
+pub struct Corked<S> {
+    socket: S,
+    held: Vec<u8>,
+}
+
+impl<S: Write> Corked<S> {
+    /// Over this socket.
+    pub fn new(socket: S) -> Corked<S> {
+        Corked { socket, held: Vec::new() }
+    }
+
+    /// The socket below.
+    pub fn socket(&mut self) -> &mut S {
+        &mut self.socket
+    }
+
+    /// Writes what is held back, where no read is to come.
+    pub fn release(&mut self) -> io::Result<()> {
+        self.socket.write_all(&std::mem::take(&mut self.held))
+    }
+}
+
+impl<S: Read + Write> Read for Corked<S> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.release()?;
+        self.socket.read(buffer)
+    }
+}
+
+impl<S> Write for Corked<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    /// Does nothing: TLS flushes after each of its writes.
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Keeps each write as it came, and answers one byte at a time.
+    #[derive(Default)]
+    struct Socket(Vec<Vec<u8>>);
+
+    impl Read for Socket {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            buffer[0] = b'!';
+            Ok(1)
+        }
+    }
+
+    impl Write for Socket {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_is_written_leaves_in_one_piece_before_the_next_read_and_once() {
+        let mut corked = Corked::new(Socket::default());
+        for piece in ["hand", "shake", " and request"] {
+            corked.write_all(piece.as_bytes()).unwrap();
+            corked.flush().unwrap();
+        }
+        assert!(corked.socket().0.is_empty());
+        for _ in 0..2 {
+            assert_eq!(corked.read(&mut [0; 8]).unwrap(), 1);
+            assert_eq!(corked.socket().0, [b"handshake and request"]);
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_is_released_where_there_is_nothing_to_read() {
+        let mut corked = Corked::new(Socket::default());
+        corked.write_all(b"alert").unwrap();
+        corked.release().unwrap();
+        assert_eq!(corked.socket().0, [b"alert"]);
+    }
+}
