@@ -1,0 +1,136 @@
+/* Memory: what a process has after its first login, what each handle more costs, and that those which were freed leave
+ * no more than the byte that each costs for ever.
+ *
+ * Counted by the allocator: the C library's, or the sanitizer's. Valgrind's counts nothing, so that under it there are
+ * few handles, and only its own search for leaks. A million handles are made and freed where gcc compiled the program;
+ * else a tenth, for the other allocators take their time, and keep what was freed. */
+#include "gate.h"
+#include <malloc.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+
+#ifdef SANITIZED
+size_t __sanitizer_get_current_allocated_bytes(void);
+static size_t allocated(void) { return __sanitizer_get_current_allocated_bytes(); }
+#else
+static size_t allocated(void) {
+  struct mallinfo2 info = mallinfo2();
+  return info.uordblks + info.hblkhd;
+}
+#endif
+
+/* Whether nothing adds to the process: neither valgrind nor a sanitizer. */
+static bool is_plain(void) {
+#ifdef SANITIZED
+  return false;
+#else
+  return many(10) == 10;
+#endif
+}
+
+/* How many bytes of memory the process has. */
+static long long resident(void) {
+  long long pages = 0;
+  FILE *statm = fopen("/proc/self/statm", "r");
+  if (!statm || fscanf(statm, "%*d %lld", &pages) != 1) give_up("no statm");
+  fclose(statm);
+  return pages * sysconf(_SC_PAGESIZE);
+}
+
+static void check_at_most(const char *what, long long most, long long got) {
+  if (got > most) complain(__FILE__, __LINE__, "%s: at most %lld bytes, got %lld", what, most, got);
+}
+
+/* What a handle may cost, its token aside. */
+enum { HANDLE = 4096 };
+
+static dl_auth_t *open_with(const dl_auth_config_t *config) {
+  dl_auth_t *auth;
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  return auth;
+}
+
+/* libcurl with OpenSSL had 12.6 MB after the same login, with the system's roots: at most 0.45 of that. */
+static void after_a_login_the_process_is_small(void) {
+  dl_auth_t *auth = open_gate("tls_roots", "auto", NULL);
+  token_of(auth);
+  if (is_plain()) check_at_most("the process after a login", 5670000, resident());
+  dl_auth_free(auth);
+}
+
+static void each_handle_that_has_logged_in_costs_little_besides_its_token(void) {
+  enum { HANDLES = 100 };
+  dl_auth_t *handles[HANDLES];
+  const int number = many(HANDLES);
+  set_gate("{'pad_to':900}");
+  dl_auth_config_t *config = gate_config();
+  dl_auth_t *first = open_with(config);
+  token_of(first);
+  const size_t before = allocated();
+  for (int n = 0; n < number; n++) {
+    handles[n] = open_with(config);
+    CHECK_NUMBER(900, strlen(token_of(handles[n])));
+  }
+  WAIT_UNTIL(library_threads() == 0); /* what they had is freed */
+  check_at_most("handles that have logged in", number * (HANDLE + 900LL), (long long)(allocated() - before));
+  for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
+  dl_auth_free(first);
+  dl_auth_config_free(config);
+}
+
+static void make_and_free(const dl_auth_config_t *config, int pairs) {
+  for (int n = 0; n < pairs; n++) dl_auth_free(open_with(config));
+}
+
+static void a_million_handles_that_were_freed_leave_less_than_four_megabytes(void) {
+#if defined(__clang__) || defined(SANITIZED)
+  const int pairs = 100000;
+#else
+  const int pairs = is_plain() ? 1000000 : 1000;
+#endif
+  dl_auth_config_t *config = dl_auth_config_new();
+  set_option(config, "username", "canary");
+  set_option(config, "password", "canary");
+  make_and_free(config, 500);
+  const size_t before = allocated();
+  const long long resident_before = resident();
+  make_and_free(config, pairs);
+  check_at_most("what the freed ones have left", pairs * 4LL, (long long)(allocated() - before));
+  if (is_plain()) check_at_most("what the process has grown by", 4000000, resident() - resident_before);
+  dl_auth_config_free(config);
+}
+
+static void each_handle_costs_little_be_there_one_or_ten_thousand(void) {
+  enum { HANDLES = 10000 };
+  static dl_auth_t *handles[HANDLES];
+  const int number = many(many(HANDLES));
+  dl_auth_config_t *config = gate_config();
+  dl_auth_t *first = open_with(config);
+  const size_t before = allocated();
+  for (int n = 0, check = 1; n < number; n++) {
+    handles[n] = open_with(config);
+    if (n + 1 < check) continue;
+    check *= 10;
+    check_at_most("handles that nobody has asked", (n + 1LL) * HANDLE, (long long)(allocated() - before));
+  }
+  for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
+  CHECK_STATUS(DL_AUTH_E_CLOSED, dl_auth_token(handles[0], NULL, 0, NULL, &failure));
+  dl_auth_free(first);
+  dl_auth_config_free(config);
+}
+
+/* In this order: of a slot that an earlier handle has left, no later one is charged the price. */
+int main(void) {
+  begin();
+  after_a_login_the_process_is_small();
+  each_handle_that_has_logged_in_costs_little_besides_its_token();
+  a_million_handles_that_were_freed_leave_less_than_four_megabytes();
+  each_handle_costs_little_be_there_one_or_ten_thousand();
+  return done();
+}
