@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use crossbeam_utils::atomic::AtomicCell;
 
-use crate::process::PerProcess;
+use crate::process::{self, PerProcess};
 use crate::sync::{AtomicU64, Ordering, fence};
 
 /// How long a lease lasts, by the clock that [`crate::clock::Clock::tick_ms`] reads.
@@ -42,6 +42,8 @@ pub struct Window {
     lease: AtomicU64,
     /// Whose token it is; 0: nobody's.
     handle: AtomicU64,
+    /// The generation of the process that wrote it: a child's first read goes the exact way, which makes it the child's.
+    process: AtomicU64,
     length: AtomicU64,
     block: AtomicCell<Option<&'static Block>>,
 }
@@ -72,7 +74,7 @@ impl Window {
     #[inline]
     pub fn read(&self, handle: usize, tick_ms: u64, copy: impl FnOnce(&Words, usize) -> Option<usize>) -> Copied {
         let lease = self.lease.load(Ordering::Acquire);
-        if lease & UNTIL <= tick_ms || self.handle.load(Ordering::Relaxed) != handle as u64 {
+        if lease & UNTIL <= tick_ms || !self.is_of(handle) || !self.is_of_this_process() {
             return Copied::Nothing;
         }
         let Some(block) = self.block.load() else { return Copied::Nothing };
@@ -109,12 +111,17 @@ impl Window {
         self.handle.load(Ordering::Relaxed) == handle as u64
     }
 
+    fn is_of_this_process(&self) -> bool {
+        self.process.load(Ordering::Relaxed) == u64::from(process::generation())
+    }
+
     /// Puts a handle's token in the place of the last, and runs `meanwhile` where nothing can be read here. Without a
     /// text, the words are wiped and given to another window. No lease is granted yet.
     pub fn write(&self, handle: usize, text: Option<&str>, meanwhile: impl FnOnce()) {
         let writing = self.begin();
         meanwhile();
         self.handle.store(handle as u64, Ordering::Relaxed);
+        self.process.store(u64::from(process::generation()), Ordering::Relaxed);
         self.fit(text.map_or(0, str::len));
         if let (Some(text), Some(block)) = (text, self.block.load()) {
             block.fill(text);
