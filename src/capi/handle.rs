@@ -35,7 +35,8 @@ struct Slot {
     tenants: AtomicUsize,
 }
 
-const _: () = assert!(size_of::<Slot>() == TENANTS);
+// A model checker's atomics are larger; no model makes a handle.
+const _: () = assert!(size_of::<Slot>() == TENANTS || cfg!(any(feature = "loom", feature = "shuttle")));
 
 /// A handle's value with what it stands for, published together, so that a stale one is never taken for its successor.
 struct Tenant {
