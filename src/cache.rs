@@ -1,8 +1,8 @@
 //! The published token, and how it is read: wait-free, in one of two ways.
 //!
 //! `arc-swap` lends the token itself, with all that is known of it, for the length of a read; the one that is replaced
-//! is wiped when its last reader is done with it. And where the handle is C's, the token's text stands in a [`Window`], for
-//! the read before every request. What is published goes to both; who may use the window is decided here.
+//! is wiped when its last reader is done with it. And where the handle is C's, the token's text stands in a [`Window`],
+//! for the read before every request. What is published goes to both; who may use the window is decided here.
 
 use std::ops::Deref;
 

@@ -41,8 +41,8 @@ pub enum Base {
     Nothing,
 }
 
-/// Where the system keeps its roots. What can be read there is taken; what cannot be read or is no certificate is not: a
-/// system's store is not ours to judge. Found when a handle is made, for that is when the environment is read.
+/// Where the system keeps its roots. What can be read there is taken; what cannot be read or is no certificate is not:
+/// a system's store is not ours to judge. Found when a handle is made, for that is when the environment is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemPaths {
     file: Option<PathBuf>,
@@ -195,7 +195,7 @@ impl Trust {
     }
 }
 
-/// No client certificate is ever shown, so no private key is read: without this, the code that signs with one is linked.
+/// No client certificate is ever shown, so no private key is read: else the code that signs with one is linked.
 #[derive(Debug)]
 struct NoKeys;
 

@@ -42,7 +42,7 @@ pub struct Window {
     lease: AtomicU64,
     /// Whose token it is; 0: nobody's.
     handle: AtomicU64,
-    /// The generation of the process that wrote it: a child's first read goes the exact way, which makes it the child's.
+    /// The generation of the process that wrote it: a child's first read goes the exact way, which makes it its own.
     process: AtomicU64,
     length: AtomicU64,
     block: AtomicCell<Option<&'static Block>>,

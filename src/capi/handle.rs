@@ -26,7 +26,7 @@ pub struct dl_auth_t {
 /// How many tenants a slot has in its life: one for each of its bytes.
 const TENANTS: usize = 256;
 
-#[repr(align(256))]
+#[repr(C, align(256))]
 #[derive(Default)]
 struct Slot {
     /// First, so that a read touches one line of the slot.

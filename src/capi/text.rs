@@ -4,8 +4,6 @@ use std::ffi::{CStr, c_char};
 
 use crate::cache::Words;
 use crate::error::{Error, Status};
-#[allow(unused_imports)] // where the copy is assembly's
-use crate::sync::Ordering;
 
 /// The error for a pointer that must not be NULL.
 pub fn null(name: &str) -> Error {
@@ -100,17 +98,17 @@ pub unsafe fn put_words(buf: *mut c_char, cap: usize, prefix: &str, words: &Word
     Some(total)
 }
 
-/// Copies bytes that another thread may be writing, by the C library's `memcpy`. It is called in assembly, for what Rust
-/// cannot see it makes no assumption about; on this machine's terms it is a row of loads of any size, of which each may
-/// see the old or the new bytes, and the version tells whether all saw the same.
+/// Copies bytes that another thread may be writing, by the C library's `memcpy`. It is called in assembly, for what
+/// Rust cannot see it makes no assumption about; on this machine's terms it is a row of loads of any size, of which each
+/// may see the old or the new bytes, and the version tells whether all saw the same.
 ///
 /// # Safety
 /// `to` has room for `length` bytes, and so many are in `words`.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(any(feature = "loom", feature = "shuttle"))))]
 #[inline]
 unsafe fn copy_words(to: *mut u8, words: &Words, length: usize) {
-    // SAFETY: the call follows the C ABI: arguments in rdi, rsi and rdx, the stack aligned (`nostack` is not given), and
-    // what a C function may change is said. `memcpy` reads and writes `length` bytes, by our caller's promise.
+    // SAFETY: the call follows the C ABI: arguments in rdi, rsi and rdx, the stack aligned (`nostack` is not given),
+    // and what a C function may change is said. `memcpy` reads and writes `length` bytes, by our caller's promise.
     unsafe {
         std::arch::asm!(
             "call {memcpy}",
@@ -131,7 +129,7 @@ unsafe fn copy_words(to: *mut u8, words: &Words, length: usize) {
 #[inline]
 unsafe fn copy_words(to: *mut u8, words: &Words, length: usize) {
     for (nth, word) in words.iter().take(length.div_ceil(8)).enumerate() {
-        let bytes = word.load(Ordering::Relaxed).to_ne_bytes();
+        let bytes = word.load(crate::sync::Ordering::Relaxed).to_ne_bytes();
         // SAFETY: from `to` on there is room for `length` bytes, and the last word is cut to what is left of them.
         unsafe { to.add(nth * 8).copy_from_nonoverlapping(bytes.as_ptr(), (length - nth * 8).min(8)) };
     }

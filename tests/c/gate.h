@@ -242,10 +242,27 @@ static inline int library_threads(void) {
   return ours;
 }
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANITIZED
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define SANITIZED
+#endif
+
 /* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */
 static inline int many(int number) {
   const char *preloaded = getenv("LD_PRELOAD");
   return preloaded && strstr(preloaded, "vgpreload") ? number / 10 : number;
+}
+
+/* Whether nothing adds to the process: neither valgrind nor a sanitizer. */
+static inline bool is_plain(void) {
+#ifdef SANITIZED
+  return false;
+#else
+  return many(10) == 10;
+#endif
 }
 
 #endif

@@ -7,14 +7,6 @@
 #include "gate.h"
 #include <malloc.h>
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define SANITIZED
-#endif
-
 #ifdef SANITIZED
 size_t __sanitizer_get_current_allocated_bytes(void);
 static size_t allocated(void) { return __sanitizer_get_current_allocated_bytes(); }
@@ -24,15 +16,6 @@ static size_t allocated(void) {
   return info.uordblks + info.hblkhd;
 }
 #endif
-
-/* Whether nothing adds to the process: neither valgrind nor a sanitizer. */
-static bool is_plain(void) {
-#ifdef SANITIZED
-  return false;
-#else
-  return many(10) == 10;
-#endif
-}
 
 /* How many bytes of memory the process has. */
 static long long resident(void) {

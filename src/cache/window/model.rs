@@ -21,6 +21,14 @@ fn check(model: fn(&'static Window)) {
     });
 }
 
+/// Puts the second token, for that handle, in the place of the first, on a thread of its own.
+fn replace_by(handle: usize, window: &'static Window) -> loom::thread::JoinHandle<()> {
+    loom::thread::spawn(move || {
+        window.write(handle, Some(SECOND), || {});
+        window.grant(window.see(handle).unwrap(), 0);
+    })
+}
+
 /// What a read brings; `None` where it does not count.
 fn read(window: &Window, handle: usize) -> Option<String> {
     let bytes = Cell::new(Vec::new());
@@ -36,10 +44,7 @@ fn read(window: &Window, handle: usize) -> Option<String> {
 #[test]
 fn a_read_is_whole_while_the_token_is_replaced() {
     check(|window| {
-        let writer = loom::thread::spawn(|| {
-            window.write(OURS, Some(SECOND), || {});
-            window.grant(window.see(OURS).unwrap(), 0);
-        });
+        let writer = replace_by(OURS, window);
         if let Some(text) = read(window, OURS) {
             assert!([FIRST, SECOND].contains(&&*text), "{text}");
         }
@@ -51,10 +56,7 @@ fn a_read_is_whole_while_the_token_is_replaced() {
 #[test]
 fn a_read_is_of_its_own_handle_while_the_window_passes_to_another() {
     check(|window| {
-        let writer = loom::thread::spawn(|| {
-            window.write(OTHERS, Some(SECOND), || {});
-            window.grant(window.see(OTHERS).unwrap(), 0);
-        });
+        let writer = replace_by(OTHERS, window);
         if let Some(text) = read(window, OURS) {
             assert_eq!(text, FIRST);
         }
