@@ -1,0 +1,177 @@
+/* Reads a cached token over and over, in one of three ways, from so many threads, for a slice of time.
+ *
+ *   read HANDLES      so many live handles, of which one is read; DL_AUTH_* say who logs in, and where
+ *
+ * Out: "ready". In: "WAY THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all threads together, and of
+ * one read on the average. */
+#include "bench.h"
+#include "dl_auth.h"
+#include "handwritten.h"
+#include <sched.h>
+#include <stdatomic.h>
+
+enum { BATCH = 256, MOST_THREADS = 64 };
+
+static dl_auth_t *auth;
+static struct holder holder = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* The floor: what any library must do that is called, looks at a clock, and copies. */
+struct held {
+  time_t expires;
+  size_t length;
+  char token[DL_AUTH_TOKEN_MAX];
+};
+static struct held only;
+static struct held *_Atomic held = &only;
+
+static __attribute__((noinline)) int floor_token(char *buf, size_t cap) {
+  const struct held *now_held = atomic_load_explicit(&held, memory_order_acquire);
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  if (now.tv_sec >= now_held->expires || now_held->length >= cap) return 1;
+  memcpy(buf, now_held->token, now_held->length);
+  buf[now_held->length] = 0;
+  return 0;
+}
+
+/* The compiler must believe that somebody looks at the token. */
+#define USE(token) __asm__ volatile("" : : "r"(token) : "memory")
+
+static void read_floor(char *buf) {
+  for (int i = 0; i < BATCH; i++) {
+    if (floor_token(buf, DL_AUTH_TOKEN_MAX)) give_up("floor", "no token");
+    USE(buf);
+  }
+}
+
+static void read_ours(char *buf) {
+  dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+  for (int i = 0; i < BATCH; i++) {
+    if (dl_auth_token(auth, buf, DL_AUTH_TOKEN_MAX, NULL, &error)) give_up("dl_auth_token", error.message);
+    USE(buf);
+  }
+}
+
+static void read_handwritten(char *buf) {
+  (void)buf;
+  for (int i = 0; i < BATCH; i++) {
+    char *token = holder_token(&holder);
+    if (!token) give_up("handwritten", "no token");
+    USE(token);
+    free(token);
+  }
+}
+
+static const struct way {
+  const char *name;
+  void (*read_batch)(char *buf);
+} ways[] = {{"floor", read_floor}, {"ours", read_ours}, {"handwritten", read_handwritten}};
+
+struct slice {
+  const struct way *way;
+  int threads;
+  pthread_barrier_t ready;
+  atomic_bool over;
+};
+
+struct reader {
+  struct slice *slice;
+  int number;
+  pthread_t thread;
+  double reads, nanoseconds;
+};
+
+/* One thread a CPU, from the last to the first, where there are no more than two and CPUs enough: the kernel need not
+ * find out by itself that they do not belong on the same one. */
+static void pin(const struct reader *reader) {
+  cpu_set_t allowed, one;
+  if (reader->slice->threads > 2 || sched_getaffinity(0, sizeof allowed, &allowed)) return;
+  if (CPU_COUNT(&allowed) < reader->slice->threads) return;
+  int skip = reader->number, cpu = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(cpu, &allowed) || skip-- > 0) cpu--;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  pthread_setaffinity_np(pthread_self(), sizeof one, &one);
+}
+
+static void *run(void *argument) {
+  struct reader *reader = argument;
+  struct slice *slice = reader->slice;
+  char buf[DL_AUTH_TOKEN_MAX];
+  int64_t batches = 0;
+  pin(reader);
+  for (int i = 0; i < 8; i++) slice->way->read_batch(buf); /* what a thread's first reads need */
+  pthread_barrier_wait(&slice->ready);
+  int64_t began = nanoseconds(CLOCK_MONOTONIC);
+  do {
+    slice->way->read_batch(buf);
+    batches++;
+  } while (!atomic_load_explicit(&slice->over, memory_order_relaxed));
+  reader->nanoseconds = (double)(nanoseconds(CLOCK_MONOTONIC) - began);
+  reader->reads = (double)batches * BATCH;
+  return NULL;
+}
+
+static void measure(const struct way *way, int threads, long milliseconds) {
+  struct slice slice = {.way = way, .threads = threads};
+  struct reader readers[MOST_THREADS];
+  double per_second = 0, nanoseconds_of_all = 0, reads_of_all = 0;
+  pthread_barrier_init(&slice.ready, NULL, (unsigned)threads + 1);
+  for (int i = 0; i < threads; i++) {
+    readers[i] = (struct reader){.slice = &slice, .number = i};
+    if (pthread_create(&readers[i].thread, NULL, run, &readers[i])) give_up("pthread_create", "no thread");
+  }
+  pthread_barrier_wait(&slice.ready);
+  nanosleep(&(struct timespec){milliseconds / 1000, milliseconds % 1000 * 1000000}, NULL);
+  atomic_store(&slice.over, 1);
+  for (int i = 0; i < threads; i++) {
+    pthread_join(readers[i].thread, NULL);
+    per_second += readers[i].reads / readers[i].nanoseconds * 1e9;
+    nanoseconds_of_all += readers[i].nanoseconds;
+    reads_of_all += readers[i].reads;
+  }
+  pthread_barrier_destroy(&slice.ready);
+  printf("%.1f %.4f\n", per_second, nanoseconds_of_all / reads_of_all);
+  fflush(stdout);
+}
+
+static void never(struct holder *unused) {
+  (void)unused;
+  give_up("handwritten", "the token has ended");
+}
+
+/* Further handles, with the same token but ready-made: so many logins would tell nothing about reading. */
+static void open_more(int handles, const char *token) {
+  dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *another;
+  if (dl_auth_config_set(config, "token", token, &error)) give_up("token", error.message);
+  while (handles-- > 0)
+    if (dl_auth_new(config, &another, &error)) give_up("dl_auth_new", error.message);
+  dl_auth_config_free(config);
+}
+
+int main(int argc, char **argv) {
+  dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+  char name[32];
+  int threads;
+  long milliseconds;
+  if (argc != 2) give_up("usage", "read HANDLES");
+  if (dl_auth_new(NULL, &auth, &error) || dl_auth_token(auth, only.token, sizeof only.token, &only.length, &error))
+    give_up("login", error.message);
+  open_more(atoi(argv[1]) - 1, only.token);
+  clock_gettime(CLOCK_MONOTONIC, &holder.expires);
+  only.expires = holder.expires.tv_sec += 24 * 3600;
+  holder.token = only.token;
+  holder.login = never;
+  puts("ready");
+  fflush(stdout);
+
+  while (scanf("%31s %d %ld", name, &threads, &milliseconds) == 3) {
+    size_t way = 0;
+    while (way < sizeof ways / sizeof *ways && strcmp(ways[way].name, name) != 0) way++;
+    if (way == sizeof ways / sizeof *ways || threads < 1 || threads > MOST_THREADS) give_up(name, "cannot be measured");
+    measure(&ways[way], threads, milliseconds);
+  }
+  return 0;
+}

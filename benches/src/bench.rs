@@ -1,0 +1,110 @@
+//! What all measurements share: the plan, the gate, the peers, and the book.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use dl_auth_gate::{Gate, Settings};
+
+use crate::book::Book;
+use crate::options::Options;
+use crate::peers::{Peer, Peers};
+use crate::plan::{Plan, TOKEN_BYTES};
+use crate::run::{Outcome, Process, clean};
+
+/// Whom a login trusts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trust {
+    /// A bundle of the system's roots, and the gate's at its end.
+    System,
+    /// The gate's own root, and no other.
+    Pinned,
+}
+
+pub struct Bench {
+    pub plan: Plan,
+    pub peers: Peers,
+    pub book: Book,
+    pub gate: Gate,
+    pub work: PathBuf,
+    pub sources: PathBuf,
+    pub library: PathBuf,
+}
+
+impl Bench {
+    /// Compiles what is measured, and starts the gate.
+    pub fn prepare(options: &Options) -> Outcome<Self> {
+        let library = options.library.join("libdl_auth.so");
+        if !library.exists() {
+            return Err(format!("there is no {}; `make lib` builds it", library.display()));
+        }
+        std::fs::create_dir_all(&options.work).map_err(|error| format!("{}: {error}", options.work.display()))?;
+        let peers = Peers::find(options)?;
+        let gate = Gate::try_start(Settings { pad_to: Some(TOKEN_BYTES), ..Settings::default() })
+            .map_err(|error| format!("the gate cannot start: {error}"))?;
+        let plan = if options.quick { Plan::quick() } else { Plan::full() };
+        let (work, sources) = (options.work.clone(), options.peers.clone());
+        let bench = Self { plan, peers, book: Book::default(), gate, work, sources, library };
+        bench.write_bundle()?;
+        Ok(bench)
+    }
+
+    /// One of our programs, told to log in at the gate.
+    pub fn ours(&self, program: &str, trust: Trust) -> Command {
+        let mut command = clean(self.peers.program(program));
+        command.envs([("DL_AUTH_URL", self.gate.url()), ("DL_AUTH_PROXY", "none")]);
+        let Settings { username, password, .. } = Settings::default();
+        command.envs([("DL_AUTH_USERNAME", username), ("DL_AUTH_PASSWORD", password)]);
+        match trust {
+            Trust::System => command.env("SSL_CERT_FILE", self.bundle()),
+            Trust::Pinned => {
+                command.env("DL_AUTH_CA_FILE", self.gate.ca_file()).env("DL_AUTH_TLS_ROOTS", "ca_file_only")
+            }
+        };
+        command
+    }
+
+    /// A peer's program, told the same.
+    pub fn theirs(&self, peer: Peer, trust: Trust) -> Option<Command> {
+        let mut command = clean(self.peers.get(peer)?);
+        let Settings { username, password, .. } = Settings::default();
+        command.envs([("BENCH_USERNAME", username), ("BENCH_PASSWORD", password)]);
+        command.env("BENCH_URL", self.gate.url());
+        command.env(
+            "BENCH_CA_FILE",
+            match trust {
+                Trust::System => self.bundle(),
+                Trust::Pinned => self.gate.ca_file().to_owned(),
+            },
+        );
+        Some(command)
+    }
+
+    /// A token of the gate.
+    pub fn token(&self) -> Outcome<String> {
+        let mut login = Process::start(&mut self.ours("login", Trust::Pinned))?;
+        let (_, token) = login.line()?;
+        login.end()?;
+        match token.len() {
+            TOKEN_BYTES => Ok(token),
+            other => Err(format!("the gate's token has {other} bytes, not {TOKEN_BYTES}")),
+        }
+    }
+
+    /// The ways to trust that can be measured here.
+    pub fn trusts(&self) -> Vec<Trust> {
+        let system = self.peers.get(Peer::Roots).map(|_| Trust::System);
+        system.into_iter().chain([Trust::Pinned]).collect()
+    }
+
+    /// The bundle of the system's roots and the gate's.
+    pub fn bundle(&self) -> PathBuf {
+        self.work.join("bundle.pem")
+    }
+
+    fn write_bundle(&self) -> Outcome<()> {
+        let Some(roots) = self.peers.get(Peer::Roots) else { return Ok(()) };
+        let read = |path| std::fs::read(path).map_err(|error| format!("{}: {error}", std::path::Path::display(path)));
+        let all = [read(roots)?, read(self.gate.ca_file())?].concat();
+        std::fs::write(self.bundle(), all).map_err(|error| format!("{}: {error}", self.bundle().display()))
+    }
+}

@@ -1,0 +1,63 @@
+//! What can be said on the command line. `make bench` says nothing.
+
+use std::path::{Path, PathBuf};
+
+use crate::peers::Peer;
+use crate::run::Outcome;
+
+const HELP: &str = "\
+options, for the tests and for whoever works on the benchmarks:
+  --quick          few and short rounds: whether it works, not what comes out
+  --without LIST   act as if these peers were missing: curl,go,dtlpy,roots
+  --out DIR        where benchmarks.md goes (docs)
+  --library DIR    where libdl_auth.so is (beside this program)
+  --work DIR       where compiled peers and the like go (bench, beside release)
+  --peers DIR      where the peers' sources are (benches/peers)";
+
+/// Where everything is, and what is wanted.
+pub struct Options {
+    pub quick: bool,
+    pub without: Vec<Peer>,
+    pub out: PathBuf,
+    pub library: PathBuf,
+    pub work: PathBuf,
+    pub peers: PathBuf,
+}
+
+impl Options {
+    pub fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
+        let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
+        let built = program.parent().unwrap_or(Path::new("."));
+        let mut options = Self {
+            quick: false,
+            without: Vec::new(),
+            out: root().join("docs"),
+            library: built.to_owned(),
+            work: built.parent().unwrap_or(built).join("bench"),
+            peers: root().join("benches/peers"),
+        };
+        while let Some(name) = arguments.next() {
+            let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value\n{HELP}"));
+            match name.as_str() {
+                "--quick" => options.quick = true,
+                "--without" => options.without = value()?.split(',').map(peer).collect::<Outcome<_>>()?,
+                "--out" => options.out = value()?.into(),
+                "--library" => options.library = value()?.into(),
+                "--work" => options.work = value()?.into(),
+                "--peers" => options.peers = value()?.into(),
+                _ => return Err(format!("there is no option {name}\n{HELP}")),
+            }
+        }
+        Ok(options)
+    }
+}
+
+fn peer(word: &str) -> Outcome<Peer> {
+    Peer::ALL.into_iter().find(|peer| peer.word() == word).ok_or_else(|| format!("there is no peer {word}\n{HELP}"))
+}
+
+/// The repository.
+pub fn root() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}

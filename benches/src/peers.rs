@@ -1,0 +1,194 @@
+//! Finds and compiles what is measured. A peer that is not installed is missing, and is told with what installs it; one
+//! that is there and does not compile is an error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::options::Options;
+use crate::run::{Outcome, clean, tool};
+
+/// What the figures can do without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    Curl,
+    Go,
+    Dtlpy,
+    /// No peer, but what the logins with the system's roots need.
+    Roots,
+}
+
+impl Peer {
+    pub const ALL: [Peer; 4] = [Peer::Curl, Peer::Go, Peer::Dtlpy, Peer::Roots];
+
+    /// Its name on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Peer::Curl => "curl",
+            Peer::Go => "go",
+            Peer::Dtlpy => "dtlpy",
+            Peer::Roots => "roots",
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Peer::Curl => "libcurl + OpenSSL + cJSON",
+            Peer::Go => "Go's oauth2 package",
+            Peer::Dtlpy => "the vendor's SDK (dtlpy)",
+            Peer::Roots => "the system's root certificates",
+        }
+    }
+
+    /// The commands that install it.
+    pub fn install(self, options: &Options) -> String {
+        match self {
+            Peer::Curl => "apt-get install libcurl4-openssl-dev libcjson-dev".to_owned(),
+            Peer::Go => format!(
+                "apt-get install golang-go && (cd {} && go mod download golang.org/x/oauth2)",
+                options.peers.join("go").display()
+            ),
+            Peer::Dtlpy => {
+                let venv = venv(options).display().to_string();
+                let install = format!("python3 -m venv {venv} && {venv}/bin/pip install {}", dtlpy());
+                format!("apt-get install python3-venv && {install}")
+            }
+            Peer::Roots => "apt-get install ca-certificates".to_owned(),
+        }
+    }
+}
+
+/// A peer that is not there, why, and what would help.
+pub struct Missing {
+    pub peer: Peer,
+    pub why: String,
+    pub install: String,
+}
+
+/// All that was found: programs to be run, and the file with the system's roots.
+pub struct Peers {
+    work: PathBuf,
+    found: BTreeMap<Peer, PathBuf>,
+    pub missing: Vec<Missing>,
+}
+
+impl Peers {
+    /// Compiles our programs, and each peer that can be had. Says on stderr which cannot.
+    pub fn find(options: &Options) -> Outcome<Self> {
+        let gcc = "gcc, without which nothing can be measured (apt-get install gcc libc6-dev)";
+        tool(clean("gcc").arg("--version")).map_err(|why| format!("{gcc}: {why}"))?;
+        for program in ["read", "stall", "login", "handles"] {
+            let library = options.library.display();
+            compile(options, program, &[format!("-L{library}"), "-ldl_auth".into(), format!("-Wl,-rpath,{library}")])?;
+        }
+        let mut peers = Self { work: options.work.clone(), found: BTreeMap::new(), missing: Vec::new() };
+        for peer in Peer::ALL {
+            let found = match options.without.contains(&peer) {
+                true => Err("left out on the command line".to_owned()),
+                false => look(peer, options)?,
+            };
+            match found {
+                Ok(path) => drop(peers.found.insert(peer, path)),
+                Err(why) => {
+                    let install = peer.install(options);
+                    eprintln!("make bench: missing: {}: {why}\n  to install: {install}", peer.name());
+                    peers.missing.push(Missing { peer, why, install });
+                }
+            }
+        }
+        Ok(peers)
+    }
+
+    /// The peer's program, or file, where it is not missing.
+    pub fn get(&self, peer: Peer) -> Option<&Path> {
+        self.found.get(&peer).map(PathBuf::as_path)
+    }
+
+    /// One of our own programs.
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.work.join(name)
+    }
+}
+
+/// The peer, or why it is missing. An error where it is there and broken.
+fn look(peer: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
+    match peer {
+        Peer::Curl => curl(options),
+        Peer::Go => go(options),
+        Peer::Dtlpy => Ok(installed_dtlpy(options)),
+        Peer::Roots => {
+            let file = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
+            Ok(if file.is_file() { Ok(file) } else { Err(format!("there is no {}", file.display())) })
+        }
+    }
+}
+
+const CURL_LIBRARIES: [&str; 2] = ["-lcurl", "-lcjson"];
+
+fn curl(options: &Options) -> Outcome<Result<PathBuf, String>> {
+    let probe = options.work.join("probe.c");
+    let text = "#include <curl/curl.h>\n#include <cjson/cJSON.h>\nint main(void) { return 0; }\n";
+    std::fs::write(&probe, text).map_err(|error| format!("{}: {error}", probe.display()))?;
+    let executable = options.work.join("probe");
+    if tool(clean("gcc").arg(&probe).arg("-o").arg(executable).args(CURL_LIBRARIES)).is_err() {
+        return Ok(Err("no headers or libraries of libcurl and cJSON".to_owned()));
+    }
+    compile(options, "login_curl", &CURL_LIBRARIES.map(str::to_owned)).map(Ok)
+}
+
+fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
+    let source = options.peers.join("go");
+    let go = |arguments: &[&str]| {
+        let mut command = Command::new("go"); // which needs the environment to find its caches
+        command.current_dir(&source).args(arguments);
+        command.envs([
+            ("GOPROXY", "off"),
+            ("GOFLAGS", "-mod=readonly"),
+            ("GOTOOLCHAIN", "local"),
+            ("CGO_ENABLED", "0"),
+        ]);
+        command
+    };
+    if tool(&mut go(&["version"])).is_err() {
+        return Ok(Err("there is no Go compiler".to_owned()));
+    }
+    if tool(&mut go(&["list", "-m", "-f", "{{.Dir}}", "golang.org/x/oauth2"]))?.is_empty() {
+        return Ok(Err("its module has not been downloaded".to_owned()));
+    }
+    let program = options.work.join("go_reuse");
+    let build = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o"];
+    tool(go(&build).arg(&program).arg("."))?;
+    Ok(Ok(program))
+}
+
+fn installed_dtlpy(options: &Options) -> Result<PathBuf, String> {
+    let python = venv(options).join("bin/python");
+    let version = "import importlib.metadata as m; print('dtlpy==' + m.version('dtlpy'))";
+    match tool(clean(&python).args(["-c", version])) {
+        Ok(installed) if installed == dtlpy() => Ok(python),
+        Ok(installed) => Err(format!("{installed} is installed, not {}", dtlpy())),
+        Err(_) => Err(format!("it is not installed in {}", venv(options).display())),
+    }
+}
+
+fn venv(options: &Options) -> PathBuf {
+    options.work.join("dtlpy")
+}
+
+/// Name and version of the SDK, as pip takes it.
+fn dtlpy() -> &'static str {
+    include_str!("../peers/requirements.txt").trim()
+}
+
+fn compile(options: &Options, program: &str, libraries: &[String]) -> Outcome<PathBuf> {
+    let executable = options.work.join(program);
+    let mut gcc = clean("gcc");
+    gcc.args(["-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"])
+        .arg(crate::options::root().join("include"))
+        .arg(options.peers.join(program).with_extension("c"))
+        .arg("-o")
+        .arg(&executable)
+        .args(libraries);
+    tool(&mut gcc)?;
+    Ok(executable)
+}

@@ -1,0 +1,68 @@
+//! How often and how long each thing is measured.
+
+use std::time::Duration;
+
+/// The length of the token that is read, and kept.
+pub const TOKEN_BYTES: usize = 900;
+
+/// The numbers of threads that read at the same time.
+pub const THREADS: [usize; 3] = [1, 2, 8];
+
+/// Rounds and lengths.
+pub struct Plan {
+    /// Rounds of cached reads, and how long each way of reading has in each.
+    pub reading_rounds: usize,
+    pub slice: Duration,
+    /// Live handles, where one is read among many.
+    pub live_handles: usize,
+    /// Rounds of the loop of 1 kHz, how long it goes, and how long the gate takes for a refresh.
+    pub stall_rounds: usize,
+    pub stall: Duration,
+    pub refresh: Duration,
+    /// How long the token lives whose refresh is to fall into the loop: a tenth of it, or up to half as much again.
+    pub lifetime_s: u64,
+    pub login_rounds: usize,
+    pub sdk_rounds: usize,
+    pub sdk_calls: usize,
+    pub handles_rounds: usize,
+    /// Few and many idle handles.
+    pub idle_handles: [usize; 2],
+}
+
+impl Plan {
+    /// What docs/benchmarks.md is made of: about five minutes.
+    pub fn full() -> Self {
+        Self {
+            reading_rounds: 41,
+            slice: Duration::from_millis(150),
+            live_handles: 10_000,
+            stall_rounds: 7,
+            stall: Duration::from_secs(7),
+            refresh: Duration::from_secs(2),
+            lifetime_s: 20,
+            login_rounds: 31,
+            sdk_rounds: 15,
+            sdk_calls: 5_000,
+            handles_rounds: 3,
+            idle_handles: [1_000, 10_000],
+        }
+    }
+
+    /// The same, as short as can be: whether all works. Nothing that comes out means anything.
+    pub fn quick() -> Self {
+        Self {
+            reading_rounds: 2,
+            slice: Duration::from_millis(10),
+            live_handles: 100,
+            stall_rounds: 1,
+            stall: Duration::from_secs(4),
+            refresh: Duration::from_millis(100),
+            lifetime_s: 10,
+            login_rounds: 2,
+            sdk_rounds: 1,
+            sdk_calls: 100,
+            handles_rounds: 1,
+            idle_handles: [10, 100],
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Programs that are measured: started in a clean environment, asked by lines, ended within a limit, their CPU counted.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+/// What worked, or a sentence about what did not.
+pub type Outcome<T> = Result<T, String>;
+
+/// No program is silent for so long.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// A program with nothing of this environment but its `PATH`.
+pub fn clean(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command
+}
+
+/// Runs a tool that must succeed, and gives what it wrote.
+pub fn tool(command: &mut Command) -> Outcome<String> {
+    let name = format!("{command:?}");
+    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    if !output.status.success() {
+        return Err(format!("{name}: {}\n{}\n{}", output.status, text(&output.stdout), text(&output.stderr)));
+    }
+    Ok(text(&output.stdout))
+}
+
+/// A running program. It is killed where it is dropped before its end.
+pub struct Process {
+    name: String,
+    child: Child,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<(Instant, String)>,
+    began: Instant,
+    ended: bool,
+}
+
+impl Process {
+    pub fn start(command: &mut Command) -> Outcome<Self> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let began = Instant::now();
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| format!("{name} cannot be started: {error}"))?;
+        let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            for line in stdout.into_iter().flat_map(|stdout| BufReader::new(stdout).lines()).map_while(Result::ok) {
+                if sender.send((Instant::now(), line)).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Self { name, child, stdin, lines, began, ended: false })
+    }
+
+    /// The next line that it prints, and how long after its start.
+    pub fn line(&mut self) -> Outcome<(Duration, String)> {
+        let (at, line) = self.lines.recv_timeout(LIMIT).map_err(|_| self.failure("no answer"))?;
+        Ok((at - self.began, line))
+    }
+
+    /// The next line as so many numbers.
+    pub fn numbers<const N: usize>(&mut self) -> Outcome<[f64; N]> {
+        let (_, line) = self.line()?;
+        let numbers: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
+        numbers.try_into().map_err(|_| self.failure(&format!("an answer without its {N} numbers: {line:?}")))
+    }
+
+    /// Asks by a line, and gives the numbers of the answer.
+    pub fn ask<const N: usize>(&mut self, question: &str) -> Outcome<[f64; N]> {
+        let asked = self.stdin.as_mut().map(|stdin| writeln!(stdin, "{question}").and_then(|()| stdin.flush()));
+        match asked {
+            Some(Ok(())) => self.numbers(),
+            _ => Err(self.failure("it takes no question")),
+        }
+    }
+
+    /// Waits for its end, which must be a good one; the CPU that it has used, all its threads and the kernel's work for
+    /// it included.
+    pub fn end(mut self) -> Outcome<Duration> {
+        self.stdin = None;
+        while self.lines.recv_timeout(LIMIT).is_ok() {} // until it closes its output
+        let (exit, cpu) = self.wait();
+        if exit == 0 { Ok(cpu) } else { Err(format!("{} ended with status {exit:#x}", self.name)) }
+    }
+
+    /// Ends it, if it has not ended by itself, and says what happened.
+    fn failure(&mut self, what: &str) -> String {
+        if !self.ended {
+            std::thread::sleep(Duration::from_millis(100)); // it may be about to end
+            self.child.kill().ok();
+            self.wait();
+        }
+        format!("{}: {what}; what it wrote to stderr says more", self.name)
+    }
+
+    fn wait(&mut self) -> (i32, Duration) {
+        let mut status = 0;
+        // SAFETY: `rusage` is made of numbers, for which zero is a value.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: both pointers are to variables of the right type, and the process is a child that nobody has waited
+        // for, as `ended` says.
+        let waited = unsafe { libc::wait4(self.child.id() as libc::pid_t, &mut status, 0, &mut usage) };
+        self.ended = true;
+        let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+        (if waited > 0 { status } else { -1 }, time(usage.ru_utime) + time(usage.ru_stime))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.child.kill().ok();
+            self.wait();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shell(script: &str) -> Process {
+        Process::start(clean("sh").args(["-c", script])).unwrap()
+    }
+
+    #[test]
+    fn a_program_is_asked_and_answers() {
+        let mut process = shell("while read a b; do echo $b $a; done");
+        assert_eq!(process.ask("1 2.5"), Ok([2.5, 1.0]));
+        assert_eq!(process.ask("7 8"), Ok([8.0, 7.0]));
+        process.end().unwrap();
+    }
+
+    #[test]
+    fn a_program_that_fails_answers_wrongly_or_is_not_there_is_an_error() {
+        assert!(shell("exit 3").end().unwrap_err().contains("0x300"));
+        assert!(shell("exit 3").numbers::<1>().unwrap_err().contains("no answer"));
+        assert!(shell("echo 1 2").numbers::<3>().unwrap_err().contains("its 3 numbers: \"1 2\""));
+        assert!(Process::start(&mut clean("/no/such/program")).is_err());
+        assert!(tool(clean("sh").args(["-c", "echo why >&2; exit 1"])).unwrap_err().contains("why"));
+    }
+
+    #[test]
+    fn the_cpu_of_a_program_is_counted() {
+        let idle = shell("exec sleep 0.01").end().unwrap();
+        let busy = shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done").end().unwrap();
+        assert!(busy > idle && idle > Duration::ZERO, "{busy:?} {idle:?}");
+    }
+
+    #[test]
+    fn nothing_of_the_environment_is_handed_on_but_the_path() {
+        let told = tool(clean("sh").args(["-c", "env"])).unwrap();
+        let names: Vec<_> = told.lines().filter_map(|line| line.split('=').next()).collect();
+        assert!(names.contains(&"PATH") && !names.contains(&"HOME"), "{told}");
+    }
+}

@@ -1,0 +1,95 @@
+//! What has to be shipped.
+
+use std::path::{Path, PathBuf};
+
+use crate::bench::Bench;
+use crate::book::{Book, Who};
+use crate::figure::{Bound, Figure, Goal, Series};
+use crate::peers::Peer;
+use crate::run::{Outcome, clean, tool};
+
+const SHIPPED: &str = "bytes";
+const NAMED: &str = "bytes of the libraries by name";
+
+pub fn measure(bench: &mut Bench) -> Outcome<()> {
+    bench.book.note(Who::Ours, SHIPPED, of_file(&bench.library)?);
+    if let Some(program) = bench.peers.get(Peer::Curl) {
+        let libraries = loaded(program)?;
+        let named = |path: &&PathBuf| ["libcurl", "libssl", "libcrypto", "libcjson"].iter().any(|n| starts(path, n));
+        let sum = |files: &mut dyn Iterator<Item = &PathBuf>| files.map(|file| of_file(file)).sum::<Outcome<f64>>();
+        let (all, named) = (sum(&mut libraries.iter())?, sum(&mut libraries.iter().filter(named))?);
+        bench.book.note(Who::Curl, SHIPPED, all);
+        bench.book.note(Who::Curl, NAMED, named);
+    }
+    if let Some(program) = bench.peers.get(Peer::Go) {
+        bench.book.note(Who::Go, SHIPPED, of_file(program)?);
+    }
+    if let Some(python) = bench.peers.get(Peer::Dtlpy) {
+        let packages = tool(clean(python).args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]))?;
+        bench.book.note(Who::Dtlpy, SHIPPED, of_directory(Path::new(&packages))?);
+    }
+    Ok(())
+}
+
+/// The shared libraries that a program loads, without the C library's own.
+fn loaded(program: &Path) -> Outcome<Vec<PathBuf>> {
+    let told = tool(clean("ldd").arg(program))?;
+    let paths = told.lines().filter_map(|line| line.split_once("=> ")?.1.split_whitespace().next());
+    let system = ["libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libresolv.so"];
+    let ours_to_ship = |path: &&str| !system.iter().any(|name| starts(Path::new(path), name));
+    paths.filter(ours_to_ship).map(|path| std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))).collect()
+}
+
+fn starts(path: &Path, name: &str) -> bool {
+    path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(name))
+}
+
+fn of_file(path: &Path) -> Outcome<f64> {
+    std::fs::metadata(path).map(|file| file.len() as f64).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn of_directory(path: &Path) -> Outcome<f64> {
+    let failed = |error| format!("{}: {error}", path.display());
+    let mut bytes = 0.0;
+    for entry in std::fs::read_dir(path).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        bytes += match entry.file_type().map_err(failed)? {
+            kind if kind.is_dir() => of_directory(&entry.path())?,
+            kind if kind.is_file() => of_file(&entry.path())?,
+            _ => 0.0,
+        };
+    }
+    Ok(bytes)
+}
+
+pub fn goals(book: &Book) -> Vec<Goal> {
+    vec![Goal {
+        what: "`libdl_auth.so`, stripped".to_owned(),
+        bound: Bound::AtMost(2.2),
+        values: book.get(Who::Ours, SHIPPED).iter().map(|bytes| bytes / 1e6).collect(),
+        unit: " MB",
+        needs: &[],
+    }]
+}
+
+pub fn figures(book: &Book) -> Vec<Figure> {
+    let series = |who, what, name: &str| Series::of(who, vec![book.cell(who, what, 1e6)]).named(name);
+    vec![Figure {
+        file: "size",
+        title: "What has to be shipped",
+        axis: "megabytes (less is better)",
+        log: true,
+        groups: vec!["files on disk".to_owned()],
+        series: vec![
+            series(Who::Ours, SHIPPED, "libdl_auth.so"),
+            series(Who::Curl, NAMED, "libcurl, libssl, libcrypto, libcjson").pale(),
+            series(Who::Curl, SHIPPED, "all libraries that these load"),
+            series(Who::Go, SHIPPED, "a Go program that holds a token"),
+            series(Who::Dtlpy, SHIPPED, "dtlpy and its Python packages"),
+        ],
+        text: "The C library is left out everywhere, and so is Python itself. The Go program \
+([main.go](../benches/peers/go/main.go)) is stripped, and holds a token but cannot log in. Not everything that libcurl \
+loads is there for TLS."
+            .to_owned(),
+    }]
+}

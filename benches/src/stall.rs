@@ -1,0 +1,122 @@
+//! A loop of 1 kHz that reads the token in each cycle: what its reads take while nothing happens, and while the gate
+//! takes its time for a refresh.
+
+use serde_json::json;
+
+use crate::bench::{Bench, Trust};
+use crate::book::{Book, Who};
+use crate::figure::{Bound, Cell, Figure, Goal, Series, number};
+use crate::plan::Plan;
+use crate::run::{Outcome, Process};
+
+const DEPTHS: [&str; 3] = ["median", "99.9 % of reads within", "longest"];
+
+/// What the loop goes through.
+#[derive(Clone, Copy, PartialEq)]
+enum Loop {
+    Quiet,
+    Refreshing,
+    Handwritten,
+}
+
+impl Loop {
+    fn key(self, depth: &str) -> String {
+        let name = match self {
+            Loop::Quiet => "no refresh",
+            Loop::Refreshing => "refresh",
+            Loop::Handwritten => "login",
+        };
+        format!("{depth}, {name}")
+    }
+
+    fn who(self) -> Who {
+        if self == Loop::Handwritten { Who::Handwritten } else { Who::Ours }
+    }
+}
+
+pub fn measure(bench: &mut Bench) -> Outcome<()> {
+    for round in 0..bench.plan.stall_rounds {
+        for which in crate::reading::rotated([Loop::Quiet, Loop::Refreshing, Loop::Handwritten], round) {
+            let [median, most, longest, refreshes] = turn(bench, which)?;
+            let wanted = f64::from(which != Loop::Quiet);
+            if refreshes != wanted {
+                return Err(format!("{refreshes} refreshes fell into a loop of 1 kHz that was to see {wanted}"));
+            }
+            for (depth, value) in DEPTHS.into_iter().zip([median, most, longest]) {
+                bench.book.note(which.who(), &which.key(depth), value);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// One loop. The refresh falls early enough into it to be over before its end.
+fn turn(bench: &Bench, which: Loop) -> Outcome<[f64; 4]> {
+    let (seconds, refresh) = (bench.plan.stall.as_secs_f64().to_string(), bench.plan.refresh);
+    let mut command = bench.ours("stall", Trust::Pinned);
+    command.env("DL_AUTH_REFRESH", "background");
+    match which {
+        Loop::Quiet => command.args(["ours", &seconds]),
+        Loop::Refreshing => command.args(["ours", &seconds]).env("DL_AUTH_REFRESH_AT", "0.1"),
+        Loop::Handwritten => command.args(["handwritten", &seconds, &refresh.as_millis().to_string()]),
+    };
+    if which == Loop::Refreshing {
+        bench.gate.plan(json!([
+            {"do": "ok", "on": "login", "lifetime": bench.plan.lifetime_s},
+            {"do": "hang", "on": "refresh"},
+        ]));
+    }
+    let mut process = Process::start(&mut command)?;
+    if which == Loop::Refreshing {
+        bench.gate.wait(|counts| counts.hanging == 1);
+        std::thread::sleep(refresh);
+        bench.gate.release();
+    }
+    let numbers = process.numbers()?;
+    process.end()?;
+    Ok(numbers)
+}
+
+pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
+    let longest = |which: Loop| book.get(Who::Ours, &which.key(DEPTHS[2]));
+    vec![Goal {
+        what: format!(
+            "longest cached read in a 1 kHz loop, while a refresh takes {} s / without one",
+            number(plan.refresh.as_secs_f64())
+        ),
+        bound: Bound::AtMost(3.0),
+        values: crate::stats::ratios(longest(Loop::Refreshing), longest(Loop::Quiet)),
+        unit: "",
+        needs: &[],
+    }]
+}
+
+pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
+    let refresh = number(plan.refresh.as_secs_f64());
+    let series = |which: Loop, name: &str| {
+        let cells: Vec<Cell> = DEPTHS.iter().map(|depth| book.cell(which.who(), &which.key(depth), 1000.0)).collect();
+        Series::of(which.who(), cells).named(name)
+    };
+    vec![Figure {
+        file: "stall",
+        title: "Reads of a 1 kHz loop, while the token is refreshed",
+        axis: "microseconds per read (less is better)",
+        log: true,
+        groups: DEPTHS.map(str::to_owned).into(),
+        series: vec![
+            series(Loop::Quiet, "dl_auth, no refresh").pale(),
+            series(Loop::Refreshing, &format!("dl_auth, a refresh takes {refresh} s")),
+            series(Loop::Handwritten, &format!("hand-written C, a login takes {refresh} s")),
+        ],
+        text: format!(
+            "A thread wakes each millisecond, by an absolute clock, for {loop_s} s, and reads the token: \
+`dl_auth_token_within` with no time to wait, and `refresh=background`. In a turn without a refresh the token is fresh all \
+along. In the other, it falls due in the loop, and the gate answers the refresh after {refresh} s. The hand-written C is \
+the same as above: whoever finds the token ended logs in, under the mutex. Its login is a sleep of {refresh} s, so that \
+nothing but the wait is measured. The longest of {reads} reads is what the kernel makes of it too: the thread has no \
+special priority.",
+            loop_s = number(plan.stall.as_secs_f64()),
+            reads = number(plan.stall.as_secs_f64() * 1000.0),
+        ),
+    }]
+}
