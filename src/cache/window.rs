@@ -69,8 +69,15 @@ pub enum Copied {
 }
 
 impl Window {
+    /// Nobody's.
+    #[cfg(not(feature = "loom"))]
+    pub const fn new() -> Window {
+        let [lease, handle, process, length] = [const { AtomicU64::new(0) }; 4];
+        Window { lease, handle, process, length, block: AtomicCell::new(None) }
+    }
+
     /// Has the words and the length of the handle's token copied, where there is a lease at `tick_ms`. `copy` tells how
-    /// many bytes it wrote; `None` where they do not fit.
+    /// many bytes it wrote; `None` where they do not fit, or the words are fewer, for a length may be another text's.
     #[inline]
     pub fn read(&self, handle: usize, tick_ms: u64, copy: impl FnOnce(&Words, usize) -> Option<usize>) -> Copied {
         let lease = self.lease.load(Ordering::Acquire);
@@ -79,8 +86,7 @@ impl Window {
         }
         let Some(block) = self.block.load() else { return Copied::Nothing };
         let length = self.length.load(Ordering::Relaxed) as usize;
-        let Some(words) = block.0.get(..length.div_ceil(8)) else { return Copied::Nothing };
-        let Some(written) = copy(words, length) else { return Copied::Nothing };
+        let Some(written) = copy(&block.0, length) else { return Copied::Nothing };
         fence(Ordering::Acquire);
         let same = (self.lease.load(Ordering::Relaxed) ^ lease) < VERSION;
         if same { Copied::Whole(written) } else { Copied::Torn(written) }

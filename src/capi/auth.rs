@@ -112,13 +112,13 @@ pub unsafe extern "C" fn dl_auth_token_within(
     len: *mut usize,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    let (need, wait) = (Duration::from_millis(min_valid_ms), Duration::from_millis(wait_ms));
     // SAFETY: passed on from our caller.
     unsafe {
         if min_valid_ms == 0 && copy_leased(auth, "", buf, cap, len) {
             return DL_AUTH_OK;
         }
         copy(auth, buf, cap, len, error, |auth, buffer| {
+            let (need, wait) = (Duration::from_millis(min_valid_ms), Duration::from_millis(wait_ms));
             auth.read(need, wait, |token| buffer.put(&[token.jwt().text()]))?
         })
     }

@@ -27,7 +27,6 @@ pub struct dl_auth_t {
 const TENANTS: usize = 256;
 
 #[repr(C, align(256))]
-#[derive(Default)]
 struct Slot {
     /// First, so that a read touches one line of the slot.
     window: Window,
@@ -44,28 +43,44 @@ struct Tenant {
     auth: Auth,
 }
 
-/// The table: chunk k has `FIRST << k` slots, and stays where it was made.
-const FIRST: usize = 16;
-static CHUNKS: [OnceBox<Box<[Slot]>>; 32] = [const { OnceBox::new() }; 32];
+/// The table's first chunk, and for most processes its only one: a slot of it is found without a load. (A model
+/// checker's atomics cannot stand in a static.)
+#[cfg(not(feature = "loom"))]
+static FIRST: [Slot; 256] = [const { Slot::new() }; 256];
+#[cfg(feature = "loom")]
+static FIRST: [Slot; 0] = [];
 
-/// How many chunks there are; one less, until the first handle in the last is made.
-static MADE: AtomicUsize = AtomicUsize::new(0);
+/// Further chunks, each four times as large as the one before, so that there are few to look in. They stay where they
+/// were made.
+const SECOND: usize = 1024;
+static FURTHER: [OnceBox<Box<[Slot]>>; 12] = [const { OnceBox::new() }; 12];
 
-/// The slots that may take a tenant, the next one last. A child process looks for them anew, for its parent's list may
-/// be locked by a thread that it does not have.
+/// How many slots have had a tenant. Those behind them are untouched.
+static USED: AtomicUsize = AtomicUsize::new(0);
+
+/// The slots among them that may take another, the next one last. A child process looks for them anew, for its parent's
+/// list may be locked by a thread that it does not have.
 struct Vacant(Vec<&'static Slot>);
 
 static VACANT: PerProcess<Mutex<Vacant>> = PerProcess::new();
 
 impl Default for Vacant {
     fn default() -> Vacant {
-        let made = CHUNKS.iter().map_while(|chunk| chunk.get());
-        MADE.store(made.clone().count(), Ordering::Relaxed); // a fork may have come between a chunk and its count
-        Vacant(made.flatten().filter(|slot| slot.is_vacant()).collect())
+        Vacant(slots().take(USED.load(Ordering::Relaxed)).filter(|slot| slot.is_vacant()).collect())
     }
 }
 
 impl Slot {
+    #[cfg(not(feature = "loom"))]
+    const fn new() -> Slot {
+        Slot { window: Window::new(), tenant: ArcSwapOption::const_empty(), tenants: AtomicUsize::new(0) }
+    }
+
+    #[cfg(feature = "loom")]
+    fn new() -> Slot {
+        Slot { window: Window::default(), tenant: ArcSwapOption::empty(), tenants: AtomicUsize::new(0) }
+    }
+
     fn is_vacant(&self) -> bool {
         self.tenants.load(Ordering::Relaxed) < TENANTS && self.tenant.load().is_none()
     }
@@ -124,26 +139,47 @@ pub fn close(handle: *const dl_auth_t) {
     }
 }
 
-/// The slot that an address lies in, whoever made it up. The last chunk, where half of all slots are, is tried first.
+/// The slot that an address lies in, whoever made it up.
 #[inline]
 fn slot_of(address: usize) -> Option<&'static Slot> {
-    let chunks = CHUNKS.get(..MADE.load(Ordering::Relaxed))?;
-    chunks.iter().rev().filter_map(|chunk| chunk.get()).find_map(|chunk| {
-        let offset = address.checked_sub(chunk.as_ptr().addr())?;
-        chunk.get(offset / size_of::<Slot>())
-    })
+    slot_in(&FIRST, address).or_else(|| slot_further_on(address))
+}
+
+/// The same, with the last chunk first, where most of these slots are.
+#[inline(never)]
+fn slot_further_on(address: usize) -> Option<&'static Slot> {
+    FURTHER.iter().rev().filter_map(|chunk| chunk.get()).find_map(|chunk| slot_in(chunk, address))
+}
+
+#[inline]
+fn slot_in(chunk: &'static [Slot], address: usize) -> Option<&'static Slot> {
+    // Below the chunk it wraps to more than any chunk has.
+    chunk.get(address.wrapping_sub(chunk.as_ptr().addr()) / size_of::<Slot>())
+}
+
+fn slots() -> impl Iterator<Item = &'static Slot> {
+    FIRST.iter().chain(FURTHER.iter().map_while(|chunk| chunk.get()).flatten())
 }
 
 fn vacant() -> Option<&'static Slot> {
     let vacant = VACANT.get();
     let mut vacant = lock(&vacant);
-    if vacant.0.is_empty() {
-        let (nth, chunk) = CHUNKS.iter().enumerate().find(|(_, chunk)| chunk.get().is_none())?;
-        let slots = chunk.get_or_init(|| Box::new((0..FIRST << nth).map(|_| Slot::default()).collect()));
-        MADE.store(nth + 1, Ordering::Release);
-        vacant.0.extend(slots.iter().rev());
+    vacant.0.pop().or_else(|| {
+        let used = USED.load(Ordering::Relaxed);
+        let slot = slots().nth(used).or_else(|| {
+            grow();
+            slots().nth(used)
+        })?;
+        USED.store(used + 1, Ordering::Relaxed);
+        Some(slot)
+    })
+}
+
+/// Makes another chunk, while there may be one.
+fn grow() {
+    if let Some((nth, chunk)) = FURTHER.iter().enumerate().find(|(_, chunk)| chunk.get().is_none()) {
+        chunk.get_or_init(|| Box::new((0..SECOND << (2 * nth)).map(|_| Slot::new()).collect()));
     }
-    vacant.0.pop()
 }
 
 fn closed() -> Error {
@@ -189,6 +225,20 @@ mod tests {
             close(handle);
         }
         assert!(seen.iter().all(|address| !is_open(ptr::without_provenance(*address))));
+    }
+
+    #[test]
+    fn a_handle_is_found_in_every_chunk() {
+        let _alone = lock(&ONE_AT_A_TIME);
+        let handles: Vec<_> = (0..FIRST.len() + SECOND + 1).map(|_| open(auth).unwrap()).collect();
+        assert_eq!(FURTHER.iter().filter(|chunk| chunk.get().is_some()).count(), 2);
+        let mut seen = std::collections::HashSet::new();
+        for handle in &handles {
+            let its_own = window(*handle).is_some_and(|window| window.is_of(handle.addr()));
+            assert!(is_open(*handle) && its_own && seen.insert(handle.addr()));
+        }
+        handles.iter().for_each(|handle| close(*handle));
+        assert!(!handles.iter().any(|handle| is_open(*handle)));
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Buffer {
 #[inline]
 pub unsafe fn put_words(buf: *mut c_char, cap: usize, prefix: &str, words: &Words, length: usize) -> Option<usize> {
     let total = prefix.len() + length;
-    if total >= cap || words.len() < length.div_ceil(8) {
+    if total >= cap || size_of_val(words) < length {
         return None;
     }
     // SAFETY: prefix, words and NUL are `total + 1 <= cap` bytes, and there are words for `length` bytes.
@@ -111,7 +111,7 @@ unsafe fn copy_words(to: *mut u8, words: &Words, length: usize) {
     // and what a C function may change is said. `memcpy` reads and writes `length` bytes, by our caller's promise.
     unsafe {
         std::arch::asm!(
-            "call {memcpy}",
+            "call qword ptr [rip + {memcpy}@GOTPCREL]",
             memcpy = sym libc::memcpy,
             inout("rdi") to => _,
             inout("rsi") words.as_ptr() => _,
