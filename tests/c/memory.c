@@ -30,8 +30,8 @@ static void check_at_most(const char *what, long long most, long long got) {
   if (got > most) complain(__FILE__, __LINE__, "%s: at most %lld bytes, got %lld", what, most, got);
 }
 
-/* What a handle may cost, its token aside. */
-enum { HANDLE = 4096 };
+/* What a handle may cost, its token aside, and its slot, which the allocator does not see. */
+enum { HANDLE = 4096 - 256 };
 
 static dl_auth_t *open_with(const dl_auth_config_t *config) {
   dl_auth_t *auth;
