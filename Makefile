@@ -1,7 +1,7 @@
 # Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test lib header docs lint setup setup-demo clean
+.PHONY: demo test bench bench-peers bench-reads lib header docs lint setup setup-demo setup-bench clean
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
@@ -14,6 +14,20 @@ test: setup lint
 	cargo test --lib --locked --features shuttle auth::model
 	cargo test --lib --locked --features loom window::model
 	@echo "make test: all tests passed"
+
+# Measures the library beside its peers, and writes docs/benchmarks.md; a peer that is missing is named, and left out.
+bench: setup-bench lib
+	cargo build --release --locked --quiet --package dl_auth_bench
+	@$(BUILT)/release/dl_auth_bench
+
+# Installs the peers.
+bench-peers:
+	@tests/setup.sh peers
+	@benches/peers/install.sh $(BUILT)/bench
+
+# Criterion's benchmarks of the read path, for whoever changes it: what has changed since the last run.
+bench-reads: setup-bench
+	cargo bench --locked --package dl_auth_bench --bench reads
 
 # The shared library under the name that programs look for at run time.
 lib:
@@ -40,6 +54,9 @@ setup:
 
 setup-demo:
 	@tests/setup.sh demo
+
+setup-bench:
+	@tests/setup.sh bench
 
 clean:
 	cargo clean

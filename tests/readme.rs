@@ -4,8 +4,9 @@
 
 mod common;
 
+use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -106,6 +107,33 @@ fn make_demo_logs_in_at_the_test_gate_and_at_the_one_that_is_configured() {
         .env("DL_AUTH_CA_FILE", gate.ca_file()));
     assert!(told.contains("token   eyJ"), "{told}");
     assert_eq!(gate.counts().logins, 1);
+}
+
+/// For each target, in a machine that has nothing but Rust and Go: where it would not be root, it says what it lacks.
+#[test]
+fn each_target_installs_the_packages_with_its_marks() {
+    let list = fs::read_to_string(root().join("tests/packages.txt")).unwrap();
+    let mut marked: HashMap<&str, Vec<&str>> = HashMap::new();
+    for line in list.lines().filter(|line| !line.starts_with('#')) {
+        let (package, mark, why) = (line[..21].trim(), line[21..24].trim(), &line[24..]);
+        assert!(["", "*", "b"].contains(&mark) && why.trim() == why && why.len() > 3, "{line}");
+        marked.entry(mark).or_default().push(package);
+    }
+    let scratch = Scratch::new("setup");
+    for (program, text) in [("dpkg-query", "exit 1"), ("id", "echo 1000"), ("apt-get", "exit 1"), ("go", "exit 1")] {
+        let path = scratch.0.join(program);
+        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let path = format!("{}:{}", scratch.0.display(), std::env::var("PATH").unwrap());
+    for (target, marks) in [("all", &["*", ""][..]), ("demo", &["*"]), ("bench", &["*"]), ("peers", &["b"])] {
+        let output = command(root().join("tests/setup.sh")).arg(target).env("PATH", &path).output().unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        let lacks = told.trim().split_once("sudo apt-get install ").unwrap_or_else(|| panic!("{target}: {told}")).1;
+        let wanted: Vec<&str> = marks.iter().flat_map(|mark| &marked[mark]).copied().collect();
+        let wanted: Vec<&str> = wanted.into_iter().filter(|package| *package != "golang-go").collect();
+        assert_eq!(lacks.split(' ').collect::<Vec<_>>(), wanted, "{target}");
+    }
 }
 
 #[test]

@@ -1,18 +1,21 @@
 #!/usr/bin/env bash
-# Installs what tests/packages.txt lists and this machine lacks: `setup.sh all`, or `setup.sh demo` for the lines with *.
+# Installs what tests/packages.txt lists and this machine lacks: `setup.sh all` for the tests, `setup.sh demo` and
+# `setup.sh bench` for the lines with *, `setup.sh peers` for those with b.
 set -euo pipefail
 cd "$(dirname "$0")"
 case "${1:-}" in
-  all) lines=$(sed '/^#/d' packages.txt) ;;
-  demo) lines=$(sed '/^#/d; /\*/!d' packages.txt) ;;
-  *) echo "usage: setup.sh all|demo" >&2; exit 2 ;;
+  all) wanted='$2 != "b"' ;;
+  demo | bench) wanted='$2 == "*"' ;;
+  peers) wanted='$2 == "b"' ;;
+  *) echo "usage: setup.sh all|demo|bench|peers" >&2; exit 2 ;;
 esac
 if ! command -v cargo >/dev/null; then
   echo "setup: cargo is missing; install Rust 1.95 or later with rustup, and run this again" >&2
   exit 1
 fi
 missing=()
-for package in $(awk '{print $1}' <<<"$lines"); do
+for package in $(awk "!/^#/ && $wanted {print \$1}" packages.txt); do
+  [ "$package" = golang-go ] && command -v go >/dev/null && continue # any Go will do
   [ "$(dpkg-query -W -f '${Status}' "$package" 2>/dev/null)" = "install ok installed" ] || missing+=("$package")
 done
 [ ${#missing[@]} -eq 0 ] && exit 0
