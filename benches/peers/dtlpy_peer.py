@@ -1,5 +1,5 @@
-"""The peer: the vendor's SDK. Logs in, prints the token, then "NANOSECONDS RESIDENT_KIB": what it takes to hand the token
-out once it has been checked for its end, the mean of so many calls, and the memory after the login.
+"""The peer: the vendor's SDK. Logs in, prints the token, then "NANOSECONDS RESIDENT_KIB": what it takes to check the
+token for its end and to hand it out, the mean of so many calls, and the memory after the login.
 
 BENCH_URL, BENCH_USERNAME, BENCH_PASSWORD and BENCH_CALLS say the rest; REQUESTS_CA_BUNDLE, whom to trust."""
 

@@ -1,7 +1,7 @@
 /* A loop of 1 kHz that reads the token in each cycle, and what the reads take.
  *
  *   stall ours SECONDS             DL_AUTH_* say who logs in, and where
- *   stall handwritten SECONDS MS   the token ends after a quarter of the time, and the next login takes so long
+ *   stall handwritten SECONDS MS   the token ends after a quarter of the time, and the next login takes MS
  *
  * Out: "MEDIAN P99.9 LONGEST", in nanoseconds, and how many refreshes began and were over within the loop. */
 #include "bench.h"
@@ -67,6 +67,8 @@ int main(int argc, char **argv) {
     login_ms = argc > 3 ? atol(argv[3]) : 0;
     clock_gettime(CLOCK_MONOTONIC, &holder.expires);
     holder.expires.tv_sec += cycles / 4 / 1000;
+    holder.expires.tv_nsec += cycles / 4 % 1000 * PERIOD_NS;
+    if (holder.expires.tv_nsec >= SECOND_NS) holder.expires.tv_sec++, holder.expires.tv_nsec -= SECOND_NS;
     holder.token = token;
     holder.login = sleep_as_a_login;
   }

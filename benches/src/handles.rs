@@ -64,9 +64,9 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
         groups: plan.idle_handles.iter().map(|handles| format!("{} handles", number(*handles as f64))).collect(),
         series: vec![series(heap).named("heap"), series(resident).named("resident").pale()],
         text: format!(
-            "Each handle beyond the first has logged in and keeps its token of {TOKEN_BYTES} bytes, its refresh token and \
-its configuration. *Heap* is what the allocator has given out; *resident* is what the process has grown by, the \
-allocator's own waste included."
+            "Each handle beyond the first has logged in and keeps its token of {TOKEN_BYTES} bytes, its refresh token \
+and its configuration. *Heap* is what the allocator has given out, and the handle's slot of 256 bytes, which is not \
+the allocator's; *resident* is what the process has grown by, the allocator's own waste included."
         ),
     }]
 }

@@ -7,7 +7,7 @@ use crate::peers::Peer;
 use crate::run::{Outcome, Process};
 
 /// CPU that the login used, by the process's own clock.
-pub fn login_cpu(trust: Trust) -> String {
+fn login_cpu(trust: Trust) -> String {
     format!("ns of CPU for the login, {trust:?}")
 }
 
@@ -39,7 +39,10 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
                 };
                 let Some(mut command) = command else { continue };
                 let mut process = Process::start(&mut command)?;
-                let (to_token, _) = process.line()?;
+                let (to_token, token) = process.line()?;
+                if Some(token) != bench.gate.last_token() {
+                    return Err(format!("{} printed something else than the gate's token", who.name()));
+                }
                 let [login_ns, resident_kib] = process.numbers()?;
                 let process_ns = process.end()?.as_nanos() as f64;
                 if round == 0 {
@@ -56,32 +59,33 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
 }
 
 pub fn goals(book: &Book) -> Vec<Goal> {
-    let cpu = |trust| book.ratio(&login_cpu(trust), Who::Curl, Who::Ours);
     let goal = |what: &str, bound, values, needs| Goal { what: what.to_owned(), bound, values, unit: "", needs };
+    let cpu = |what: &str, least, key: fn(Trust) -> String, trust, needs| {
+        let values = book.ratio(&key(trust), Who::Curl, Who::Ours);
+        goal(&format!("libcurl cold login, CPU / ours: {what}"), Bound::AtLeast(least), values, needs)
+    };
+    let needs: &[Peer] = &[Peer::Curl, Peer::Roots];
     vec![
-        goal(
-            "libcurl cold login, CPU / ours: system roots",
-            Bound::AtLeast(8.0),
-            cpu(Trust::System),
-            &[Peer::Curl, Peer::Roots],
-        ),
-        goal("libcurl cold login, CPU / ours: pinned CA", Bound::AtLeast(5.0), cpu(Trust::Pinned), &[Peer::Curl]),
+        cpu("system roots, whole process", 8.0, process_cpu, Trust::System, needs),
+        cpu("system roots, the calls alone", 8.0, login_cpu, Trust::System, needs),
+        cpu("pinned CA, whole process", 5.0, process_cpu, Trust::Pinned, &[Peer::Curl]),
+        cpu("pinned CA, the calls alone", 5.0, login_cpu, Trust::Pinned, &[Peer::Curl]),
         goal(
             "resident memory after login, ours / libcurl",
             Bound::AtMost(0.35),
             book.ratio(&resident(Trust::System), Who::Ours, Who::Curl),
-            &[Peer::Curl, Peer::Roots],
+            needs,
         ),
     ]
 }
 
 const TEXT: &str = "\
 Each round starts a new process of each. *dl_auth* ([login.c](../benches/peers/login.c)) and *libcurl* \
-([login_curl.c](../benches/peers/login_curl.c)) make the same request to a gate on this machine, over TLS 1.3, and look \
+([login_curl.c](../benches/peers/login_curl.c)) log in at the same gate, on this machine, over TLS 1.3, and look \
 at the token's `exp`. *System roots*: trust is a bundle of all of this system's roots, and the gate's at its end. \
 *Pinned*: the gate's root alone. CPU of the login is user and system time by the process's own clock, from the first \
-call of the library to the token in hand, in all its threads; CPU of the process is the kernel's account of all of it, \
-loading included. The gate runs in another process. *To printed token* is what a user waits, by the wall clock, the \
+call of the library to the token in hand, in all its threads; CPU of the process is the kernel's account of all of \
+it, loading included. The gate's is in neither. *To printed token* is what a user waits, by the wall clock, the \
 gate's work and the start of the process included, with the system's roots; only there is *dtlpy*, the vendor's SDK, \
 which is given a home of its own for each login.";
 

@@ -1,8 +1,9 @@
 //! `make bench`: measures `dl_auth` and its peers side by side, and writes docs/benchmarks.md with its pictures.
 //!
-//! Each figure has a file that says how it is measured, which goals stand on it, and how it is shown: `reading`, `stall`,
-//! `login`, `sdk`, `handles`, `size`. What is compared is measured in turns, round by round, and a ratio is the median
-//! of the rounds' ratios. The gate that is logged in at runs in this process, so its CPU is in nobody's account.
+//! Each figure has a file that says how it is measured, which goals stand on it, and how it is shown: `reading`,
+//! `stall`, `login`, `sdk`, `handles`, `size`. What is compared is measured in turns, round by round, and a ratio is
+//! the median of the rounds' ratios. What is measured runs in processes of its own, and the gate in this one: its CPU
+//! is in nobody's account.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -60,6 +61,9 @@ fn all(options: &Options) -> Outcome<String> {
     }
     report::write(&bench, &machine, &options.out)?;
     let missing: Vec<&str> = bench.peers.missing.iter().map(|missing| missing.peer.name()).collect();
-    let missing = if missing.is_empty() { "nothing".to_owned() } else { missing.join(", ") };
+    let missing = match missing.as_slice() {
+        [] => "nothing".to_owned(),
+        names => format!("{} (`make bench-peers` installs all peers)", names.join(", ")),
+    };
     Ok(format!("make bench: wrote {}; missing: {missing}", options.out.join("benchmarks.md").display()))
 }

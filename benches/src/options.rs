@@ -25,6 +25,7 @@ pub struct Options {
 }
 
 impl Options {
+    /// Paths are made absolute: programs run in other directories too.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
         let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
         let built = program.parent().unwrap_or(Path::new("."));
@@ -41,15 +42,19 @@ impl Options {
             match name.as_str() {
                 "--quick" => options.quick = true,
                 "--without" => options.without = value()?.split(',').map(peer).collect::<Outcome<_>>()?,
-                "--out" => options.out = value()?.into(),
-                "--library" => options.library = value()?.into(),
-                "--work" => options.work = value()?.into(),
-                "--peers" => options.peers = value()?.into(),
+                "--out" => options.out = path(value()?)?,
+                "--library" => options.library = path(value()?)?,
+                "--work" => options.work = path(value()?)?,
+                "--peers" => options.peers = path(value()?)?,
                 _ => return Err(format!("there is no option {name}\n{HELP}")),
             }
         }
         Ok(options)
     }
+}
+
+fn path(text: String) -> Outcome<PathBuf> {
+    std::path::absolute(&text).map_err(|error| format!("{text}: {error}"))
 }
 
 fn peer(word: &str) -> Outcome<Peer> {
@@ -60,4 +65,9 @@ fn peer(word: &str) -> Outcome<Peer> {
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
+}
+
+/// A path as it is told: from the repository, where it is in there.
+pub fn told(path: &Path) -> std::path::Display<'_> {
+    path.strip_prefix(root()).unwrap_or(path).display()
 }

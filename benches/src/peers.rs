@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::options::Options;
+use crate::options::{Options, told};
 use crate::run::{Outcome, clean, tool};
 
 /// What the figures can do without.
@@ -44,14 +44,13 @@ impl Peer {
     pub fn install(self, options: &Options) -> String {
         match self {
             Peer::Curl => "apt-get install libcurl4-openssl-dev libcjson-dev".to_owned(),
-            Peer::Go => format!(
-                "apt-get install golang-go && (cd {} && go mod download golang.org/x/oauth2)",
-                options.peers.join("go").display()
-            ),
+            Peer::Go => {
+                format!("apt-get install golang-go && (cd {} && go mod download)", told(&options.peers.join("go")))
+            }
             Peer::Dtlpy => {
-                let venv = venv(options).display().to_string();
-                let install = format!("python3 -m venv {venv} && {venv}/bin/pip install {}", dtlpy());
-                format!("apt-get install python3-venv && {install}")
+                let venv = venv(options);
+                let (venv, sdk) = (told(&venv), dtlpy());
+                format!("apt-get install python3-venv && python3 -m venv {venv} && {venv}/bin/pip install {sdk}")
             }
             Peer::Roots => "apt-get install ca-certificates".to_owned(),
         }
@@ -115,7 +114,7 @@ fn look(peer: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
     match peer {
         Peer::Curl => curl(options),
         Peer::Go => go(options),
-        Peer::Dtlpy => Ok(installed_dtlpy(options)),
+        Peer::Dtlpy => installed_dtlpy(options),
         Peer::Roots => {
             let file = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
             Ok(if file.is_file() { Ok(file) } else { Err(format!("there is no {}", file.display())) })
@@ -152,8 +151,11 @@ fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     if tool(&mut go(&["version"])).is_err() {
         return Ok(Err("there is no Go compiler".to_owned()));
     }
-    if tool(&mut go(&["list", "-m", "-f", "{{.Dir}}", "golang.org/x/oauth2"]))?.is_empty() {
-        return Ok(Err("its module has not been downloaded".to_owned()));
+    match tool(&mut go(&["list", "-m", "-f", "{{.Dir}}", "golang.org/x/oauth2"])) {
+        Ok(directory) if !directory.is_empty() => {}
+        // It looked for the module where it may not: on the network.
+        Err(why) if !why.contains("disabled by GOPROXY=off") => return Err(why),
+        _ => return Ok(Err("its module has not been downloaded".to_owned())),
     }
     let program = options.work.join("go_reuse");
     let build = ["build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o"];
@@ -161,14 +163,15 @@ fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     Ok(Ok(program))
 }
 
-fn installed_dtlpy(options: &Options) -> Result<PathBuf, String> {
+fn installed_dtlpy(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let python = venv(options).join("bin/python");
-    let version = "import importlib.metadata as m; print('dtlpy==' + m.version('dtlpy'))";
-    match tool(clean(&python).args(["-c", version])) {
-        Ok(installed) if installed == dtlpy() => Ok(python),
-        Ok(installed) => Err(format!("{installed} is installed, not {}", dtlpy())),
-        Err(_) => Err(format!("it is not installed in {}", venv(options).display())),
-    }
+    let find = "import importlib.metadata as m; print(*['dtlpy==' + d.version for d in m.distributions(name='dtlpy')])";
+    let found = if python.exists() { tool(clean(&python).args(["-c", find]))? } else { String::new() };
+    Ok(match found.as_str() {
+        "" => Err(format!("it is not installed in {}", told(&venv(options)))),
+        found if found == dtlpy() => Ok(python),
+        other => Err(format!("{other} is installed, not {}", dtlpy())),
+    })
 }
 
 fn venv(options: &Options) -> PathBuf {
@@ -191,4 +194,27 @@ fn compile(options: &Options, program: &str, libraries: &[String]) -> Outcome<Pa
         .args(libraries);
     tool(&mut gcc)?;
     Ok(executable)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_packages_that_our_hints_name_are_those_that_the_setup_installs() {
+        let options = Options::read(std::iter::empty()).unwrap();
+        let hints = Peer::ALL.map(|peer| peer.install(&options));
+        let packages = |hint: &str| -> Vec<String> {
+            let packages = hint.strip_prefix("apt-get install ").unwrap().split(" && ").next().unwrap();
+            packages.split(' ').map(str::to_owned).collect()
+        };
+        let mut told: Vec<String> = hints.iter().flat_map(|hint| packages(hint)).collect();
+        let lines = include_str!("../../tests/packages.txt").lines();
+        let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let mut listed: Vec<String> =
+            words.filter(|words| words.get(1) == Some(&"b")).map(|words| words[0].to_owned()).collect();
+        told.sort();
+        listed.sort();
+        assert_eq!(told, listed);
+    }
 }

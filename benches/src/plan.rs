@@ -19,7 +19,8 @@ pub struct Plan {
     pub stall_rounds: usize,
     pub stall: Duration,
     pub refresh: Duration,
-    /// How long the token lives whose refresh is to fall into the loop: a tenth of it, or up to half as much again.
+    /// How long the token lives whose refresh is to fall into the loop: that is due after a tenth of it, or up to half
+    /// as much more or less, but never within the first second.
     pub lifetime_s: u64,
     pub login_rounds: usize,
     pub sdk_rounds: usize,
@@ -55,9 +56,9 @@ impl Plan {
             slice: Duration::from_millis(10),
             live_handles: 100,
             stall_rounds: 1,
-            stall: Duration::from_secs(4),
+            stall: Duration::from_secs(2),
             refresh: Duration::from_millis(100),
-            lifetime_s: 10,
+            lifetime_s: 5, // so it is due once the first second is over
             login_rounds: 2,
             sdk_rounds: 1,
             sdk_calls: 100,

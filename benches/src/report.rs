@@ -50,10 +50,10 @@ pub fn write(bench: &Bench, machine: &Machine, out: &Path) -> Outcome<()> {
 fn head(goals: &[Goal], missing: &[Missing]) -> Outcome<String> {
     let mut text = "# Benchmarks
 
-`make bench` measures all of this anew and writes this page; `make bench-peers` installs the peers. What is compared is \
-measured in turns on the same machine, and a ratio is taken in each round: the table has the median of the rounds' \
-ratios, and in brackets the quartiles, between which half of the rounds lie. Goals that are counted and not measured (no \
-lock, no allocation, no system call in a read) have tests instead.
+`make bench` measures all of this anew and writes this page; `make bench-peers` installs the peers. What is compared \
+is measured in turns on the same machine, and a ratio is taken in each round: the table has the median of the rounds' \
+ratios, and in brackets the quartiles, between which half of the rounds lie. Goals that are counted and not measured \
+(no lock, no allocation, no system call in a read) have tests instead.
 
 | | goal | median | rounds | |
 |---|---|---|---:|---|

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// What worked, or a sentence about what did not.
 pub type Outcome<T> = Result<T, String>;
 
-/// No program is silent for so long.
+/// No program is silent for so long, or takes so long to end.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// A program with nothing of this environment but its `PATH`.
@@ -37,6 +37,7 @@ pub struct Process {
     stdin: Option<ChildStdin>,
     lines: Receiver<(Instant, String)>,
     began: Instant,
+    limit: Duration,
     ended: bool,
 }
 
@@ -58,12 +59,12 @@ impl Process {
                 }
             }
         });
-        Ok(Self { name, child, stdin, lines, began, ended: false })
+        Ok(Self { name, child, stdin, lines, began, limit: LIMIT, ended: false })
     }
 
     /// The next line that it prints, and how long after its start.
     pub fn line(&mut self) -> Outcome<(Duration, String)> {
-        let (at, line) = self.lines.recv_timeout(LIMIT).map_err(|_| self.failure("no answer"))?;
+        let (at, line) = self.lines.recv_timeout(self.limit).map_err(|_| self.failure("no answer"))?;
         Ok((at - self.began, line))
     }
 
@@ -87,39 +88,53 @@ impl Process {
     /// it included.
     pub fn end(mut self) -> Outcome<Duration> {
         self.stdin = None;
-        while self.lines.recv_timeout(LIMIT).is_ok() {} // until it closes its output
-        let (exit, cpu) = self.wait();
-        if exit == 0 { Ok(cpu) } else { Err(format!("{} ended with status {exit:#x}", self.name)) }
+        match self.wait() {
+            Some((0, cpu)) => Ok(cpu),
+            Some((exit, _)) => Err(format!("{} ended with status {exit:#x}", self.name)),
+            None => Err(self.failure("it does not end")),
+        }
     }
 
     /// Ends it, if it has not ended by itself, and says what happened.
     fn failure(&mut self, what: &str) -> String {
         if !self.ended {
             std::thread::sleep(Duration::from_millis(100)); // it may be about to end
-            self.child.kill().ok();
-            self.wait();
+            self.kill();
         }
         format!("{}: {what}; what it wrote to stderr says more", self.name)
     }
 
-    fn wait(&mut self) -> (i32, Duration) {
+    fn kill(&mut self) {
+        self.child.kill().ok();
+        self.wait();
+    }
+
+    /// Its status and its CPU, once it has ended; nothing where it does not within the limit.
+    fn wait(&mut self) -> Option<(i32, Duration)> {
         let mut status = 0;
         // SAFETY: `rusage` is made of numbers, for which zero is a value.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        // SAFETY: both pointers are to variables of the right type, and the process is a child that nobody has waited
-        // for, as `ended` says.
-        let waited = unsafe { libc::wait4(self.child.id() as libc::pid_t, &mut status, 0, &mut usage) };
+        let until = Instant::now() + self.limit;
+        let waited = loop {
+            let (process, options) = (self.child.id() as libc::pid_t, libc::WNOHANG);
+            // SAFETY: both pointers are to variables of the right type, and the process is a child that nobody has
+            // waited for, as `ended` says.
+            match unsafe { libc::wait4(process, &mut status, options, &mut usage) } {
+                0 if Instant::now() > until => return None,
+                0 => std::thread::sleep(Duration::from_millis(1)),
+                waited => break waited,
+            }
+        };
         self.ended = true;
         let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-        (if waited > 0 { status } else { -1 }, time(usage.ru_utime) + time(usage.ru_stime))
+        Some((if waited > 0 { status } else { -1 }, time(usage.ru_utime) + time(usage.ru_stime)))
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
         if !self.ended {
-            self.child.kill().ok();
-            self.wait();
+            self.kill();
         }
     }
 }
@@ -147,6 +162,18 @@ mod tests {
         assert!(shell("echo 1 2").numbers::<3>().unwrap_err().contains("its 3 numbers: \"1 2\""));
         assert!(Process::start(&mut clean("/no/such/program")).is_err());
         assert!(tool(clean("sh").args(["-c", "echo why >&2; exit 1"])).unwrap_err().contains("why"));
+    }
+
+    #[test]
+    fn a_program_that_says_nothing_or_does_not_end_is_killed() {
+        let limited = |script| {
+            let mut process = shell(script);
+            process.limit = Duration::from_millis(50);
+            process
+        };
+        assert!(limited("exec sleep 60").line().unwrap_err().contains("no answer"));
+        assert!(limited("exec sleep 60 >/dev/null").end().unwrap_err().contains("does not end"));
+        assert!(limited("while sleep 0.01; do echo; done").end().unwrap_err().contains("does not end"));
     }
 
     #[test]

@@ -3,11 +3,12 @@
 
 use crate::bench::{Bench, Trust};
 use crate::book::{Book, Who};
-use crate::figure::{Bound, Goal};
+use crate::figure::{Bound, Goal, number};
 use crate::login::{SDK_RESIDENT, SDK_WALL};
 use crate::peers::Peer;
 use crate::reading::{ONE_READ, rotated, start};
 use crate::run::{Outcome, Process};
+use crate::stats::Summary;
 
 const NEEDS: &[Peer] = &[Peer::Dtlpy, Peer::Roots];
 
@@ -79,15 +80,14 @@ pub fn goals(book: &Book) -> Vec<Goal> {
 
 /// The sentence on what the calls take.
 pub fn text(book: &Book) -> String {
-    let say = |who, unit| match crate::stats::Summary::of(book.get(who, ONE_READ)) {
-        Some(summary) => crate::figure::number(summary.median / unit),
-        None => "missing".to_owned(),
+    let median = |who| Summary::of(book.get(who, ONE_READ)).map(|summary| summary.median);
+    let (Some(theirs), Some(ours)) = (median(Who::Dtlpy), median(Who::Ours)) else {
+        return "What it takes the SDK to check a token for its end, and to hand it out, is missing too.".to_owned();
     };
     format!(
-        "The vendor's SDK is in the same process as its caller, in Python. A token that it has checked for its end \
-(`dl.token_expired()`, as before each of its requests, then `dl.token()`) takes it {} µs; `dl_auth_token` in the same \
-rounds, called from C, {} ns.",
-        say(Who::Dtlpy, 1e3),
-        say(Who::Ours, 1.0),
+        "To check a token for its end and to hand it out (`dl.token_expired()`, as before each of its requests, then \
+`dl.token()`) takes the SDK {} µs, called from Python; `dl_auth_token` in the same rounds, called from C, {} ns.",
+        number(theirs / 1e3),
+        number(ours),
     )
 }

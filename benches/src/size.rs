@@ -11,6 +11,9 @@ use crate::run::{Outcome, clean, tool};
 const SHIPPED: &str = "bytes";
 const NAMED: &str = "bytes of the libraries by name";
 
+/// What a new Python environment begins with, and nobody ships.
+const OF_THE_ENVIRONMENT: [&str; 5] = ["pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence"];
+
 pub fn measure(bench: &mut Bench) -> Outcome<()> {
     bench.book.note(Who::Ours, SHIPPED, of_file(&bench.library)?);
     if let Some(program) = bench.peers.get(Peer::Curl) {
@@ -26,16 +29,16 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
     }
     if let Some(python) = bench.peers.get(Peer::Dtlpy) {
         let packages = tool(clean(python).args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]))?;
-        bench.book.note(Who::Dtlpy, SHIPPED, of_directory(Path::new(&packages))?);
+        bench.book.note(Who::Dtlpy, SHIPPED, of_directory(Path::new(&packages), &OF_THE_ENVIRONMENT)?);
     }
     Ok(())
 }
 
-/// The shared libraries that a program loads, without the C library's own.
+/// The shared libraries that a program loads, without those of the C library and the compiler, which ours loads too.
 fn loaded(program: &Path) -> Outcome<Vec<PathBuf>> {
     let told = tool(clean("ldd").arg(program))?;
     let paths = told.lines().filter_map(|line| line.split_once("=> ")?.1.split_whitespace().next());
-    let system = ["libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libresolv.so"];
+    let system = ["libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libresolv.so", "libgcc_s.so"];
     let ours_to_ship = |path: &&str| !system.iter().any(|name| starts(Path::new(path), name));
     paths.filter(ours_to_ship).map(|path| std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))).collect()
 }
@@ -48,13 +51,17 @@ fn of_file(path: &Path) -> Outcome<f64> {
     std::fs::metadata(path).map(|file| file.len() as f64).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn of_directory(path: &Path) -> Outcome<f64> {
+/// All files in it, but for what begins with one of these names.
+fn of_directory(path: &Path, without: &[&str]) -> Outcome<f64> {
     let failed = |error| format!("{}: {error}", path.display());
     let mut bytes = 0.0;
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
+        if without.iter().any(|name| starts(&entry.path(), name)) {
+            continue;
+        }
         bytes += match entry.file_type().map_err(failed)? {
-            kind if kind.is_dir() => of_directory(&entry.path())?,
+            kind if kind.is_dir() => of_directory(&entry.path(), &[])?,
             kind if kind.is_file() => of_file(&entry.path())?,
             _ => 0.0,
         };
@@ -87,9 +94,9 @@ pub fn figures(book: &Book) -> Vec<Figure> {
             series(Who::Go, SHIPPED, "a Go program that holds a token"),
             series(Who::Dtlpy, SHIPPED, "dtlpy and its Python packages"),
         ],
-        text: "The C library is left out everywhere, and so is Python itself. The Go program \
-([main.go](../benches/peers/go/main.go)) is stripped, and holds a token but cannot log in. Not everything that libcurl \
-loads is there for TLS."
+        text: "The C library and the compiler's libgcc_s are left out everywhere, and so is Python itself. The Go \
+program ([main.go](../benches/peers/go/main.go)) is stripped, and holds a token but cannot log in. Not everything that \
+libcurl loads is there for TLS."
             .to_owned(),
     }]
 }

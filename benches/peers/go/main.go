@@ -1,8 +1,8 @@
 // Reads a cached token over and over from the oauth2 package's ReuseTokenSource, from so many goroutines, for a slice
 // of time. BENCH_TOKEN is the token.
 //
-// Out: "ready". In: "THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all goroutines together, and
-// of one read on the average.
+// Out: "ready". In: "THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all goroutines
+// together, and of one read on the average.
 package main
 
 import (
