@@ -1,6 +1,7 @@
 /* Reads a cached token over and over, in one of four ways, from so many threads, for a slice of time.
  *
- *   read HANDLES      so many live handles, of which one is read; DL_AUTH_* say who logs in, and where
+ *   read HANDLES CPU   so many live handles, of which one is read, the first thread on that CPU of those allowed;
+ *                      DL_AUTH_* say who logs in, and where
  *
  * Out: "ready". In: "WAY THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all threads
  * together, and of one read on the average. */
@@ -84,14 +85,16 @@ struct reader {
   double reads, nanoseconds;
 };
 
-/* One thread a CPU, from the last to the first, where there are no more than two and CPUs enough: the kernel need not
- * find out by itself that they do not belong on the same one. */
+static int first_cpu;
+
+/* One thread a CPU, where there are no more than two and CPUs enough: the kernel need not find out by itself that they
+ * do not belong on the same one. */
 static void pin(const struct reader *reader) {
   cpu_set_t allowed, one;
   if (reader->slice->threads > 2 || sched_getaffinity(0, sizeof allowed, &allowed)) return;
   if (CPU_COUNT(&allowed) < reader->slice->threads) return;
-  int skip = reader->number, cpu = CPU_SETSIZE - 1;
-  while (!CPU_ISSET(cpu, &allowed) || skip-- > 0) cpu--;
+  int skip = (first_cpu + reader->number) % CPU_COUNT(&allowed), cpu = 0;
+  while (!CPU_ISSET(cpu, &allowed) || skip-- > 0) cpu++;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
   pthread_setaffinity_np(pthread_self(), sizeof one, &one);
@@ -158,7 +161,8 @@ int main(int argc, char **argv) {
   char name[32];
   int threads;
   long milliseconds;
-  if (argc != 2) give_up("usage", "read HANDLES");
+  if (argc != 3) give_up("usage", "read HANDLES CPU");
+  first_cpu = atoi(argv[2]);
   if (dl_auth_new(NULL, &auth, &error) || dl_auth_token(auth, only.token, sizeof only.token, &only.length, &error))
     give_up("login", error.message);
   last = auth;

@@ -34,8 +34,8 @@ impl Plan {
     /// What docs/benchmarks.md is made of: about five minutes.
     pub fn full() -> Self {
         Self {
-            reading_rounds: 41,
-            slice: Duration::from_millis(150),
+            reading_rounds: 121,
+            slice: Duration::from_millis(50),
             live_handles: 10_000,
             stall_rounds: 7,
             stall: Duration::from_secs(7),

@@ -18,7 +18,7 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
     }
     for round in 0..=bench.plan.sdk_rounds {
         for who in rotated([Who::Ours, Who::Dtlpy], round) {
-            let [to_token, per_read] = if who == Who::Ours { ours(bench)? } else { theirs(bench, round)? };
+            let [to_token, per_read] = if who == Who::Ours { ours(bench, round)? } else { theirs(bench, round)? };
             if round > 0 {
                 // The first one reads files into memory.
                 bench.book.note(who, SDK_WALL, to_token);
@@ -29,11 +29,11 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
     Ok(())
 }
 
-fn ours(bench: &Bench) -> Outcome<[f64; 2]> {
+fn ours(bench: &Bench, round: usize) -> Outcome<[f64; 2]> {
     let mut login = Process::start(&mut bench.ours("login", Trust::System))?;
     let (to_token, _) = login.line()?;
     login.end()?;
-    let mut reader = start(bench, 1)?;
+    let mut reader = start(bench, 1, round)?;
     let [_, per_read] = reader.ask(&format!("ours 1 {}", bench.plan.slice.as_millis()))?;
     reader.end()?;
     Ok([to_token.as_nanos() as f64, per_read])
