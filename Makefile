@@ -16,9 +16,10 @@ test: setup lint
 	@echo "make test: all tests passed"
 
 # Measures the library beside its peers, and writes docs/benchmarks.md; a peer that is missing is named, and left out.
+# BENCH takes options of the harness, such as --quick.
 bench: setup-bench lib
 	cargo build --release --locked --quiet --package dl_auth_bench
-	@$(BUILT)/release/dl_auth_bench
+	@$(BUILT)/release/dl_auth_bench $(BENCH)
 
 # Installs the peers.
 bench-peers:

@@ -6,12 +6,12 @@ mod common;
 
 use std::collections::HashMap;
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::symlink;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, root, run, target};
+use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, root, run, script, target};
 use dl_auth_gate::{Gate, Settings};
 use serde_json::json;
 
@@ -109,6 +109,53 @@ fn make_demo_logs_in_at_the_test_gate_and_at_the_one_that_is_configured() {
     assert_eq!(gate.counts().logins, 1);
 }
 
+#[test]
+fn make_bench_measures_and_tells_where_it_has_written_what_came_out() {
+    let scratch = Scratch::new("bench");
+    let at = |name: &str| scratch.0.join(name).display().to_string();
+    let options = format!("BENCH=--quick --without curl,go,dtlpy --out {} --work {}", at("docs"), at("work"));
+    let told = run(command("make").current_dir(root()).args(["--silent", "bench", &options]));
+    assert!(told.contains(&format!("make bench: wrote {}; missing: libcurl", at("docs/benchmarks.md"))), "{told}");
+    assert!(
+        fs::read_to_string(at("docs/benchmarks.md")).unwrap().contains("| `dl_auth_token` / the floor, 1 thread |")
+    );
+}
+
+#[test]
+fn the_benchmarks_pictures_are_there() {
+    let page = fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
+    let links = |text: &str, begin: &str| -> Vec<String> {
+        text.split(begin).skip(1).map(|rest| format!("docs/benchmarks/{}", rest.split(')').next().unwrap())).collect()
+    };
+    let pictures = [links(&page, "](benchmarks/"), links(&readme(), "](docs/benchmarks/")].concat();
+    assert!(pictures.len() > 6, "{pictures:?}");
+    for picture in pictures {
+        assert!(fs::read_to_string(root().join(&picture)).unwrap().starts_with("<svg"), "{picture}");
+    }
+}
+
+/// What `make bench-peers` would run, on a machine that has all Debian packages.
+#[test]
+fn make_bench_peers_installs_the_module_and_the_sdk_where_they_are_looked_for() {
+    let scratch = Scratch::new("bench-peers");
+    let log = scratch.0.join("log");
+    let logs = |name: &str| format!("echo \"{name} $*\" >>'{}'", log.display());
+    script(&scratch.0.join("dpkg-query"), "echo install ok installed");
+    script(&scratch.0.join("go"), &logs("go"));
+    script(&scratch.0.join("python3"), &logs("python3"));
+    let environment = scratch.0.join("built/bench/dtlpy");
+    script(&environment.join("bin/pip"), &logs("pip"));
+    let path = format!("{}:{}", scratch.0.display(), std::env::var("PATH").unwrap());
+    let built = format!("BUILT={}", scratch.0.join("built").display());
+    let told = run(command("make").current_dir(root()).args(["--silent", "bench-peers", &built]).env("PATH", path));
+    assert!(told.contains("downloading the Go module") && told.contains("installing dtlpy=="), "{told}");
+    let ran = fs::read_to_string(log).unwrap();
+    let (go, rest) = ran.split_once('\n').unwrap();
+    let (venv, pip) = rest.split_once('\n').unwrap();
+    assert_eq!((go, venv), ("go mod download", &*format!("python3 -m venv {}", environment.display())));
+    assert!(pip.starts_with("pip install ") && pip.ends_with("--requirement requirements.txt\n"), "{pip}");
+}
+
 /// For each target, in a machine that has nothing but Rust and Go: where it would not be root, it says what it lacks.
 #[test]
 fn each_target_installs_the_packages_with_its_marks() {
@@ -121,9 +168,7 @@ fn each_target_installs_the_packages_with_its_marks() {
     }
     let scratch = Scratch::new("setup");
     for (program, text) in [("dpkg-query", "exit 1"), ("id", "echo 1000"), ("apt-get", "exit 1"), ("go", "exit 1")] {
-        let path = scratch.0.join(program);
-        fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        script(&scratch.0.join(program), text);
     }
     let path = format!("{}:{}", scratch.0.display(), std::env::var("PATH").unwrap());
     for (target, marks) in [("all", &["*", ""][..]), ("demo", &["*"]), ("bench", &["*"]), ("peers", &["b"])] {

@@ -14,7 +14,7 @@ use crate::stats::Summary;
 const WIDTH: i32 = 960;
 const HEIGHT: i32 = 460;
 /// Where the bars are: left, right, bottom. Their top depends on the legend.
-const LEFT: i32 = 84;
+const LEFT: i32 = 100;
 const RIGHT: i32 = WIDTH - 20;
 const BOTTOM: i32 = HEIGHT - 58;
 /// Of a group's width, what its bars take.
@@ -157,7 +157,7 @@ impl Canvas<'_, '_> {
             self.text(&number(tick), (LEFT - 8, y), 13, INK, (HPos::Right, VPos::Center))?;
         }
         let axis = if figure.log { format!("{}, logarithmic", figure.axis) } else { figure.axis.to_owned() };
-        self.upwards(&axis, (20, (top + BOTTOM) / 2), 14, HPos::Center)?;
+        self.upwards(&axis, (16, (top + BOTTOM) / 2), 14, HPos::Center)?;
 
         let group_width = f64::from(RIGHT - LEFT) / figure.groups.len() as f64;
         let bar_width = group_width * FILLED / figure.series.len() as f64;

@@ -8,11 +8,10 @@
 mod common;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use common::{Scratch, library, root};
+use common::{Scratch, library, root, script};
 
 /// The harness, with all that it writes in a directory.
 fn bench(scratch: &Scratch) -> Command {
@@ -150,13 +149,6 @@ fn a_program_that_does_not_compile_is_an_error() {
     let told = failure(bench(&scratch).arg("--library").arg(library()).arg("--peers").arg(&copies));
     assert!(told.contains("stall.c") && told.contains("broken on order"), "{told}");
     assert!(!scratch.0.join("out").exists(), "a page without it");
-}
-
-/// A stand-in for a peer's tool.
-fn script(path: &Path, lines: &str) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, format!("#!/bin/sh\n{lines}\n")).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]

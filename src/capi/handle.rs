@@ -43,7 +43,7 @@ struct Tenant {
     auth: Auth,
 }
 
-/// The table's first chunk, and for all but the most lavish processes its only one: 4 MB of zeroed memory, resident only
+/// The table's first chunk, for all but the most lavish processes the only one: 4 MB of zeroed memory, resident only
 /// where it is used, in which a slot is found without a load. (A model checker's atomics cannot stand in a static.)
 #[cfg(not(feature = "loom"))]
 static FIRST: [Slot; CHUNK] = [const { Slot::new() }; CHUNK];
