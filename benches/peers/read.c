@@ -1,7 +1,9 @@
 /* Reads a cached token over and over, in one of four ways, from so many threads, for a slice of time.
  *
- *   read HANDLES CPU   so many live handles, of which one is read, the first thread on that CPU of those allowed;
- *                      DL_AUTH_* say who logs in, and where
+ *   read HANDLES ROUND   so many live handles, of which one is read; DL_AUTH_* say who logs in, and where
+ *
+ * Each round, another CPU has the first thread, and the buffers begin elsewhere in their page: where the token and its
+ * copy are as far into theirs, each load waits for a store that it has nothing to do with.
  *
  * Out: "ready". In: "WAY THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all threads
  * together, and of one read on the average. */
@@ -11,7 +13,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { BATCH = 256, MOST_THREADS = 64 };
+enum { BATCH = 256, MOST_THREADS = 64, PAGE = 4096, LINE = 64 };
 
 static dl_auth_t *auth, *last; /* the first handle that was made, and the last */
 static struct holder holder = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -85,7 +87,7 @@ struct reader {
   double reads, nanoseconds;
 };
 
-static int first_cpu;
+static int number_of_round;
 
 /* One thread a CPU, where there are no more than two and CPUs enough: the kernel need not find out by itself that they
  * do not belong on the same one. */
@@ -93,7 +95,7 @@ static void pin(const struct reader *reader) {
   cpu_set_t allowed, one;
   if (reader->slice->threads > 2 || sched_getaffinity(0, sizeof allowed, &allowed)) return;
   if (CPU_COUNT(&allowed) < reader->slice->threads) return;
-  int skip = (first_cpu + reader->number) % CPU_COUNT(&allowed), cpu = 0;
+  int skip = (number_of_round + reader->number) % CPU_COUNT(&allowed), cpu = 0;
   while (!CPU_ISSET(cpu, &allowed) || skip-- > 0) cpu++;
   CPU_ZERO(&one);
   CPU_SET(cpu, &one);
@@ -103,7 +105,7 @@ static void pin(const struct reader *reader) {
 static void *run(void *argument) {
   struct reader *reader = argument;
   struct slice *slice = reader->slice;
-  char buf[DL_AUTH_TOKEN_MAX];
+  char room[DL_AUTH_TOKEN_MAX + PAGE], *buf = room + number_of_round * 7 * LINE % PAGE;
   int64_t batches = 0;
   pin(reader);
   for (int i = 0; i < 8; i++) slice->way->read_batch(buf); /* what a thread's first reads need */
@@ -161,8 +163,8 @@ int main(int argc, char **argv) {
   char name[32];
   int threads;
   long milliseconds;
-  if (argc != 3) give_up("usage", "read HANDLES CPU");
-  first_cpu = atoi(argv[2]);
+  if (argc != 3) give_up("usage", "read HANDLES ROUND");
+  number_of_round = atoi(argv[2]);
   if (dl_auth_new(NULL, &auth, &error) || dl_auth_token(auth, only.token, sizeof only.token, &only.length, &error))
     give_up("login", error.message);
   last = auth;
