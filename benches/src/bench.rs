@@ -7,7 +7,8 @@ use dl_auth_gate::{Gate, Settings};
 
 use crate::book::Book;
 use crate::options::Options;
-use crate::peers::{Peer, Peers};
+use crate::peer::Peer;
+use crate::peers::Peers;
 use crate::plan::{Plan, TOKEN_BYTES};
 use crate::run::{Outcome, Process, clean};
 

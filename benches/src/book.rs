@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::figure::Cell;
 use crate::stats;
 
 /// Who is measured.
@@ -27,6 +26,15 @@ impl Who {
             Who::Dtlpy => "dtlpy",
         }
     }
+}
+
+/// What stands in one place of a figure.
+pub enum Cell {
+    Values(Vec<f64>),
+    /// It should be there, but its peer is missing.
+    Missing,
+    /// Nothing of the kind is measured.
+    Never,
 }
 
 /// What each round gave, in order, by who and what was measured.

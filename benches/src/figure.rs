@@ -1,7 +1,7 @@
 //! What a measurement comes to: a figure to be drawn and tabulated, and the goals that stand on it.
 
-use crate::book::Who;
-use crate::peers::Peer;
+use crate::book::{Cell, Who};
+use crate::peer::Peer;
 use crate::stats::Summary;
 
 /// Bars in groups: one colour a series, one bar of each in every group.
@@ -38,14 +38,6 @@ impl Series {
     pub fn pale(self) -> Self {
         Self { pale: true, ..self }
     }
-}
-
-pub enum Cell {
-    Values(Vec<f64>),
-    /// It should be there, but its peer is missing.
-    Missing,
-    /// Nothing of the kind is measured.
-    Never,
 }
 
 /// A row of the table of goals.

@@ -1,9 +1,9 @@
 //! Cold logins, process start to token, and what is resident after it.
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Who};
-use crate::figure::{Bound, Cell, Figure, Goal, Series};
-use crate::peers::Peer;
+use crate::book::{Book, Cell, Who};
+use crate::figure::{Bound, Figure, Goal, Series};
+use crate::peer::Peer;
 use crate::run::{Outcome, Process};
 
 /// CPU that the login used, by the process's own clock.

@@ -3,7 +3,8 @@
 use std::fs::read_to_string;
 use std::process::Command;
 
-use crate::peers::{Peer, Peers};
+use crate::peer::Peer;
+use crate::peers::Peers;
 use crate::run::{Outcome, clean, tool};
 
 /// Names and values, in the order in which they are told.

@@ -14,6 +14,7 @@ mod handles;
 mod login;
 mod machine;
 mod options;
+mod peer;
 mod peers;
 mod plan;
 mod plots;

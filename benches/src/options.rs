@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::peers::Peer;
+use crate::peer::Peer;
 use crate::run::Outcome;
 
 const HELP: &str = "\

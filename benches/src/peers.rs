@@ -6,56 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::options::{Options, told};
+use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
-
-/// What the figures can do without.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
-    Curl,
-    Go,
-    Dtlpy,
-    /// No peer, but what the logins with the system's roots need.
-    Roots,
-}
-
-impl Peer {
-    pub const ALL: [Peer; 4] = [Peer::Curl, Peer::Go, Peer::Dtlpy, Peer::Roots];
-
-    /// Its name on the command line.
-    pub fn word(self) -> &'static str {
-        match self {
-            Peer::Curl => "curl",
-            Peer::Go => "go",
-            Peer::Dtlpy => "dtlpy",
-            Peer::Roots => "roots",
-        }
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Peer::Curl => "libcurl + OpenSSL + cJSON",
-            Peer::Go => "Go's oauth2 package",
-            Peer::Dtlpy => "the vendor's SDK (dtlpy)",
-            Peer::Roots => "the system's root certificates",
-        }
-    }
-
-    /// The commands that install it.
-    pub fn install(self, options: &Options) -> String {
-        match self {
-            Peer::Curl => "apt-get install libcurl4-openssl-dev libcjson-dev".to_owned(),
-            Peer::Go => {
-                format!("apt-get install golang-go && (cd {} && go mod download)", told(&options.peers.join("go")))
-            }
-            Peer::Dtlpy => {
-                let venv = venv(options);
-                let (venv, sdk) = (told(&venv), dtlpy());
-                format!("apt-get install python3-venv && python3 -m venv {venv} && {venv}/bin/pip install {sdk}")
-            }
-            Peer::Roots => "apt-get install ca-certificates".to_owned(),
-        }
-    }
-}
 
 /// A peer that is not there, why, and what would help.
 pub struct Missing {
@@ -89,7 +41,7 @@ impl Peers {
             match found {
                 Ok(path) => drop(peers.found.insert(peer, path)),
                 Err(why) => {
-                    let install = peer.install(options);
+                    let install = install(peer, options);
                     eprintln!("make bench: missing: {}: {why}\n  to install: {install}", peer.name());
                     peers.missing.push(Missing { peer, why, install });
                 }
@@ -106,6 +58,22 @@ impl Peers {
     /// One of our own programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.work.join(name)
+    }
+}
+
+/// The commands that install a peer.
+fn install(peer: Peer, options: &Options) -> String {
+    match peer {
+        Peer::Curl => "apt-get install libcurl4-openssl-dev libcjson-dev".to_owned(),
+        Peer::Go => {
+            format!("apt-get install golang-go && (cd {} && go mod download)", told(&options.peers.join("go")))
+        }
+        Peer::Dtlpy => {
+            let venv = venv(options);
+            let (venv, sdk) = (told(&venv), dtlpy());
+            format!("apt-get install python3-venv && python3 -m venv {venv} && {venv}/bin/pip install {sdk}")
+        }
+        Peer::Roots => "apt-get install ca-certificates".to_owned(),
     }
 }
 
@@ -203,7 +171,7 @@ mod tests {
     #[test]
     fn the_packages_that_our_hints_name_are_those_that_the_setup_installs() {
         let options = Options::read(std::iter::empty()).unwrap();
-        let hints = Peer::ALL.map(|peer| peer.install(&options));
+        let hints = Peer::ALL.map(|peer| install(peer, &options));
         let packages = |hint: &str| -> Vec<String> {
             let packages = hint.strip_prefix("apt-get install ").unwrap().split(" && ").next().unwrap();
             packages.split(' ').map(str::to_owned).collect()

@@ -6,8 +6,8 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::book::Who;
-use crate::figure::{Cell, Figure, Series, number};
+use crate::book::{Cell, Who};
+use crate::figure::{Figure, Series, number};
 use crate::run::Outcome;
 use crate::stats::Summary;
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::bench::{Bench, Trust};
 use crate::book::{Book, Who};
 use crate::figure::{Bound, Figure, Goal, Series};
-use crate::peers::Peer;
+use crate::peer::Peer;
 use crate::plan::{Plan, THREADS};
 use crate::run::{Outcome, Process, clean};
 

@@ -4,9 +4,11 @@ use std::fmt::Write;
 use std::path::Path;
 
 use crate::bench::Bench;
-use crate::figure::{Cell, Figure, Goal, number};
+use crate::book::Cell;
+use crate::figure::{Figure, Goal, number};
 use crate::machine::Machine;
-use crate::peers::{Missing, Peer};
+use crate::peer::Peer;
+use crate::peers::Missing;
 use crate::run::Outcome;
 use crate::stats::Summary;
 use crate::{handles, login, plots, reading, sdk, size, stall};

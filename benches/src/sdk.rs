@@ -5,7 +5,7 @@ use crate::bench::{Bench, Trust};
 use crate::book::{Book, Who};
 use crate::figure::{Bound, Goal, number};
 use crate::login::{SDK_RESIDENT, SDK_WALL};
-use crate::peers::Peer;
+use crate::peer::Peer;
 use crate::reading::{ONE_READ, rotated, start};
 use crate::run::{Outcome, Process};
 use crate::stats::Summary;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::bench::Bench;
 use crate::book::{Book, Who};
 use crate::figure::{Bound, Figure, Goal, Series};
-use crate::peers::Peer;
+use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
 
 const SHIPPED: &str = "bytes";

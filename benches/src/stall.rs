@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Who};
-use crate::figure::{Bound, Cell, Figure, Goal, Series, number};
+use crate::book::{Book, Cell, Who};
+use crate::figure::{Bound, Figure, Goal, Series, number};
 use crate::plan::Plan;
 use crate::run::{Outcome, Process};
 
