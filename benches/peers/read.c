@@ -13,7 +13,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-enum { BATCH = 256, MOST_THREADS = 64, PAGE = 4096, LINE = 64 };
+enum { BATCH = 256, MOST_THREADS = 64, PAGE = 4096, STEP = 7 * 64 + 16 };
 
 static dl_auth_t *auth, *last; /* the first handle that was made, and the last */
 static struct holder holder = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -84,7 +84,8 @@ struct reader {
   struct slice *slice;
   int number;
   pthread_t thread;
-  double reads, nanoseconds;
+  double reads;
+  int64_t began, ended;
 };
 
 static int number_of_round;
@@ -105,25 +106,27 @@ static void pin(const struct reader *reader) {
 static void *run(void *argument) {
   struct reader *reader = argument;
   struct slice *slice = reader->slice;
-  char room[DL_AUTH_TOKEN_MAX + PAGE], *buf = room + number_of_round * 7 * LINE % PAGE;
+  char room[DL_AUTH_TOKEN_MAX + PAGE], *buf = room + number_of_round * STEP % PAGE;
   int64_t batches = 0;
   pin(reader);
   for (int i = 0; i < 8; i++) slice->way->read_batch(buf); /* what a thread's first reads need */
   pthread_barrier_wait(&slice->ready);
-  int64_t began = nanoseconds(CLOCK_MONOTONIC);
+  reader->began = nanoseconds(CLOCK_MONOTONIC);
   do {
     slice->way->read_batch(buf);
     batches++;
   } while (!atomic_load_explicit(&slice->over, memory_order_relaxed));
-  reader->nanoseconds = (double)(nanoseconds(CLOCK_MONOTONIC) - began);
+  reader->ended = nanoseconds(CLOCK_MONOTONIC);
   reader->reads = (double)batches * BATCH;
   return NULL;
 }
 
+/* From the first thread's first read to the last one's last. */
 static void measure(const struct way *way, int threads, long milliseconds) {
   struct slice slice = {.way = way, .threads = threads};
   struct reader readers[MOST_THREADS];
-  double per_second = 0, nanoseconds_of_all = 0, reads_of_all = 0;
+  int64_t began = INT64_MAX, ended = 0;
+  double reads = 0;
   pthread_barrier_init(&slice.ready, NULL, (unsigned)threads + 1);
   for (int i = 0; i < threads; i++) {
     readers[i] = (struct reader){.slice = &slice, .number = i};
@@ -134,12 +137,13 @@ static void measure(const struct way *way, int threads, long milliseconds) {
   atomic_store(&slice.over, 1);
   for (int i = 0; i < threads; i++) {
     pthread_join(readers[i].thread, NULL);
-    per_second += readers[i].reads / readers[i].nanoseconds * 1e9;
-    nanoseconds_of_all += readers[i].nanoseconds;
-    reads_of_all += readers[i].reads;
+    if (readers[i].began < began) began = readers[i].began;
+    if (readers[i].ended > ended) ended = readers[i].ended;
+    reads += readers[i].reads;
   }
   pthread_barrier_destroy(&slice.ready);
-  printf("%.1f %.4f\n", per_second, nanoseconds_of_all / reads_of_all);
+  double per_nanosecond = reads / (double)(ended - began);
+  printf("%.1f %.4f\n", per_nanosecond * 1e9, threads / per_nanosecond);
   fflush(stdout);
 }
 

@@ -71,7 +71,7 @@ pub fn goals(book: &Book) -> Vec<Goal> {
         cpu("pinned CA, whole process", 5.0, process_cpu, Trust::Pinned, &[Peer::Curl]),
         cpu("pinned CA, the calls alone", 5.0, login_cpu, Trust::Pinned, &[Peer::Curl]),
         goal(
-            "resident memory after login, ours / libcurl",
+            "resident memory after login, ours / libcurl: system roots",
             Bound::AtMost(0.35),
             book.ratio(&resident(Trust::System), Who::Ours, Who::Curl),
             needs,

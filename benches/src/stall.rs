@@ -10,8 +10,10 @@ use crate::book::{Book, Cell, Who};
 use crate::figure::{Bound, Figure, Goal, Series, number};
 use crate::plan::Plan;
 use crate::run::{Outcome, Process};
+use crate::stats::Summary;
 
 const DEPTHS: [&str; 3] = ["median", "99.9 % of reads within", "longest"];
+const MISSED: &str = "cycles missed";
 
 /// What the loop goes through.
 #[derive(Clone, Copy, PartialEq)]
@@ -39,7 +41,7 @@ impl Loop {
 pub fn measure(bench: &mut Bench) -> Outcome<()> {
     for round in 0..bench.plan.stall_rounds {
         for which in crate::reading::rotated([Loop::Quiet, Loop::Refreshing, Loop::Handwritten], round) {
-            let [median, most, longest, refreshes] = turn(bench, which)?;
+            let [median, most, longest, refreshes, missed] = turn(bench, which)?;
             let wanted = f64::from(which != Loop::Quiet);
             if refreshes != wanted {
                 return Err(format!("{refreshes} refreshes fell into a loop of 1 kHz that was to see {wanted}"));
@@ -47,13 +49,14 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
             for (depth, value) in DEPTHS.into_iter().zip([median, most, longest]) {
                 bench.book.note(which.who(), &which.key(depth), value);
             }
+            bench.book.note(which.who(), &which.key(MISSED), missed);
         }
     }
     Ok(())
 }
 
 /// One loop. The refresh falls early enough into it to be over before its end.
-fn turn(bench: &Bench, which: Loop) -> Outcome<[f64; 4]> {
+fn turn(bench: &Bench, which: Loop) -> Outcome<[f64; 5]> {
     let (seconds, refresh) = (bench.plan.stall.as_secs_f64().to_string(), bench.plan.refresh);
     let mut command = bench.ours("stall", Trust::Pinned);
     command.env("DL_AUTH_REFRESH", "background");
@@ -111,6 +114,10 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
         let cells: Vec<Cell> = DEPTHS.iter().map(|depth| book.cell(which.who(), &which.key(depth), 1000.0)).collect();
         Series::of(which.who(), cells).named(name)
     };
+    let missed = |which: Loop| match Summary::of(book.get(which.who(), &which.key(MISSED))) {
+        Some(summary) => number(summary.median),
+        None => "missing".to_owned(),
+    };
     vec![Figure {
         file: "stall",
         title: "Reads of a 1 kHz loop, while the token is refreshed",
@@ -127,8 +134,13 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
 `dl_auth_token_within` with no time to wait, and `refresh=background`. In a turn without a refresh the token is fresh \
 all along. In the other, it falls due in the loop, and the gate answers the refresh after {refresh} s. The \
 hand-written C is the same as above: whoever finds the token ended logs in, under the mutex. Its login is a sleep of \
-{refresh} s, so that nothing but the wait is measured. The longest of {reads} reads is what the kernel makes of it \
-too: the thread has no special priority.",
+{refresh} s, so that nothing but the wait is measured. A cycle whose millisecond is over before it begins is missed, as \
+a controller must do, and nothing is read in it: of {reads} cycles {quiet} without a refresh, {refreshing} with one, and \
+{handwritten} of the hand-written C (medians). The longest read is what the kernel makes of it too: the thread has no \
+special priority.",
+            quiet = missed(Loop::Quiet),
+            refreshing = missed(Loop::Refreshing),
+            handwritten = missed(Loop::Handwritten),
             loop_s = number(plan.stall.as_secs_f64()),
             reads = number(plan.stall.as_secs_f64() * 1000.0),
         ),

@@ -14,7 +14,7 @@ use super::text::null;
 use crate::auth::Auth;
 use crate::cache::{Place, Window};
 use crate::error::{Error, Status};
-use crate::process::PerProcess;
+use crate::process::{self, PerProcess};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
 /// A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
@@ -51,10 +51,10 @@ static FIRST: [Slot; CHUNK] = [const { Slot::new() }; CHUNK];
 static FIRST: [Slot; 0] = [];
 const CHUNK: usize = 1 << 14;
 
-/// Further chunks, each twice as large as the one before. They stay where they were made.
+/// Further chunks: one as large, then each twice as large as the one before. They stay where they were made.
 static FURTHER: [OnceBox<Box<[Slot]>>; 16] = [const { OnceBox::new() }; 16];
 
-/// How many slots have had a tenant. Those behind them are untouched.
+/// How many slots have been given out. Those behind them are untouched.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
 /// The slots among them that may take another, the next one last. A child process looks for them anew, for its parent's
@@ -87,6 +87,7 @@ impl Slot {
 
 /// Gives a handle to what `make` makes for the place of its token.
 pub fn open(make: impl FnOnce(Place) -> Result<Auth, Error>) -> Result<*mut dl_auth_t, Error> {
+    process::watch_forks(); // before a lock is held that a child would find held
     let slot = vacant().ok_or_else(|| Error::new(Status::Internal, "there are too many handles"))?;
     let nth = slot.tenants.load(Ordering::Relaxed);
     let handle = ptr::from_ref(slot).cast::<dl_auth_t>().wrapping_byte_add(nth).cast_mut();
@@ -227,10 +228,10 @@ mod tests {
     }
 
     #[test]
-    fn a_handle_is_found_in_every_chunk() {
+    fn a_handle_is_found_in_the_first_chunks() {
         let _alone = lock(&ONE_AT_A_TIME);
-        let handles: Vec<_> = (0..FIRST.len() + 1).map(|_| open(auth).unwrap()).collect();
-        assert!(FURTHER.first().is_some_and(|chunk| chunk.get().is_some()));
+        let handles: Vec<_> = (0..2 * CHUNK + 1).map(|_| open(auth).unwrap()).collect();
+        assert!(FURTHER.iter().take(2).all(|chunk| chunk.get().is_some()));
         let mut seen = std::collections::HashSet::new();
         for handle in &handles {
             let its_own = window(*handle).is_some_and(|window| window.is_of(handle.addr()));

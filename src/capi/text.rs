@@ -85,7 +85,7 @@ impl Buffer {
 #[inline]
 pub unsafe fn put_words(buf: *mut c_char, cap: usize, prefix: &str, words: &Words, length: usize) -> Option<usize> {
     let total = prefix.len() + length;
-    if total >= cap || size_of_val(words) < length {
+    if total >= cap || words.len() * 8 < length {
         return None;
     }
     // SAFETY: prefix, words and NUL are `total + 1 <= cap` bytes, and there are words for `length` bytes.

@@ -36,8 +36,10 @@ func readBatch(source oauth2.TokenSource) {
 	}
 }
 
+// measure counts from the first goroutine's first read to the last one's last.
 func measure(source oauth2.TokenSource, threads int, slice time.Duration) (perSecond, perRead float64) {
-	var nanosecondsOfAll, readsOfAll float64
+	var first, last time.Time
+	var readsOfAll float64
 	var over int32
 	var ready, done sync.WaitGroup
 	var lock sync.Mutex
@@ -58,12 +60,16 @@ func measure(source oauth2.TokenSource, threads int, slice time.Duration) (perSe
 				readBatch(source)
 				batches++
 			}
-			nanoseconds, reads := float64(time.Since(began)), float64(batches)*batch
+			ended := time.Now()
 			lock.Lock()
 			defer lock.Unlock()
-			perSecond += reads / nanoseconds * 1e9
-			nanosecondsOfAll += nanoseconds
-			readsOfAll += reads
+			if first.IsZero() || began.Before(first) {
+				first = began
+			}
+			if ended.After(last) {
+				last = ended
+			}
+			readsOfAll += float64(batches) * batch
 		}()
 	}
 	ready.Wait()
@@ -71,7 +77,8 @@ func measure(source oauth2.TokenSource, threads int, slice time.Duration) (perSe
 	time.Sleep(slice)
 	atomic.StoreInt32(&over, 1)
 	done.Wait()
-	return perSecond, nanosecondsOfAll / readsOfAll
+	perNanosecond := readsOfAll / float64(last.Sub(first))
+	return perNanosecond * 1e9, float64(threads) / perNanosecond
 }
 
 func main() {
