@@ -28,15 +28,15 @@ pub struct Bench {
     pub gate: Gate,
     pub work: PathBuf,
     pub sources: PathBuf,
-    pub library: PathBuf,
+    pub shared_library: PathBuf,
 }
 
 impl Bench {
     /// Compiles what is measured, and starts the gate.
     pub fn prepare(options: &Options) -> Outcome<Self> {
-        let library = options.library.join("libdl_auth.so");
-        if !library.exists() {
-            return Err(format!("there is no {}; `make lib` builds it", library.display()));
+        let shared_library = options.built.join("libdl_auth.so");
+        if !shared_library.exists() {
+            return Err(format!("there is no {}; `make lib` builds it", shared_library.display()));
         }
         std::fs::create_dir_all(&options.work).map_err(|error| format!("{}: {error}", options.work.display()))?;
         let peers = Peers::find(options)?;
@@ -44,7 +44,7 @@ impl Bench {
             .map_err(|error| format!("the gate cannot start: {error}"))?;
         let plan = if options.quick { Plan::quick() } else { Plan::full() };
         let (work, sources) = (options.work.clone(), options.peers.clone());
-        let bench = Self { plan, peers, book: Book::default(), gate, work, sources, library };
+        let bench = Self { plan, peers, book: Book::default(), gate, work, sources, shared_library };
         bench.write_bundle()?;
         Ok(bench)
     }

@@ -19,7 +19,7 @@ pub struct Options {
     pub quick: bool,
     pub without: Vec<Peer>,
     pub out: PathBuf,
-    pub library: PathBuf,
+    pub built: PathBuf,
     pub work: PathBuf,
     pub peers: PathBuf,
 }
@@ -33,7 +33,7 @@ impl Options {
             quick: false,
             without: Vec::new(),
             out: root().join("docs"),
-            library: built.to_owned(),
+            built: built.to_owned(),
             work: built.parent().unwrap_or(built).join("bench"),
             peers: root().join("benches/peers"),
         };
@@ -43,7 +43,7 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--without" => options.without = value()?.split(',').map(peer).collect::<Outcome<_>>()?,
                 "--out" => options.out = path(value()?)?,
-                "--library" => options.library = path(value()?)?,
+                "--library" => options.built = path(value()?)?,
                 "--work" => options.work = path(value()?)?,
                 "--peers" => options.peers = path(value()?)?,
                 _ => return Err(format!("there is no option {name}\n{HELP}")),

@@ -29,7 +29,7 @@ impl Peers {
         let gcc = "gcc, without which nothing can be measured (apt-get install gcc libc6-dev)";
         tool(clean("gcc").arg("--version")).map_err(|why| format!("{gcc}: {why}"))?;
         for program in ["read", "stall", "login", "handles"] {
-            let library = options.library.display();
+            let library = options.built.display();
             compile(options, program, &[format!("-L{library}"), "-ldl_auth".into(), format!("-Wl,-rpath,{library}")])?;
         }
         let mut peers = Self { work: options.work.clone(), found: BTreeMap::new(), missing: Vec::new() };

@@ -70,6 +70,11 @@ fn throughput(threads: usize) -> String {
     format!("reads per second, {threads} threads")
 }
 
+/// So many threads, in words.
+fn of(threads: usize) -> String {
+    if threads == 1 { "1 thread".to_owned() } else { format!("{threads} threads") }
+}
+
 const ALONE: &str = "ns per read, a handle alone";
 const FIRST_OF_MANY: &str = "ns per read, the first of many handles";
 const LAST_OF_MANY: &str = "ns per read, the last of many handles";
@@ -79,7 +84,6 @@ pub const ONE_READ: &str = "ns per read, beside the SDK";
 
 pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
     let goal = |what: String, bound, values, needs| Goal { what, bound, values, unit: "", needs };
-    let of = |count| if count == 1 { "1 thread".to_owned() } else { format!("{count} threads") };
     let least = THREADS.into_iter().zip([4.0, 10.0, 20.0]);
     let ratio = |above, below, threads| book.ratio(&latency(threads), above, below);
     let scaling = |who| crate::stats::ratios(book.get(who, &throughput(2)), book.get(who, &throughput(1)));
@@ -111,8 +115,7 @@ pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
 }
 
 pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
-    let groups: Vec<String> =
-        THREADS.iter().map(|count| if *count == 1 { "1 thread".into() } else { format!("{count} threads") }).collect();
+    let groups: Vec<String> = THREADS.into_iter().map(of).collect();
     let series = |what: fn(usize) -> String, unit: f64| {
         let cells = |who| THREADS.iter().map(|threads| book.cell(who, &what(*threads), unit)).collect();
         WAYS.iter().map(|(who, _)| Series::of(*who, cells(*who))).collect::<Vec<_>>()

@@ -15,7 +15,7 @@ const NAMED: &str = "bytes of the libraries by name";
 const OF_THE_ENVIRONMENT: [&str; 5] = ["pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence"];
 
 pub fn measure(bench: &mut Bench) -> Outcome<()> {
-    bench.book.note(Who::Ours, SHIPPED, of_file(&bench.library)?);
+    bench.book.note(Who::Ours, SHIPPED, of_file(&bench.shared_library)?);
     if let Some(program) = bench.peers.get(Peer::Curl) {
         let libraries = loaded(program)?;
         let named = |path: &&PathBuf| ["libcurl", "libssl", "libcrypto", "libcjson"].iter().any(|n| starts(path, n));
