@@ -1,7 +1,7 @@
 # Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test bench bench-peers bench-reads lib header docs lint setup setup-demo setup-bench clean
+.PHONY: demo test bench bench-peers bench-reads lib header names docs lint setup setup-demo setup-bench clean
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
@@ -30,15 +30,21 @@ bench-peers:
 bench-reads: setup-bench
 	cargo bench --locked --package dl_auth_bench --bench reads
 
-# The shared library under the name that programs look for at run time.
+# The shared library under the name that programs look for at run time, and what pkg-config tells of it and of the
+# static archive: PKG_CONFIG_PATH=target/release.
 lib:
 	cargo build --release --locked
 	@ln -sf libdl_auth.so $(BUILT)/release/libdl_auth.so.0
+	@src/cdylib/pkg-config.sh "$(abspath $(BUILT)/release)"
 
 # The C header, generated into cargo's output directory, to where it is checked in.
 header:
 	cargo build --quiet
 	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
+
+# The names of options and statuses in the bindings, to where they are checked in.
+names:
+	DL_AUTH_WRITE_NAMES=1 cargo test --quiet --locked --test names
 
 # The page and the picture that a simulation makes, to where they are checked in.
 docs:

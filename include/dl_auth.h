@@ -83,6 +83,12 @@ extern "C" {
 #define DL_AUTH_ACTIVITY_DENIED 3
 
 /**
+ * The number of the ABI of this header: a host that uses all of it needs a library whose `dl_auth_abi_version()` is at
+ * least that.
+ */
+#define DL_AUTH_ABI_VERSION 1
+
+/**
  * Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
  * freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
  */

@@ -148,8 +148,12 @@ pub extern "C" fn dl_auth_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
+/// The number of the ABI of this header: a host that uses all of it needs a library whose `dl_auth_abi_version()` is at
+/// least that.
+pub const DL_AUTH_ABI_VERSION: u32 = 1;
+
 /// The number of the ABI: it grows by 1 with each symbol that is added. A host that needs a later one must not go on.
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_abi_version() -> u32 {
-    1
+    DL_AUTH_ABI_VERSION
 }

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Writes what pkg-config tells of a built library: `pkg-config.sh DIRECTORY`, the one with libdl_auth.so and
+# libdl_auth.a. A program says `dl_auth` for the shared library, `dl_auth_static` for the archive.
+set -euo pipefail
+directory=$1
+include=$(cd "$(dirname "$0")/../../include" && pwd)
+version=$(sed -n 's/^#define DL_AUTH_VERSION "\(.*\)"$/\1/p' "$include/dl_auth.h")
+write() {
+  printf '%s\n' "Name: $1" "Description: $2" "Version: $version" "Cflags: -I\"$include\"" "Libs: $3" >"$directory/$1.pc"
+}
+write dl_auth 'Dataloop API credentials for a JWT that is always valid' "-L\"$directory\" -ldl_auth"
+write dl_auth_static 'the same, as a static archive' "\"$directory/libdl_auth.a\" -lgcc_s -lpthread -lm -ldl"
