@@ -177,6 +177,11 @@ typedef struct dl_auth_info_t {
   uint32_t last_http_status;
   /** Milliseconds until the next refresh may begin, after one that failed, or one that has just worked; 0: at once. */
   int64_t retry_in_ms;
+  /**
+   * Milliseconds that dl_auth_token may hold its caller: the option `wait`. For a host that waits in a way of its own
+   * between calls of dl_auth_token_within with 0.
+   */
+  uint64_t wait_ms;
 } dl_auth_info_t;
 
 /** It worked. */
@@ -450,6 +455,6 @@ dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_a
  *   dl_auth_error_t error = DL_AUTH_ERROR_INIT; */
 #define DL_AUTH_ERROR_INIT { (uint32_t)sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
 #define DL_AUTH_INFO_INIT \
-  { (uint32_t)sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { (uint32_t)sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 #endif /* DL_AUTH_H */

@@ -211,6 +211,7 @@ impl Auth {
             waiting: shared.waiting,
             last: facts.last.clone(),
             retry_in: cooling.max(facts.brake_ends.saturating_sub(now.boot)),
+            wait: self.wait,
             token,
         }
     }

@@ -37,4 +37,5 @@ pub struct Info {
     pub waiting: u64,
     pub last: Option<Result<(), Error>>,
     pub retry_in: Duration,
+    pub wait: Duration,
 }

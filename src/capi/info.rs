@@ -74,6 +74,9 @@ pub struct dl_auth_info_t {
     pub last_http_status: u32,
     /// Milliseconds until the next refresh may begin, after one that failed, or one that has just worked; 0: at once.
     pub retry_in_ms: i64,
+    /// Milliseconds that dl_auth_token may hold its caller: the option `wait`. For a host that waits in a way of its own
+    /// between calls of dl_auth_token_within with 0.
+    pub wait_ms: u64,
 }
 
 /// Looks at a handle. Starts no refresh and waits for nothing. (In a child process, the first look at a handle with
@@ -135,6 +138,7 @@ fn describe(info: &Info, known: usize) -> dl_auth_info_t {
         last_status: failure.map_or(0, |failure| failure.status() as i32),
         last_http_status: failure.and_then(Error::http_status).map_or(0, u32::from),
         retry_in_ms: i64::try_from(whole_ms(info.retry_in)).unwrap_or(i64::MAX),
+        wait_ms: whole_ms(info.wait),
     }
 }
 

@@ -298,8 +298,9 @@ static void a_look_at_a_handle_tells_its_story(void) {
   char claims[DL_AUTH_TOKEN_MAX];
   reset_gate();
   set_gate("{'lifetime':3600,'date_offset':86400,'iat_offset':86400}");
-  dl_auth_t *auth = open_gate(NULL);
+  dl_auth_t *auth = open_gate("wait", "12500ms", NULL);
   dl_auth_info_t info = info_of(auth), nothing = DL_AUTH_INFO_INIT;
+  nothing.wait_ms = 12500;
   CHECK(memcmp(&info, &nothing, sizeof info) == 0); /* nothing has happened yet, and looking at it is nothing either */
   CHECK_NUMBER(0, dl_auth_generation(auth));
   CHECK_NUMBER(0, count("connections"));
