@@ -1,0 +1,5 @@
+module dlauth
+
+go 1.19
+
+require golang.org/x/oauth2 v0.20.0

@@ -1,0 +1,101 @@
+package dlauth
+
+import (
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// RoundTripper gives requests the token: an http.Client with it as its Transport is logged in. It hands them on to base,
+// or to http.DefaultTransport where base is nil. Where the answer is 401, the token is invalidated, and the request is
+// sent once more with its successor, if there is one and if the body can be sent again (GetBody).
+//
+// A redirect to another scheme, host or port goes there without the token.
+func (auth *Auth) RoundTripper(base http.RoundTripper) http.RoundTripper {
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	return &roundTripper{auth, base}
+}
+
+type roundTripper struct {
+	auth *Auth
+	base http.RoundTripper
+}
+
+func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
+	if leadsAway(request) {
+		return tripper.base.RoundTrip(request)
+	}
+	token, err := tripper.auth.Token(request.Context())
+	if err != nil {
+		if request.Body != nil {
+			request.Body.Close()
+		}
+		return nil, err
+	}
+	response, err := tripper.base.RoundTrip(authorized(request, token))
+	if err != nil || response.StatusCode != http.StatusUnauthorized {
+		return response, err
+	}
+	again, err := tripper.again(request, token)
+	if err != nil || again == nil {
+		return response, nil // whoever asked is told of the 401
+	}
+	io.CopyN(io.Discard, response.Body, 64<<10) // so that its connection can be used again
+	response.Body.Close()
+	return tripper.base.RoundTrip(again)
+}
+
+// CloseIdleConnections does for base what http.Client asks of its Transport.
+func (tripper *roundTripper) CloseIdleConnections() {
+	if base, ok := tripper.base.(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
+}
+
+// again is the request with another token than the one that was refused; nil: there is none, or the body is spent.
+func (tripper *roundTripper) again(request *http.Request, rejectedToken string) (*http.Request, error) {
+	if err := tripper.auth.Invalidate(rejectedToken); err != nil {
+		return nil, err
+	}
+	hasBody := request.Body != nil && request.Body != http.NoBody
+	if hasBody && request.GetBody == nil {
+		return nil, nil
+	}
+	token, err := tripper.auth.Token(request.Context())
+	if err != nil || token == rejectedToken {
+		return nil, err
+	}
+	again := authorized(request, token)
+	if hasBody {
+		again.Body, err = request.GetBody()
+	}
+	return again, err
+}
+
+// authorized is a copy of the request, which a RoundTripper must not change, with the token.
+func authorized(request *http.Request, token string) *http.Request {
+	request = request.Clone(request.Context())
+	request.Header.Set("Authorization", "Bearer "+token)
+	return request
+}
+
+// leadsAway tells whether the client was redirected from where the request was meant for.
+func leadsAway(request *http.Request) bool {
+	first := request
+	for first.Response != nil && first.Response.Request != nil {
+		first = first.Response.Request
+	}
+	return origin(first.URL) != origin(request.URL)
+}
+
+func origin(url *url.URL) string {
+	port := url.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[url.Scheme]
+	}
+	return url.Scheme + "://" + net.JoinHostPort(strings.ToLower(url.Hostname()), port)
+}

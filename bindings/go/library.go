@@ -1,0 +1,279 @@
+//go:build cgo
+
+package dlauth
+
+/*
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <dl_auth.h>
+#include <string.h>
+#ifdef _WIN32
+static const char *dlauth_path(void) { return ""; }
+#else
+#include <dlfcn.h>
+static const char *dlauth_path(void) {
+  Dl_info found;
+  return dladdr((void *)dl_auth_abi_version, &found) && found.dli_fname ? found.dli_fname : "";
+}
+#endif
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+	"sort"
+	"strings"
+	"time"
+	"unsafe"
+)
+
+// What stands in this file and in the header must be the same; where it is not, it does not compile.
+var (
+	_ [C.DL_AUTH_STATE_EXPIRED - StateExpired]struct{}
+	_ [StateExpired - C.DL_AUTH_STATE_EXPIRED]struct{}
+	_ [C.DL_AUTH_ACTIVITY_DENIED - ActivityDenied]struct{}
+	_ [ActivityDenied - C.DL_AUTH_ACTIVITY_DENIED]struct{}
+)
+
+// handle is the library's. It points to nothing of Go's, and one that was freed is recognised by the library.
+type handle struct{ auth *C.dl_auth_t }
+
+func open(options Options) (handle, error) {
+	if abi := uint32(C.dl_auth_abi_version()); abi < C.DL_AUTH_ABI_VERSION {
+		return handle{}, &Error{Status: ErrUnsupported, Message: fmt.Sprintf(
+			"libdl_auth at %q is too old: it is version %s with ABI %d, and this program needs ABI %d; install a newer one",
+			C.GoString(C.dlauth_path()), Version(), abi, C.DL_AUTH_ABI_VERSION)}
+	}
+	config := C.dl_auth_config_new()
+	defer C.dl_auth_config_free(config)
+	keys := make([]string, 0, len(options))
+	for key := range options {
+		keys = append(keys, string(key))
+	}
+	sort.Strings(keys) // so that of two mistakes the same one is told each time
+	for _, key := range keys {
+		name, err := text("the name of an option", key)
+		if err != nil {
+			return handle{}, err
+		}
+		value, err := text("the option "+key, options[Key(key)])
+		if err != nil {
+			return handle{}, err
+		}
+		err = result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
+			return C.dl_auth_config_set(config, name.c(), value.c(), why)
+		})
+		value.wipe()
+		if err != nil {
+			return handle{}, err
+		}
+	}
+	var auth *C.dl_auth_t
+	err := result(func(why *C.dl_auth_error_t) C.dl_auth_status_t { return C.dl_auth_new(config, &auth, why) })
+	return handle{auth}, err
+}
+
+func (handle handle) free() { C.dl_auth_free(handle.auth) }
+
+func (handle handle) generation() uint64 { return uint64(C.dl_auth_generation(handle.auth)) }
+
+func (handle handle) token() (string, error) {
+	token, err := copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_token(handle.auth, buf, size, length, why)
+	})
+	return string(token), err
+}
+
+func (handle handle) tokenWithin(minValid, wait time.Duration) (string, error) {
+	need, most := milliseconds(minValid), milliseconds(wait)
+	token, err := copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_token_within(handle.auth, need, most, buf, size, length, why)
+	})
+	return string(token), err
+}
+
+func (handle handle) invalidate(rejectedToken string) error {
+	token, err := text("the token", rejectedToken)
+	if err != nil {
+		return err
+	}
+	defer token.wipe()
+	return result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_invalidate(handle.auth, token.c(), why)
+	})
+}
+
+func (handle handle) setCredentials(username, password string) error {
+	var user cText // empty: NULL, which keeps the one there is
+	if username != "" {
+		var err error
+		if user, err = text("the username", username); err != nil {
+			return err
+		}
+		defer user.wipe()
+	}
+	secret, err := text("the password", password)
+	if err != nil {
+		return err
+	}
+	defer secret.wipe()
+	return result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_set_credentials(handle.auth, user.c(), secret.c(), why)
+	})
+}
+
+func (handle handle) info() (Info, error) {
+	var info C.dl_auth_info_t
+	info.size = C.uint32_t(unsafe.Sizeof(info))
+	err := result(func(why *C.dl_auth_error_t) C.dl_auth_status_t { return C.dl_auth_info(handle.auth, &info, why) })
+	if err != nil {
+		return Info{}, err
+	}
+	return Info{
+		State:          State(info.state),
+		Activity:       Activity(info.activity),
+		Generation:     uint64(info.generation),
+		IssuedAt:       date(info.issued_at),
+		ExpiresAt:      date(info.expires_at),
+		ExpiresIn:      duration(info.expires_in_ms),
+		RefreshIn:      duration(info.refresh_in_ms),
+		ClockSkew:      duration(info.clock_skew_ms),
+		Logins:         uint64(info.logins),
+		Refreshes:      uint64(info.refreshes),
+		Failures:       uint64(info.failures),
+		SharedHits:     uint64(info.shared_hits),
+		StoreFailures:  uint64(info.store_failures),
+		Waiting:        uint64(info.waiting),
+		LastStatus:     Status(info.last_status),
+		LastHTTPStatus: int(info.last_http_status),
+		RetryIn:        duration(info.retry_in_ms),
+		Wait:           unsignedDuration(info.wait_ms),
+	}, nil
+}
+
+// JWTClaims is the payload of a JWT, a JSON object (RFC 7519). It needs no handle, and checks no signature: the claims
+// say what the token says of itself. ErrBadJWT where it is none.
+func JWTClaims(jwt string) ([]byte, error) {
+	token, err := text("the JWT", jwt)
+	if err != nil {
+		return nil, err
+	}
+	defer token.wipe()
+	return copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_jwt_claims(token.c(), buf, size, length, why)
+	})
+}
+
+// JWTExpiry is when a JWT ends: its claim exp. It needs no handle, and checks no signature. ErrBadJWT where it is none.
+func JWTExpiry(jwt string) (time.Time, error) {
+	token, err := text("the JWT", jwt)
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer token.wipe()
+	var seconds C.int64_t
+	err = result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_jwt_expiry(token.c(), &seconds, why)
+	})
+	return date(seconds), err
+}
+
+// Version is the library's, such as "1.2.3".
+func Version() string { return C.GoString(C.dl_auth_version()) }
+
+// result makes an error of a call that fails.
+func result(call func(why *C.dl_auth_error_t) C.dl_auth_status_t) error {
+	var why C.dl_auth_error_t
+	why.size = C.uint32_t(unsafe.Sizeof(why))
+	status := Status(call(&why))
+	if status == 0 {
+		return nil
+	}
+	err := &Error{
+		Status:     status,
+		HTTPStatus: int(why.http_status),
+		RetryAfter: unsignedDuration(why.retry_after_ms),
+		Message:    C.GoString(&why.message[0]),
+	}
+	if err.Message == "" {
+		err.Message = status.name()
+	}
+	return err
+}
+
+// copied lends memory to a call that copies text into it, and more where that is too little.
+func copied(call func(*C.char, C.size_t, *C.size_t, *C.dl_auth_error_t) C.dl_auth_status_t) ([]byte, error) {
+	for size := C.size_t(C.DL_AUTH_TOKEN_MAX); ; {
+		buffer := make([]byte, size)
+		var length C.size_t
+		err := result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
+			return call((*C.char)(unsafe.Pointer(&buffer[0])), size, &length, why)
+		})
+		switch {
+		case err == nil:
+			return buffer[:length:length], nil
+		case !errors.Is(err, ErrBufferTooSmall) || length < size:
+			return nil, err
+		}
+		size = length + 1
+	}
+}
+
+// cText is a string as C has it, in memory of Go's.
+type cText []byte
+
+func text(what, value string) (cText, error) {
+	if strings.IndexByte(value, 0) >= 0 {
+		return nil, &Error{Status: ErrInvalidValue, Message: what + " holds a NUL character: leave it out"}
+	}
+	return append(append(make(cText, 0, len(value)+1), value...), 0), nil
+}
+
+func (text cText) c() *C.char {
+	if text == nil {
+		return nil
+	}
+	return (*C.char)(unsafe.Pointer(&text[0]))
+}
+
+func (text cText) wipe() {
+	for i := range text {
+		text[i] = 0
+	}
+	runtime.KeepAlive(text)
+}
+
+// milliseconds is a duration that is not negative, rounded up.
+func milliseconds(duration time.Duration) C.uint64_t {
+	return (C.uint64_t(duration) + 999_999) / 1_000_000
+}
+
+// duration is so many milliseconds, at most what a Duration holds.
+func duration(milliseconds C.int64_t) time.Duration {
+	const most = math.MaxInt64 / int64(time.Millisecond)
+	switch {
+	case int64(milliseconds) > most:
+		return math.MaxInt64
+	case int64(milliseconds) < -most:
+		return math.MinInt64
+	}
+	return time.Duration(milliseconds) * time.Millisecond
+}
+
+func unsignedDuration(milliseconds C.uint64_t) time.Duration {
+	if milliseconds > math.MaxInt64 {
+		return math.MaxInt64
+	}
+	return duration(C.int64_t(milliseconds))
+}
+
+func date(seconds C.int64_t) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0)
+}

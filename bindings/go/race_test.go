@@ -1,0 +1,5 @@
+//go:build race
+
+package dlauth_test
+
+const underRace = true
