@@ -15,9 +15,13 @@ import (
 // gate is the test gate's control endpoint (tests/gate/README.md).
 type gate struct{ t *testing.T }
 
+// newGate is the gate as at the start, with nothing left of the last test: what hung is let go, and has gone.
 func newGate(t *testing.T) gate {
 	t.Helper()
 	gate := gate{t}
+	for gate.counts()["hanging"] > 0 {
+		gate.release()
+	}
 	gate.post("/reset", "")
 	gate.set(`{"lifetime": 3600}`)
 	return gate
@@ -55,11 +59,16 @@ func (gate gate) lastToken() (token string) {
 	return token
 }
 
+func (gate gate) counts() (counts map[string]int) {
+	gate.t.Helper()
+	gate.decode(gate.control("GET", "/counts", ""), &counts)
+	return counts
+}
+
 // counted checks what the gate has counted: pairs of a name and a number.
 func (gate gate) counted(want map[string]int) {
 	gate.t.Helper()
-	var counts map[string]int
-	gate.decode(gate.control("GET", "/counts", ""), &counts)
+	counts := gate.counts()
 	for name, number := range want {
 		if counts[name] != number {
 			gate.t.Errorf("%s: %d at the gate, not %d; all: %v", name, counts[name], number, counts)
