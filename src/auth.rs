@@ -141,9 +141,12 @@ impl Auth {
 
     /// The generation of a token that needs no refresh; 0 where there is none.
     pub fn generation(&self) -> u64 {
+        let lease = self.cache.lease(&*self.clock);
         let now = self.clock.now();
         let lent = self.cache.lend();
-        lent.as_ref().filter(|token| token.state(now) == State::Fresh).map_or(0, |token| token.generation())
+        let Some(token) = lent.as_ref().filter(|token| token.state(now) == State::Fresh) else { return 0 };
+        lease.grant(token, now);
+        token.generation()
     }
 
     /// The platform refused this token: where it is still the current one, it counts as expired, or will when the storm

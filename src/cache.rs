@@ -116,9 +116,9 @@ impl Cache {
     pub fn publish(&self, token: Option<Arc<Token>>) {
         match self.own() {
             Some(place) => {
-                let text = token.clone();
-                let text = text.as_ref().map(|token| token.jwt().text());
-                place.window.write(place.handle, text, || self.token.store(token));
+                let published = token.clone();
+                let published = published.as_ref().map(|token| (token.generation(), token.jwt().text()));
+                place.window.write(place.handle, published, || self.token.store(token));
             }
             None => self.token.store(token),
         }
@@ -166,7 +166,7 @@ impl Lease {
         let ahead = Now { boot: now.boot + window::AHEAD, wall_ms: now.wall_ms + window::AHEAD.as_millis() as i64 };
         let state = token.state(now);
         if !token.is_inherited() && state != State::Expired && token.state(ahead) == state {
-            window.grant(seen, tick_ms);
+            window.grant(seen, tick_ms, state == State::Fresh);
         }
     }
 }

@@ -11,6 +11,7 @@ static dl_auth_status_t read_token(const dl_auth_t *auth, const char *way, char 
   switch (*way) {
     case 't': return dl_auth_token(auth, buf, cap, len, NULL);
     case 'b': return dl_auth_bearer(auth, buf, cap, len, NULL);
+    case 'g': return dl_auth_generation(auth) == 1 ? DL_AUTH_OK : DL_AUTH_E_INTERNAL;
     default: return dl_auth_token_within(auth, 0, 0, buf, cap, len, NULL);
   }
 }
@@ -28,6 +29,7 @@ int main(int argc, char **argv) {
   if (!status) status = dl_auth_new(config, &auth, &error);
   dl_auth_config_free(config);
   size_t len = 0;
+  if (!status) status = dl_auth_token(auth, buf, sizeof buf, &len, NULL);
   for (int n = atoi(argv[2]); !status && n > 0; n--) status = read_token(auth, argv[1], buf, sizeof buf, &len);
   dl_auth_free(auth);
   if (status || !strstr(buf, token)) printf("%s: %s\n", dl_auth_status_name(status), error.message);

@@ -28,9 +28,12 @@ const LEASE_MS: u64 = 50;
 /// ticks, of up to 10 ms, and by more on a virtual machine that was held up.
 pub const AHEAD: Duration = Duration::from_secs(1);
 
-/// The word: the version above, and below when the lease ends, in milliseconds. 2^40 of them are 34 years.
+/// The word: the version above, and below the lease, which says whether the token needs no refresh, and when the lease
+/// ends, in milliseconds. 2^40 of them are 34 years.
 const UNTIL: u64 = (1 << 40) - 1;
-const VERSION: u64 = 1 << 40;
+const FRESH: u64 = 1 << 40;
+const VERSION: u64 = 1 << 41;
+const LEASE: u64 = VERSION - 1;
 
 /// The least that a block holds, in bytes. In the model each word costs a factor.
 const SMALLEST: usize = if cfg!(feature = "loom") { 16 } else { 1024 };
@@ -38,12 +41,14 @@ const SMALLEST: usize = if cfg!(feature = "loom") { 16 } else { 1024 };
 /// The place of one handle's token. Its memory outlives every handle.
 #[derive(Default)]
 pub struct Window {
-    /// The version, odd while somebody writes, and the end of the lease; 0 for none.
+    /// The version, odd while somebody writes, and the lease; 0 for none.
     lease: AtomicU64,
     /// Whose token it is; 0: nobody's.
     handle: AtomicU64,
     /// The generation of the process that wrote it: a child's first read goes the exact way, which makes it its own.
     process: AtomicU64,
+    /// Which of the handle's tokens it is.
+    generation: AtomicU64,
     length: AtomicU64,
     block: AtomicCell<Option<&'static Block>>,
 }
@@ -72,24 +77,41 @@ impl Window {
     /// Nobody's.
     #[cfg(not(feature = "loom"))]
     pub const fn new() -> Window {
-        let [lease, handle, process, length] = [const { AtomicU64::new(0) }; 4];
-        Window { lease, handle, process, length, block: AtomicCell::new(None) }
+        let [lease, handle, process, generation, length] = [const { AtomicU64::new(0) }; 5];
+        Window { lease, handle, process, generation, length, block: AtomicCell::new(None) }
     }
 
     /// Has the words and the length of the handle's token copied, where there is a lease at `tick_ms`. `copy` tells how
     /// many bytes it wrote; `None` where they do not fit, or the words are fewer, for a length may be another text's.
     #[inline]
     pub fn read(&self, handle: usize, tick_ms: u64, copy: impl FnOnce(&Words, usize) -> Option<usize>) -> Copied {
-        let lease = self.lease.load(Ordering::Acquire);
-        if lease & UNTIL <= tick_ms || !self.is_of(handle) || !self.is_of_this_process() {
-            return Copied::Nothing;
-        }
+        let Some(lease) = self.lease_of(handle, tick_ms) else { return Copied::Nothing };
         let Some(block) = self.block.load() else { return Copied::Nothing };
         let length = self.length.load(Ordering::Relaxed) as usize;
         let Some(written) = copy(&block.0, length) else { return Copied::Nothing };
+        if self.is_unchanged_since(lease) { Copied::Whole(written) } else { Copied::Torn(written) }
+    }
+
+    /// The generation of the handle's token, where there is a lease at `tick_ms`, and the token needs no refresh.
+    #[inline]
+    pub fn generation(&self, handle: usize, tick_ms: u64) -> Option<u64> {
+        let lease = self.lease_of(handle, tick_ms).filter(|lease| lease & FRESH != 0)?;
+        let generation = self.generation.load(Ordering::Relaxed);
+        self.is_unchanged_since(lease).then_some(generation)
+    }
+
+    /// The lease, where there is one for this handle and in this process.
+    #[inline]
+    fn lease_of(&self, handle: usize, tick_ms: u64) -> Option<u64> {
+        let lease = self.lease.load(Ordering::Acquire);
+        (lease & UNTIL > tick_ms && self.is_of(handle) && self.is_of_this_process()).then_some(lease)
+    }
+
+    /// Whether all that was read since then is one token's.
+    #[inline]
+    fn is_unchanged_since(&self, lease: u64) -> bool {
         fence(Ordering::Acquire);
-        let same = (self.lease.load(Ordering::Relaxed) ^ lease) < VERSION;
-        if same { Copied::Whole(written) } else { Copied::Torn(written) }
+        (self.lease.load(Ordering::Relaxed) ^ lease) < VERSION
     }
 
     /// What stands here now, while it is this handle's; to be asked before the token is looked at.
@@ -98,11 +120,12 @@ impl Window {
         self.is_of(handle).then_some(seen)
     }
 
-    /// Lets what was seen be read for a while, unless it has changed since, or another thread has granted it.
-    pub fn grant(&self, Seen(lease): Seen, tick_ms: u64) {
+    /// Lets what was seen be read for a while, unless it has changed since, or another thread has granted it. `is_fresh`:
+    /// it needs no refresh.
+    pub fn grant(&self, Seen(lease): Seen, tick_ms: u64, is_fresh: bool) {
         if lease & VERSION == 0 {
             let until = tick_ms.saturating_add(LEASE_MS).min(UNTIL);
-            let granted = lease & !UNTIL | until;
+            let granted = lease & !LEASE | until | if is_fresh { FRESH } else { 0 };
             self.lease.compare_exchange(lease, granted, Ordering::Release, Ordering::Relaxed).ok();
         }
     }
@@ -122,23 +145,26 @@ impl Window {
     }
 
     /// Puts a handle's token in the place of the last, and runs `meanwhile` where nothing can be read here. Without a
-    /// text, the words are wiped and given to another window. No lease is granted yet.
-    pub fn write(&self, handle: usize, text: Option<&str>, meanwhile: impl FnOnce()) {
+    /// token, the words are wiped and given to another window. No lease is granted yet. A token is its generation and
+    /// its text.
+    pub fn write(&self, handle: usize, token: Option<(u64, &str)>, meanwhile: impl FnOnce()) {
+        let (generation, text) = token.unwrap_or_default();
         let writing = self.begin();
         meanwhile();
         self.handle.store(handle as u64, Ordering::Relaxed);
         self.process.store(u64::from(process::generation()), Ordering::Relaxed);
-        self.fit(text.map_or(0, str::len));
-        if let (Some(text), Some(block)) = (text, self.block.load()) {
+        self.generation.store(generation, Ordering::Relaxed);
+        self.fit(text.len());
+        if let Some(block) = self.block.load() {
             block.fill(text);
         }
-        self.length.store(text.map_or(0, str::len) as u64, Ordering::Relaxed);
+        self.length.store(text.len() as u64, Ordering::Relaxed);
         self.lease.store(writing.wrapping_add(VERSION), Ordering::Release);
     }
 
     /// Makes the version odd, and no lease. A fork may have left it odd.
     fn begin(&self) -> u64 {
-        let writing = ((self.lease.load(Ordering::Relaxed) & !UNTIL).wrapping_add(VERSION)) | VERSION;
+        let writing = ((self.lease.load(Ordering::Relaxed) & !LEASE).wrapping_add(VERSION)) | VERSION;
         self.lease.swap(writing, Ordering::Acquire); // after the last grant
         fence(Ordering::Release);
         writing

@@ -164,7 +164,8 @@ pub unsafe extern "C" fn dl_auth_claims(
 /// token. Never waits, refreshes nothing; 0 for a bad handle too.
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
-    guard_or(0, || handle::with(auth, |auth| Ok(auth.generation())))
+    let leased = handle::window(auth).and_then(|window| window.generation(auth.addr(), clock::tick_ms()));
+    leased.unwrap_or_else(|| guard_or(0, || handle::with(auth, |auth| Ok(auth.generation()))))
 }
 
 /// Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current

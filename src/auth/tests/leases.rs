@@ -15,6 +15,12 @@ fn read(place: &Place, clock: &dyn Clock) -> Copied {
     place.window.read(place.handle, clock.tick_ms(), |_, length| Some(length))
 }
 
+/// The generation that the window tells, where it does.
+fn leased_generation(bench: &Bench) -> Option<u64> {
+    let place = bench.auth.cache.place().unwrap();
+    place.window.generation(place.handle, bench.clock.tick_ms())
+}
+
 fn leased(bench: &Bench) -> bool {
     matches!(read(bench.auth.cache.place().unwrap(), &bench.clock), Copied::Whole(_))
 }
@@ -25,8 +31,11 @@ fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_wit
     assert!(!leased(&bench), "there is no token");
     bench.token().unwrap();
     assert_eq!((leased(&bench), bench.token(), leased(&bench)), (false, Ok(1), true));
+    assert_eq!(leased_generation(&bench), Some(1));
     bench.pass(1);
-    assert!(!leased(&bench), "it is over");
+    assert!(!leased(&bench) && leased_generation(&bench).is_none(), "it is over");
+    assert_eq!((bench.auth.generation(), leased_generation(&bench), leased(&bench)), (1, Some(1), true));
+    bench.pass(1);
     let due_in = |bench: &Bench| Duration::from_millis(bench.auth.info().refresh_in_ms.try_into().unwrap());
     bench.clock.sleep(due_in(&bench) - Duration::from_millis(1500));
     assert_eq!((bench.token(), leased(&bench)), (Ok(1), true));
@@ -36,6 +45,7 @@ fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_wit
     bench.clock.sleep(Duration::from_millis(501));
     assert_eq!((bench.token(), bench.auth.info().state), (Ok(1), Some(State::Due)));
     assert_eq!((bench.token(), leased(&bench)), (Ok(1), true), "a due one may be read meanwhile");
+    assert_eq!((leased_generation(&bench), bench.auth.generation()), (None, 0), "but it does need a refresh");
     bench.auth.set_credentials(None, "another").unwrap();
     assert!(leased(&bench), "it is the same user's");
     let text = bench.auth.cache.lend().as_ref().unwrap().jwt().text().to_owned();

@@ -13,10 +13,14 @@ const SECOND: &str = "ccccccccdddddddd";
 
 /// Runs a model on a window with the first token under a lease.
 fn check(model: fn(&'static Window)) {
-    loom::model(move || {
+    check_with(loom::model::Builder::new(), model);
+}
+
+fn check_with(builder: loom::model::Builder, model: fn(&'static Window)) {
+    builder.check(move || {
         let window: &'static Window = Box::leak(Box::default());
-        window.write(OURS, Some(FIRST), || {});
-        window.grant(window.see(OURS).unwrap(), 0);
+        window.write(OURS, Some((1, FIRST)), || {});
+        window.grant(window.see(OURS).unwrap(), 0, true);
         model(window);
     });
 }
@@ -24,8 +28,8 @@ fn check(model: fn(&'static Window)) {
 /// Puts the second token, for that handle, in the place of the first, on a thread of its own.
 fn replace_by(handle: usize, window: &'static Window) -> loom::thread::JoinHandle<()> {
     loom::thread::spawn(move || {
-        window.write(handle, Some(SECOND), || {});
-        window.grant(window.see(handle).unwrap(), 0);
+        window.write(handle, Some((2, SECOND)), || {});
+        window.grant(window.see(handle).unwrap(), 0, true);
     })
 }
 
@@ -54,6 +58,36 @@ fn a_read_is_whole_while_the_token_is_replaced() {
 }
 
 #[test]
+fn a_generation_is_of_its_own_handle_while_the_window_passes_to_another() {
+    check(|window| {
+        let writer = replace_by(OTHERS, window);
+        assert!([None, Some(1)].contains(&window.generation(OURS, LEASE_MS - 1)));
+        writer.join().unwrap();
+        assert_eq!(window.generation(OURS, LEASE_MS - 1), None);
+    });
+}
+
+/// What a host that keeps a copy relies on: a text that was read between two looks at one generation is that one's. With
+/// three reads there are more orders than can be run: those in which a thread is interrupted twice at most.
+#[test]
+fn a_text_between_two_looks_at_one_generation_is_of_that_one() {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(2);
+    check_with(builder, |window| {
+        let writer = replace_by(OURS, window);
+        let generation = || window.generation(OURS, LEASE_MS - 1);
+        let (before, text, after) = (generation(), read(window, OURS), generation());
+        if let (Some(before), Some(text), Some(after)) = (before, text, after)
+            && before == after
+        {
+            assert_eq!(text, if before == 1 { FIRST } else { SECOND });
+        }
+        writer.join().unwrap();
+        assert_eq!(generation(), Some(2));
+    });
+}
+
+#[test]
 fn a_read_is_of_its_own_handle_while_the_window_passes_to_another() {
     check(|window| {
         let writer = replace_by(OTHERS, window);
@@ -72,7 +106,7 @@ fn what_is_revoked_is_never_leased_for_what_was_known_before() {
         let reader = loom::thread::spawn(move || {
             let seen = window.see(OURS).unwrap();
             if !rejected.load(Ordering::Relaxed) {
-                window.grant(seen, 1);
+                window.grant(seen, 1, true);
             }
         });
         rejected.store(true, Ordering::Relaxed);

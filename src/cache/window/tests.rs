@@ -9,12 +9,12 @@ const OURS: usize = 4096;
 
 fn window(text: &str) -> &'static Window {
     let window: &'static Window = Box::leak(Box::default());
-    window.write(OURS, Some(text), || {});
+    window.write(OURS, Some((1, text)), || {});
     window
 }
 
 fn lease(window: &Window, tick_ms: u64) {
-    window.grant(window.see(OURS).unwrap(), tick_ms);
+    window.grant(window.see(OURS).unwrap(), tick_ms, true);
 }
 
 fn text(words: &Words, length: usize) -> String {
@@ -53,10 +53,29 @@ fn a_text_is_read_under_a_lease_only_and_only_by_its_handle() {
 }
 
 #[test]
+fn a_generation_is_told_under_the_same_lease_where_it_says_that_the_token_needs_no_refresh() {
+    let window = window("a token");
+    assert_eq!(window.generation(OURS, 0), None);
+    lease(window, 1000);
+    let at = |tick| window.generation(OURS, tick);
+    assert_eq!((at(1000), at(1000 + LEASE_MS - 1), at(1000 + LEASE_MS)), (Some(1), Some(1), None));
+    assert_eq!(window.generation(OURS + 1, 1000), None);
+    window.grant(window.see(OURS).unwrap(), 1010, false);
+    assert_eq!((read(window, OURS, 1010).as_deref(), at(1010)), (Some("a token"), None));
+    lease(window, 1020);
+    window.write(OURS, Some((2, "the next")), || assert_eq!(at(1020), None));
+    assert_eq!(at(1020), None);
+    lease(window, 1020);
+    assert_eq!(at(1020), Some(2));
+    window.revoke();
+    assert_eq!(at(1020), None);
+}
+
+#[test]
 fn a_lease_ends_with_what_it_was_granted_for() {
     let ends: [fn(&Window); 4] = [
         |window| window.revoke(),
-        |window| window.write(OURS, Some("another"), || {}),
+        |window| window.write(OURS, Some((1, "another")), || {}),
         |window| window.write(OURS, None, || {}),
         |window| window.write(0, None, || {}),
     ];
@@ -66,8 +85,8 @@ fn a_lease_ends_with_what_it_was_granted_for() {
         lease(window, 1000);
         let seen = window.see(OURS).unwrap();
         end(window);
-        window.grant(early, 1000);
-        window.grant(seen, 1000);
+        window.grant(early, 1000, true);
+        window.grant(seen, 1000, true);
         assert_eq!(read(window, OURS, 1000), None);
     }
 }
@@ -76,7 +95,7 @@ fn a_lease_ends_with_what_it_was_granted_for() {
 fn a_read_that_meets_a_write_does_not_count() {
     let window = window("a token");
     let writes: [fn(&Window); 2] =
-        [|window| window.revoke(), |window| window.write(OURS, Some("another token, and a longer one"), || {})];
+        [|window| window.revoke(), |window| window.write(OURS, Some((1, "another token, and a longer one")), || {})];
     for write in writes {
         lease(window, 1000);
         let copied = window.read(OURS, 1000, |_, _| {
@@ -87,7 +106,7 @@ fn a_read_that_meets_a_write_does_not_count() {
     }
     lease(window, 1000);
     let copied = window.read(OURS, 1000, |_, length| {
-        window.grant(window.see(OURS).unwrap(), 1030);
+        window.grant(window.see(OURS).unwrap(), 1030, true);
         Some(length)
     });
     assert_eq!(copied, Copied::Whole(31), "a longer lease is no other token");
@@ -98,13 +117,13 @@ fn a_read_that_meets_a_write_does_not_count() {
 fn nothing_is_read_or_leased_in_mid_write_and_a_write_that_a_fork_cut_off_is_mended_by_the_next() {
     let window = window("a token");
     lease(window, 1000);
-    window.write(OURS, Some("another"), || {
+    window.write(OURS, Some((1, "another")), || {
         assert_eq!(read(window, OURS, 1000), None);
         lease(window, 1000);
         assert_eq!(read(window, OURS, 1000), None);
     });
     window.begin();
-    window.write(OURS, Some("the next"), || {});
+    window.write(OURS, Some((1, "the next")), || {});
     lease(window, 1000);
     assert_eq!(read(window, OURS, 1000).as_deref(), Some("the next"));
 }
@@ -113,9 +132,9 @@ fn nothing_is_read_or_leased_in_mid_write_and_a_write_that_a_fork_cut_off_is_men
 fn a_token_leaves_nothing_behind() {
     let window = window(&"long".repeat(200));
     let first = window.block.load().unwrap();
-    window.write(OURS, Some("short"), || {});
+    window.write(OURS, Some((1, "short")), || {});
     assert_eq!(text(&first.0, 1024), "short".to_owned() + &"\0".repeat(1019));
-    window.write(OURS, Some(&"longer".repeat(200)), || {});
+    window.write(OURS, Some((1, &"longer".repeat(200))), || {});
     let second = window.block.load().unwrap();
     assert_eq!((first.0.len(), second.0.len()), (1024 / 8, 2048 / 8));
     window.write(0, None, || {});
@@ -161,7 +180,7 @@ fn readers_on_other_threads_never_see_two_tokens_in_one() {
             });
         }
         for letter in ["b", "c"].iter().cycle().take(2_000_000) {
-            window.write(OURS, Some(&letter.repeat(900)), || {});
+            window.write(OURS, Some((1, &letter.repeat(900))), || {});
             lease(window, 1000);
             if whole.load(Ordering::Relaxed) > 2_000 {
                 break;
