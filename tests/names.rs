@@ -73,22 +73,47 @@ fn go() -> String {
     text + "\t}\n\treturn \"DL_AUTH_E_UNKNOWN\"\n}\n"
 }
 
+/// What a value is, for the languages that have a type for it.
+enum Form {
+    Duration,
+    Flag,
+    Whole,
+    Fraction,
+    Path,
+    Text,
+}
+
+impl Form {
+    fn of(key: &dl_auth::Key) -> Form {
+        match key.form {
+            form if form.contains("duration") => Form::Duration,
+            form if form.starts_with("`true`") => Form::Flag,
+            form if form.contains("whole number") => Form::Whole,
+            form if form.contains("number") => Form::Fraction,
+            form if form.contains("the path of") => Form::Path,
+            _ => Form::Text,
+        }
+    }
+}
+
 fn python() -> String {
-    let mut text = "# Made by `make names`; do not edit.\n\"\"\"The names of options and statuses.\"\"\"\n\n".to_owned();
-    text += "from __future__ import annotations\n\nimport os\nfrom datetime import timedelta\nfrom enum import IntEnum\n";
+    let mut text =
+        "# Made by `make names`; do not edit.\n\"\"\"The names of options and statuses.\"\"\"\n\n".to_owned();
+    text +=
+        "from __future__ import annotations\n\nimport os\nfrom datetime import timedelta\nfrom enum import IntEnum\n";
     text += "from typing import TypedDict, Union\n\n\nclass Status(IntEnum):\n    \"\"\"What a call came to.\"\"\"\n\n";
     for Status { name, value, meaning } in statuses() {
         writeln!(text, "    {name} = {value}\n    \"\"\"{meaning}.\"\"\"").unwrap();
     }
     text += "\n\nclass Options(TypedDict, total=False):\n    \"\"\"The options of `Auth`, by name.\"\"\"\n\n";
     for key in &KEYS {
-        let kind = match key.form {
-            form if form.contains("duration") => "Union[str, timedelta]",
-            form if form.starts_with("`true`") => "Union[str, bool]",
-            form if form.contains("whole number") => "Union[str, int]",
-            form if form.contains("number") => "Union[str, float]",
-            form if form.contains("the path of") => "Union[str, os.PathLike[str]]",
-            _ => "str",
+        let kind = match Form::of(key) {
+            Form::Duration => "Union[str, timedelta]",
+            Form::Flag => "Union[str, bool]",
+            Form::Whole => "Union[str, int]",
+            Form::Fraction => "Union[str, float]",
+            Form::Path => "Union[str, os.PathLike[str]]",
+            Form::Text => "str",
         };
         writeln!(text, "    {}: {kind}\n    \"\"\"{}\"\"\"", key.name(), about(key)).unwrap();
     }
@@ -116,7 +141,12 @@ fn csharp() -> String {
 fn lua() -> String {
     let mut text = "---@class dl_auth.Options\n".to_owned();
     for key in &KEYS {
-        writeln!(text, "---@field {}? string {}", key.name(), about(key)).unwrap();
+        let kind = match Form::of(key) {
+            Form::Flag => "string|boolean",
+            Form::Whole | Form::Fraction => "string|number",
+            Form::Duration | Form::Path | Form::Text => "string",
+        };
+        writeln!(text, "---@field {}? {kind} {}", key.name(), about(key)).unwrap();
     }
     text += "\n--- What a call can fail with, by name: `err.status == dl_auth.status.DENIED`.\nlocal status = {\n";
     for Status { name, value, meaning } in statuses() {
@@ -126,7 +156,8 @@ fn lua() -> String {
 }
 
 fn cpp() -> String {
-    let mut text = "/** The names of options: what they do stands in the library's README. */\nnamespace key {\n".to_owned();
+    let mut text =
+        "/** The names of options: what they do stands in the library's README. */\nnamespace key {\n".to_owned();
     for key in &KEYS {
         writeln!(text, "/** {} */\ninline constexpr const char *{1} = \"{1}\";", about(key), key.name()).unwrap();
     }
@@ -141,7 +172,8 @@ fn is_checked_in(file: &str, made: &str, comment: Option<&str>) {
         None => made.to_owned(),
         Some(comment) => {
             let marks = ["begin", "end"].map(|word| format!("{comment} names: {word}, made by `make names`\n"));
-            let (head, rest) = before.split_once(&marks[0]).unwrap_or_else(|| panic!("{file} has no line {}", marks[0]));
+            let (head, rest) =
+                before.split_once(&marks[0]).unwrap_or_else(|| panic!("{file} has no line {}", marks[0]));
             let (_, tail) = rest.split_once(&marks[1]).unwrap_or_else(|| panic!("{file} has no line {}", marks[1]));
             [head, &marks[0], made, &marks[1], tail].concat()
         }

@@ -6,7 +6,7 @@ use std::ptr;
 use super::error::{dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
 use super::text::{null, read};
-use crate::config::{Config, KEYS};
+use crate::config::{self, Config, KEYS};
 
 /// Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
 /// freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
@@ -38,7 +38,9 @@ pub unsafe extern "C" fn dl_auth_config_set(
     unsafe {
         guard(error, || {
             let config = config.as_mut().ok_or_else(|| null("config"))?;
-            config.0.set(read("key", key)?, read("value", value)?)
+            let key = read("key", key)?;
+            let whose = config::find(key).map_or_else(|_| String::new(), |key| format!("` of `{}", key.name()));
+            config.0.set(key, read(&format!("value{whose}"), value)?)
         })
     }
 }

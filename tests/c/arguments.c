@@ -61,7 +61,7 @@ static void null_is_an_error_at_each_pointer_of_the_others(const dl_auth_t *auth
 
   CHECK_NULL("config", dl_auth_config_set(NULL, "url", "x", &failure), dl_auth_config_set(NULL, "url", "x", NULL));
   CHECK_NULL("key", dl_auth_config_set(config, NULL, "x", &failure), dl_auth_config_set(config, NULL, "x", NULL));
-  CHECK_NULL("value", dl_auth_config_set(config, "url", NULL, &failure), dl_auth_config_set(config, "url", NULL, NULL));
+  CHECK_NULL("value` of `url", dl_auth_config_set(config, "url", NULL, &failure), dl_auth_config_set(config, "url", NULL, NULL));
   CHECK_NULL("auth", dl_auth_new(config, NULL, &failure), dl_auth_new(NULL, NULL, NULL));
   CHECK_NULL("auth", dl_auth_info(NULL, &info, &failure), dl_auth_info(NULL, &info, NULL));
   CHECK_NULL("info", dl_auth_info(auth, NULL, &failure), dl_auth_info(auth, NULL, NULL));
@@ -111,7 +111,7 @@ static void text_that_is_no_utf8_is_refused_wherever_text_is_taken(const dl_auth
     CHECK_STATUS(DL_AUTH_E_NOT_UTF8, dl_auth_config_set(config, bad, "x", &failure));
     CHECK_CONTAINS(failure.message, "`key` is not UTF-8");
     CHECK_STATUS(DL_AUTH_E_NOT_UTF8, dl_auth_config_set(config, "password", bad, &failure));
-    CHECK_CONTAINS(failure.message, "`value` is not UTF-8");
+    CHECK_CONTAINS(failure.message, "`value` of `password` is not UTF-8");
     CHECK_STATUS(DL_AUTH_E_NOT_UTF8, dl_auth_invalidate(auth, bad, &failure));
     CHECK_CONTAINS(failure.message, "`rejected_token` is not UTF-8");
     CHECK_STATUS(DL_AUTH_E_NOT_UTF8, dl_auth_set_credentials(auth, bad, "p", &failure));
