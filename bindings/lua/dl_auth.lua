@@ -1,3 +1,17 @@
+-- dl_auth: a Dataloop token for LuaJIT, over the C library of that name.
+--
+--   local dl_auth = require "dl_auth"
+--   local auth = assert(dl_auth.new()) -- configured by DL_AUTH_USERNAME and the like
+--   local header = assert(auth:bearer()) -- before each request: while the token is good, that is a copy
+--
+-- What fails returns nil and an error. Nothing throws but `require`, where the library is missing or too old; and the
+-- library never calls back into Lua, so that no coroutine, trace or collector is ever in the middle of it.
+--
+-- One auth serves all coroutines of its Lua state. A call that may wait holds the whole state: a program that must not
+-- stand still asks with `auth:token(0)`.
+
+local ffi = require "ffi"
+
 -- names: begin, made by `make names`
 ---@class dl_auth.Options
 ---@field username? string the user, or bot, to log in as. Must be text, not empty. Default: none.
@@ -13,13 +27,13 @@
 ---@field timeout? string the most that one whole refresh may take, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: 30s.
 ---@field wait? string the most that `dl_auth_token` holds its caller while there is no valid token. Must be a duration from 0s to 10m, such as 500ms, 30s or 2m. Default: 30s.
 ---@field refresh? string what starts a refresh: a caller that finds it due, or with `background` a timer as well, with no call needed. Must be `on_demand` or `background`. Default: on_demand.
----@field refresh_at? string the part of a token's life after which a refresh is due. Must be a number from 0.1 to 0.9. Default: 0.8.
----@field refresh_grant? string use the refresh token before the password. Must be `true` or `false`. Default: true.
----@field max_attempts? string tries within one refresh, of what may pass by itself. Must be a whole number from 1 to 10. Default: 3.
+---@field refresh_at? string|number the part of a token's life after which a refresh is due. Must be a number from 0.1 to 0.9. Default: 0.8.
+---@field refresh_grant? string|boolean use the refresh token before the password. Must be `true` or `false`. Default: true.
+---@field max_attempts? string|number tries within one refresh, of what may pass by itself. Must be a whole number from 1 to 10. Default: 3.
 ---@field store? string where processes share a token; any but `none` is not built yet: `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://HOST`. Default: none.
----@field store_required? string fail rather than log in unshared; without a `store` it changes nothing. Must be `true` or `false`. Default: false.
+---@field store_required? string|boolean fail rather than log in unshared; without a `store` it changes nothing. Must be `true` or `false`. Default: false.
 ---@field user_agent? string appended to `dl_auth/VERSION` in each request. Must be visible ASCII characters and spaces, at most 200. Default: none.
----@field allow_http? string take an `http` URL to a loopback address, for tests. Must be `true` or `false`. Default: false.
+---@field allow_http? string|boolean take an `http` URL to a loopback address, for tests. Must be `true` or `false`. Default: false.
 
 --- What a call can fail with, by name: `err.status == dl_auth.status.DENIED`.
 local status = {
@@ -45,3 +59,401 @@ local status = {
   INTERNAL = -99, -- A bug in the library: a panic was caught
 }
 -- names: end, made by `make names`
+
+--- Why a call failed: its second result, after nil. As text it is its message.
+---@class dl_auth.Error
+---@field status integer one of `dl_auth.status`
+---@field name string the status's name there, such as "DENIED"
+---@field http_status integer of the answer behind the failure; 0: there was none
+---@field retry_after_ms number until the library itself tries again; 0: at the next call, or never
+---@field message string what happened, to what, and what to do; never empty, never with a secret
+local Error = {}
+function Error.__tostring(err) return err.message end
+function Error.__concat(left, right) return tostring(left) .. tostring(right) end
+
+-- Once for each Lua state, though this file may run there again and again: its table of types only grows, and not for
+-- ever. The structs have names of our own and go as `void *`, so that a program may declare the library's header too.
+-- Whoever changes a declaration changes the number at the end of those names.
+if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
+  ffi.cdef [[
+    typedef struct {
+      uint32_t size;
+      int32_t status;
+      uint32_t http_status, reserved;
+      uint64_t retry_after_ms;
+      char message[512];
+    } dl_auth_lua_error_1;
+
+    typedef struct {
+      uint32_t size;
+      int32_t state, activity;
+      uint32_t reserved;
+      uint64_t generation;
+      int64_t issued_at, expires_at, expires_in_ms, refresh_in_ms, clock_skew_ms;
+      uint64_t logins, refreshes, failures, shared_hits, store_failures, waiting;
+      int32_t last_status;
+      uint32_t last_http_status;
+      int64_t retry_in_ms;
+      uint64_t wait_ms;
+    } dl_auth_lua_info_1;
+
+    struct dl_auth_config_t *dl_auth_config_new(void);
+    int32_t dl_auth_config_set(struct dl_auth_config_t *config, const char *key, const char *value, void *error);
+    void dl_auth_config_free(struct dl_auth_config_t *config);
+
+    int32_t dl_auth_new(const struct dl_auth_config_t *config, struct dl_auth_t **auth, void *error);
+    void dl_auth_free(struct dl_auth_t *auth);
+    int32_t dl_auth_token(const struct dl_auth_t *auth, char *buf, size_t cap, size_t *len, void *error);
+    int32_t dl_auth_token_within(const struct dl_auth_t *auth, uint64_t min_valid_ms, uint64_t wait_ms, char *buf,
+                                 size_t cap, size_t *len, void *error);
+    int32_t dl_auth_bearer(const struct dl_auth_t *auth, char *buf, size_t cap, size_t *len, void *error);
+    int32_t dl_auth_claims(const struct dl_auth_t *auth, char *buf, size_t cap, size_t *len, void *error);
+    uint64_t dl_auth_generation(const struct dl_auth_t *auth);
+    int32_t dl_auth_info(const struct dl_auth_t *auth, void *info, void *error);
+    int32_t dl_auth_invalidate(const struct dl_auth_t *auth, const char *rejected_token, void *error);
+    int32_t dl_auth_set_credentials(const struct dl_auth_t *auth, const char *username, const char *password,
+                                    void *error);
+
+    int32_t dl_auth_jwt_claims(const char *jwt, char *buf, size_t cap, size_t *len, void *error);
+    int32_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, void *error);
+    const char *dl_auth_status_name(int32_t status);
+    const char *dl_auth_version(void);
+    uint32_t dl_auth_abi_version(void);
+  ]]
+end
+
+local NEEDED_ABI = 1
+local BUFFER_SIZE = 8199 -- DL_AUTH_BEARER_MAX: every token and its claims fit as well
+
+--- The file that an address of this process comes from, where the system tells (Linux).
+local function file_of(address)
+  local maps, file = io.open "/proc/self/maps", nil
+  if not maps then return end
+  for line in maps:lines() do
+    local first, past, path = line:match "^(%x+)%-(%x+) .-(/.*)$"
+    if first and address >= tonumber(first, 16) and address < tonumber(past, 16) then file = path end
+  end
+  maps:close()
+  return file
+end
+
+--- The library's namespace; throws where there is no library, or none that serves.
+local function open_library()
+  local given = os.getenv "DL_AUTH_LIBRARY"
+  if given == "" then given = nil end
+  local name = given or (ffi.os == "Linux" and "libdl_auth.so.0" or "dl_auth")
+  local function refuse(...) error(table.concat { "dl_auth: the library ", name, ... }, 0) end
+
+  local is_found, library = pcall(ffi.load, name)
+  if not is_found and given then refuse(", which DL_AUTH_LIBRARY names, cannot be loaded: ", library) end
+  if not is_found then
+    local path = ffi.os == "Linux" and ('LD_LIBRARY_PATH ("%s") and '):format(os.getenv "LD_LIBRARY_PATH" or "") or ""
+    refuse(" cannot be loaded: ", library, "; looked in ", path, "the system's directories; DL_AUTH_LIBRARY can name a ",
+      "file elsewhere")
+  end
+  local is_ours, abi = pcall(function() return library.dl_auth_abi_version() end)
+  if not is_ours then refuse(" is not dl_auth: ", abi) end
+  if abi < NEEDED_ABI then
+    local file = file_of(tonumber(ffi.cast("uintptr_t", library.dl_auth_abi_version))) or "where the loader found it"
+    local version = ffi.string(library.dl_auth_version())
+    refuse(" (", file, ") is too old: version ", version, " has ABI ", abi, ", and ABI ", NEEDED_ABI, " is needed")
+  end
+  return library
+end
+
+local library = open_library()
+
+--- Frees a handle that the collector has found. It is not the C function itself: this closure holds `library`, which
+--- the collector could else close before.
+local function free(handle) library.dl_auth_free(handle) end
+
+local status_names = {}
+for name, code in pairs(status) do status_names[code] = name end
+
+---@return nil, dl_auth.Error
+local function fail(code, message, http_status, retry_after_ms)
+  local name = status_names[code] or ffi.string(library.dl_auth_status_name(code)):gsub("^DL_AUTH_E_", "")
+  local err = { status = code, name = name, http_status = http_status or 0, retry_after_ms = retry_after_ms or 0 }
+  err.message = message ~= "" and message or "DL_AUTH_E_" .. name
+  return nil, setmetatable(err, Error)
+end
+
+-- Where C writes what a call gives. Taken for the length of a call: a finaliser that the collector runs in between, and
+-- that calls this module too, finds none here and gets its own.
+local spare
+
+local function take()
+  local out = spare
+  spare = nil
+  if not out then
+    local failure = ffi.new "dl_auth_lua_error_1"
+    out = { buffer = ffi.new("char[?]", BUFFER_SIZE), length = ffi.new "size_t[1]", failure = failure }
+    out.error = ffi.cast("void *", failure)
+  end
+  ffi.fill(out.failure, ffi.sizeof(out.failure))
+  out.failure.size = ffi.sizeof(out.failure)
+  return out
+end
+
+--- Ends a call: true, or nil and its error.
+local function done(out, code)
+  local failure = out.failure
+  local message, http_status = ffi.string(failure.message), failure.http_status
+  local retry_after_ms = tonumber(failure.retry_after_ms)
+  spare = out
+  if code ~= 0 then return fail(code, message, http_status, retry_after_ms) end
+  return true
+end
+
+--- Ends a call that copies text: the text, or nil and its error.
+local function text(out, code, buffer)
+  local copied = ffi.string(buffer or out.buffer, code == 0 and out.length[0] or 0)
+  local ok, err = done(out, code)
+  if not ok then return nil, err end
+  return copied
+end
+
+--- True for a string that C sees to its end; else nil and an error, which never holds the value.
+local function is_text(value, name)
+  if value == nil then return fail(status.NULL_ARGUMENT, name .. " is nil") end
+  if type(value) ~= "string" then
+    return fail(status.INVALID_VALUE, name .. " must be a string, and is a " .. type(value))
+  end
+  if value:find("\0", 1, true) then return fail(status.INVALID_VALUE, name .. " holds a NUL character") end
+  return true
+end
+
+--- Milliseconds as C takes them: rounded up; 0 for what is negative, and for ever for what is huge.
+local function milliseconds(value, name)
+  if value == nil then return fail(status.NULL_ARGUMENT, name .. " is nil") end
+  if type(value) ~= "number" or value ~= value then
+    local given = type(value) == "number" and "NaN" or "a " .. type(value)
+    return fail(status.INVALID_VALUE, name .. " must be a number of milliseconds, and is " .. given)
+  end
+  return math.min(math.max(math.ceil(value), 0), 2 ^ 53)
+end
+
+-- What each auth has: its handle, the copy of its token, and the copy's generation. It stands here and not in the auth,
+-- so that a program which prints its tables prints no token.
+local states = setmetatable({}, { __mode = "k" })
+
+---@return nil, dl_auth.Error
+local function no_auth(self)
+  if self == nil then return fail(status.NULL_ARGUMENT, "auth is nil: a method is called as auth:token()") end
+  return fail(status.INVALID_VALUE, "auth must be what dl_auth.new returned, and is another " .. type(self))
+end
+
+--- A handle on one user's token. `close` frees it, or the collector.
+---@class dl_auth.Auth
+local Auth = {}
+Auth.__index = Auth
+
+--- A valid token: at once while there is one, else after the refresh in flight, which this call begins where there is
+--- none. It waits at most for `wait_ms`, by default for the option `wait`; with 0 not at all, and then `PENDING` says
+--- that a refresh is under way.
+---@param wait_ms? number
+---@return string? token, dl_auth.Error? err
+function Auth:token(wait_ms)
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local limit, err
+  if wait_ms ~= nil then
+    limit, err = milliseconds(wait_ms, "wait_ms")
+    if not limit then return nil, err end
+  end
+  local generation = tonumber(library.dl_auth_generation(state.handle))
+  if generation == state.generation then return state.copy end
+
+  local out, token = take(), nil
+  local handle, buffer, length = state.handle, out.buffer, out.length
+  if limit then
+    token, err = text(out, library.dl_auth_token_within(handle, 0, limit, buffer, BUFFER_SIZE, length, out.error))
+  else
+    token, err = text(out, library.dl_auth_token(handle, buffer, BUFFER_SIZE, length, out.error))
+  end
+  if not token then return nil, err end
+  if generation ~= 0 and generation == tonumber(library.dl_auth_generation(state.handle)) then
+    state.generation, state.copy = generation, token -- it was this generation's all the time
+  end
+  return token
+end
+
+--- As `token`, but one that is valid for another `min_valid_ms`. `TOO_SHORT`: no token of the gate lives so long; or,
+--- where `retry_after_ms` is not 0, another may be fetched only then.
+---@param min_valid_ms number
+---@param wait_ms number
+---@return string? token, dl_auth.Error? err
+function Auth:token_within(min_valid_ms, wait_ms)
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local need, limit, err
+  need, err = milliseconds(min_valid_ms, "min_valid_ms")
+  if not need then return nil, err end
+  limit, err = milliseconds(wait_ms, "wait_ms")
+  if not limit then return nil, err end
+  local out = take()
+  local handle, buffer, length = state.handle, out.buffer, out.length
+  return text(out, library.dl_auth_token_within(handle, need, limit, buffer, BUFFER_SIZE, length, out.error))
+end
+
+--- As `token`, but "Bearer <token>": the value of the header Authorization.
+---@return string? header, dl_auth.Error? err
+function Auth:bearer()
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local out = take()
+  return text(out, library.dl_auth_bearer(state.handle, out.buffer, BUFFER_SIZE, out.length, out.error))
+end
+
+--- As `token`, but the claims of it: a JSON object, as the gate wrote it. Lua has no JSON; any library reads it.
+---@return string? json, dl_auth.Error? err
+function Auth:claims()
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local out = take()
+  return text(out, library.dl_auth_claims(state.handle, out.buffer, BUFFER_SIZE, out.length, out.error))
+end
+
+--- The number of the present token, counted from 1, where it needs no refresh; else 0. While it is the same, so is the
+--- token. (Numbers of 64 bits come as Lua's numbers, exact to 2^53.)
+---@return number? generation, dl_auth.Error? err
+function Auth:generation()
+  local state = states[self]
+  if not state then return no_auth(self) end
+  return tonumber(library.dl_auth_generation(state.handle))
+end
+
+local STATES = { [0] = "empty", "fresh", "due", "expired" }
+local ACTIVITIES = { [0] = "idle", "refreshing", "cooling", "denied" }
+local NUMBERS = {
+  "generation", "issued_at", "expires_at", "expires_in_ms", "refresh_in_ms", "clock_skew_ms", "logins", "refreshes",
+  "failures", "shared_hits", "store_failures", "waiting", "last_status", "last_http_status", "retry_in_ms", "wait_ms",
+}
+
+--- A look at the auth, which waits for nothing: the fields of `dl_auth_info_t` as numbers; but `state` is "empty",
+--- "fresh", "due" or "expired", and `activity` "idle", "refreshing", "cooling" or "denied".
+---@return table? info, dl_auth.Error? err
+function Auth:info()
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local seen, out = ffi.new "dl_auth_lua_info_1", take()
+  seen.size = ffi.sizeof(seen)
+  local ok, err = done(out, library.dl_auth_info(state.handle, ffi.cast("void *", seen), out.error))
+  if not ok then return nil, err end
+  local info = { state = STATES[seen.state] or seen.state, activity = ACTIVITIES[seen.activity] or seen.activity }
+  for _, name in ipairs(NUMBERS) do info[name] = tonumber(seen[name]) end
+  return info
+end
+
+--- Tells that the platform refused that token with 401. Where it is still the current one, the next call gets another.
+---@param rejected_token string
+---@return true? ok, dl_auth.Error? err
+function Auth:invalidate(rejected_token)
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local ok, err = is_text(rejected_token, "rejected_token")
+  if not ok then return nil, err end
+  local out = take()
+  return done(out, library.dl_auth_invalidate(state.handle, rejected_token, out.error))
+end
+
+--- Logs in with these from now on. `username` nil keeps the one there is.
+---@param username string?
+---@param password string
+---@return true? ok, dl_auth.Error? err
+function Auth:set_credentials(username, password)
+  local state = states[self]
+  if not state then return no_auth(self) end
+  local ok, err = username == nil, nil
+  if not ok then ok, err = is_text(username, "username") end
+  if ok then ok, err = is_text(password, "password") end
+  if not ok then return nil, err end
+  local out = take()
+  return done(out, library.dl_auth_set_credentials(state.handle, username, password, out.error))
+end
+
+--- Frees the handle; from then on every call is `CLOSED`. Closing again does nothing. A refresh in flight is not waited
+--- for.
+---@return true? ok, dl_auth.Error? err
+function Auth:close()
+  local state = states[self]
+  if not state then return no_auth(self) end
+  ffi.gc(state.handle, nil)
+  library.dl_auth_free(state.handle) -- a freed handle stays, and is recognised
+  state.generation, state.copy = nil, nil
+  return true
+end
+
+--- Options as C takes them, in the order of their keys, so that of several faults it is always the same that is told.
+local function settings(options)
+  if options == nil then options = {} end
+  if type(options) ~= "table" then
+    return fail(status.INVALID_VALUE, "options must be a table, and is a " .. type(options))
+  end
+  local keys, texts = {}, {}
+  for key in next, options do
+    local ok, err = is_text(key, "a key of options")
+    if not ok then return nil, err end
+    keys[#keys + 1] = key
+  end
+  table.sort(keys)
+  for _, key in ipairs(keys) do
+    local value = options[key]
+    if type(value) == "boolean" or type(value) == "number" then value = tostring(value) end
+    local ok, err = is_text(value, "the option `" .. key .. "`")
+    if not ok then return nil, err end
+    texts[key] = value
+  end
+  return keys, texts
+end
+
+local dl_auth = { status = status }
+
+--- Makes an auth. What `options` do not set comes from the environment (DL_AUTH_USERNAME and the like), else from the
+--- defaults. Numbers and booleans may be given as such. Nothing is sent: the first token logs in.
+---@param options? dl_auth.Options
+---@return dl_auth.Auth? auth, dl_auth.Error? err
+function dl_auth.new(options)
+  local keys, texts = settings(options)
+  if not keys then return nil, texts end
+  local out, handle = take(), ffi.new "struct dl_auth_t *[1]"
+  local config, code = library.dl_auth_config_new(), 0
+  for _, key in ipairs(keys) do
+    if code == 0 then code = library.dl_auth_config_set(config, key, texts[key], out.error) end
+  end
+  if code == 0 then code = library.dl_auth_new(config, handle, out.error) end
+  library.dl_auth_config_free(config)
+  local ok, err = done(out, code)
+  if not ok then return nil, err end
+  local auth = setmetatable({}, Auth)
+  states[auth] = { handle = ffi.gc(handle[0], free) }
+  return auth
+end
+
+--- The claims of any JWT: a JSON object. Its signature is not checked.
+---@param jwt string
+---@return string? json, dl_auth.Error? err
+function dl_auth.jwt_claims(jwt)
+  local ok, err = is_text(jwt, "jwt")
+  if not ok then return nil, err end
+  local out, buffer = take(), ffi.new("char[?]", #jwt + 1) -- a JWT's claims are shorter than the JWT
+  return text(out, library.dl_auth_jwt_claims(jwt, buffer, #jwt + 1, out.length, out.error), buffer)
+end
+
+--- When a JWT ends, in Unix seconds.
+---@param jwt string
+---@return number? unix_seconds, dl_auth.Error? err
+function dl_auth.jwt_expiry(jwt)
+  local ok, err = is_text(jwt, "jwt")
+  if not ok then return nil, err end
+  local out, expiry = take(), ffi.new "int64_t[1]"
+  ok, err = done(out, library.dl_auth_jwt_expiry(jwt, expiry, out.error))
+  if not ok then return nil, err end
+  return tonumber(expiry[0])
+end
+
+--- The version of the library, such as "1.2.3".
+---@return string
+function dl_auth.version() return ffi.string(library.dl_auth_version()) end
+
+return dl_auth

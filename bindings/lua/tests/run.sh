@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Goes through the scenarios of tests/hosts/scenarios.md, with LuaJIT's compiler and without it; then runs the example, and
+# each program and command of the page. tests/hosts.rs says what the environment holds.
+set -euo pipefail
+trap 'echo "run.sh: line $LINENO failed" >&2' ERR
+tests=$(cd "$(dirname "$0")" && pwd)
+binding=$(dirname "$tests")
+root=$(dirname "$(dirname "$binding")")
+unset LUA_INIT LUA_CPATH DL_AUTH_LIBRARY
+export HEADER=$root/include/dl_auth.h
+
+# The page's programs under the names in their first lines, and its commands, in a directory as the page has it.
+page=$SCRATCH/page
+rm -rf "$page"
+mkdir -p "$page"
+ln -s "$root/include" "$root/bindings" "$page"
+ln -s "$(dirname "$LIBRARY_DIR")" "$page/target"
+awk -v page="$page" '
+  /^```/ { kind = kind ? "" : substr($0, 4); file = kind == "sh" ? page "/commands" : ""; next }
+  kind == "lua" && !file { file = page "/" $2; sub(/:$/, "", file) }
+  kind { print > file }' "$binding/README.md"
+
+lua() { # with the binding, the tests and the page at hand
+  LUA_PATH="$binding/?.lua;$tests/?.lua;$page/?.lua" LD_LIBRARY_PATH=${libraries-$LIBRARY_DIR} timeout 120 luajit "$@"
+}
+gate() { lua -e "local gate = require 'gate'; print(gate.$1)"; }
+
+lua -joff "$tests/test.lua" | sed 's/^ok/interpreted: &/'
+lua "$tests/test.lua"
+for case in unreachable reload often reentrant states; do
+  lua -joff "$tests/collector.lua" $case
+  lua "$tests/collector.lua" $case
+done
+for case in fall_off_the_end exit_closing; do
+  [ "$(lua "$tests/collector.lua" $case 2>&1)" = finalised ] || { echo "no end: $case"; exit 1; }
+done
+[ "$(lua "$tests/collector.lua" exit 2>&1)" = "" ]
+
+# Other libraries, by the loader's path and by their own.
+for jit in -joff -jon; do libraries=$STUB_FAILING lua $jit "$tests/failing.lua"; done
+old=$STUB_OLD/libdl_auth.so
+libraries=$STUB_OLD lua "$tests/loading.lua" library_too_old libdl_auth.so.0 "$old" 0.0.9 "ABI 0"
+DL_AUTH_LIBRARY=$old lua "$tests/loading.lua" library_too_old "$old" 0.0.9 "ABI 0"
+DL_AUTH_LIBRARY=libm.so.6 lua "$tests/loading.lua" another_library libm.so.6 "not dl_auth"
+DL_AUTH_LIBRARY=/nowhere/50%s lua "$tests/loading.lua" library_missing /nowhere/50%s DL_AUTH_LIBRARY
+libraries=/nowhere lua "$tests/loading.lua" library_missing libdl_auth.so.0 'LD_LIBRARY_PATH ("/nowhere")'
+libraries=/nowhere DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so lua -e 'require "dl_auth"'
+
+# The page's programs and commands, as they stand there, each for a user who has just logged in.
+cd "$page"
+export DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD=$GATE_PASSWORD
+export DL_AUTH_CA_FILE=$GATE_CA_FILE DL_AUTH_PROXY=none
+told() { # what a command prints, by one login
+  gate 'reset()' >/dev/null
+  timeout 60 bash -e -c "$1" || { echo "failed: $1" >&2; exit 1; }
+  [ "$(gate 'count "logins"')" = "${2-1}" ] || { echo "not ${2-1} logins: $1" >&2; exit 1; }
+}
+mapfile -t commands <commands
+[ ${#commands[@]} = 3 ]
+told "${commands[0]}" 0
+[ "$(told "${commands[1]}")" = "Authorization: Bearer $(gate 'last_token():sub(1, 20)')..." ]
+export LD_LIBRARY_PATH=$LIBRARY_DIR
+[ "$(told 'luajit frames.lua')" = "$(gate 'last_token():sub(1, 20)')" ]
+[ "$(told 'luajit errors.lua' 0)" = "$(sed -n 's/.*--> //p' errors.lua)" ]
+unset LD_LIBRARY_PATH
+echo "ok readme" # with request.lua, which platform_401 uses
+
+story=$(told "${commands[2]}")
+for line in "token   $(gate 'last_token():sub(1, 20)')\.\.\. \([0-9]+ bytes\)" 'claims  \{.*\}' 'expiry  [0-9]+ \(Unix seconds\)' \
+  'first   [0-9.]+ ms \(login over TLS\)' 'cached  [0-9.]+ ms \(mean of 1000 calls\)'; do
+  grep -qxE "$line" <<<"$story" || { echo "no $line in: $story"; exit 1; }
+done
+[ "$(wc -l <<<"$story")" = 5 ]
+echo "ok example"
