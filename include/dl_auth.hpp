@@ -1,3 +1,401 @@
+// dl_auth for C++17: a handle that frees itself, tokens as std::string, failures as exceptions.
+//
+//   dl::auth auth;                      // configured by the environment
+//   std::string token = auth.token();   // before each request: a copy, while the token is good
+//
+// Each call has two forms. `try_token` and the like throw nothing, and add no allocation: they write into your memory,
+// return a dl_auth_status_t, and say why in a dl::failure, where one is given. `token` and the like are a line above
+// them: they return what they got, or throw dl::error. A build with -fno-exceptions has the first form alone.
+//
+// What the calls do, how long they wait and which statuses they give stands in dl_auth.h, the library's manual. Any
+// number of threads may use a dl::auth at the same time, or close it; moving and destroying it is for one thread alone.
+#ifndef DL_AUTH_HPP
+#define DL_AUTH_HPP
+
+#include "dl_auth.h"
+
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define DL_AUTH_EXCEPTIONS
+#include <stdexcept>
+#endif
+
+#if __has_include(<dlfcn.h>)
+#include <dlfcn.h> // before glibc 2.34, dladdr wants -ldl
+#endif
+
+namespace dl {
+
+/** Overwrites a secret, even where nobody reads it afterwards. */
+inline void wipe(char *bytes, std::size_t count) noexcept {
+#ifdef __GNUC__
+  std::memset(bytes, 0, count);
+  __asm__ volatile("" : : "r"(bytes) : "memory"); // for all that the compiler knows, it is read here
+#else
+  for (volatile char *at = bytes; count > 0; count--) *at++ = 0;
+#endif
+}
+
+/**
+ * A string for the length of a call, in UTF-8: a `const char *`, a std::string or a std::string_view. Only the last is
+ * copied, for the library wants a NUL at the end; the copy is wiped. A NUL in it gives DL_AUTH_E_INVALID_VALUE.
+ */
+class text {
+ public:
+  text(const char *string) noexcept : string_(string) {}
+  text(const std::string &string) noexcept : string_(string.c_str()), size_(string.size()) {}
+  text(std::string_view string) : copy_(string), string_(copy_.c_str()), size_(copy_.size()) {}
+  ~text() { wipe(copy_.data(), copy_.size()); }
+  text(const text &) = delete;
+  text &operator=(const text &) = delete;
+
+  /** NULL where it was made of NULL. */
+  const char *c_str() const noexcept { return string_; }
+  /** Whether a NUL stands before its end. */
+  bool holds_nul() const noexcept { return size_ && std::strlen(string_) != size_; }
+
+ private:
+  std::string copy_;
+  const char *string_;
+  std::size_t size_ = 0; // 0 for a `const char *`, whose NUL tells
+};
+
+/** An option, such as {dl::key::username, "bot@example.com"}. */
+struct option {
+  text key, value;
+};
+
+/**
+ * Your memory, for the library to write into: a char array, or {pointer, size}. DL_AUTH_TOKEN_MAX bytes fit every token
+ * and its claims, DL_AUTH_BEARER_MAX every bearer; fewer may give DL_AUTH_E_BUFFER_TOO_SMALL.
+ */
+struct buffer {
+  char *data;
+  std::size_t size;
+
+  buffer(char *bytes, std::size_t count) noexcept : data(bytes), size(count) {}
+  template <std::size_t N>
+  buffer(char (&bytes)[N]) noexcept : data(bytes), size(N) {}
+};
+
+/** Any std::chrono::duration, in whole milliseconds: rounded up; 0 where it is negative, for ever where it is huge. */
+struct duration {
+  std::uint64_t milliseconds = 0;
+
+  template <typename Rep, typename Period>
+  duration(std::chrono::duration<Rep, Period> time) noexcept {
+    const double exact = std::chrono::duration<double, std::milli>(time).count();
+    if (exact > 0) milliseconds = exact < 1e18 ? static_cast<std::uint64_t>(std::ceil(exact)) : UINT64_MAX;
+  }
+};
+
+/** Whole Unix seconds: std::chrono::sys_seconds of C++20. */
+using sys_seconds = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
+
+/** Why a call failed, in your own memory. A call that succeeds leaves it as it is. It never holds a secret. */
+class failure {
+ public:
+  failure() noexcept { // without 511 more zeros, which would make a cached read a third dearer
+    raw_.size = sizeof raw_, raw_.status = 0, raw_.http_status = raw_.reserved = 0, raw_.retry_after_ms = 0;
+    raw_.message[0] = 0;
+  }
+  failure(const failure &other) noexcept { *this = other; }
+  failure &operator=(const failure &other) noexcept { return std::memmove(&raw_, &other.raw_, sizeof raw_), *this; }
+
+  /** What the call returned: DL_AUTH_E_*. */
+  dl_auth_status_t status() const noexcept { return raw_.status; }
+  /** Of the answer behind the failure; 0: there was none. */
+  std::uint32_t http_status() const noexcept { return raw_.http_status; }
+  /** When the library itself tries again; 0: at the next call, or never. */
+  std::chrono::milliseconds retry_after() const noexcept {
+    return std::chrono::milliseconds(static_cast<std::int64_t>(raw_.retry_after_ms));
+  }
+  /** What happened, to what, and what to do: a line of UTF-8, not empty after a failure. */
+  const char *message() const noexcept { return raw_.message; }
+  /** The same, for a call of dl_auth.h. */
+  dl_auth_error_t &raw() noexcept { return raw_; }
+
+ private:
+  dl_auth_error_t raw_;
+};
+
+#ifdef DL_AUTH_EXCEPTIONS
+/** What each call throws that has no try_ before its name: a failure, of which what() is the message. */
+class error : public std::runtime_error, public failure {
+ public:
+  explicit error(const failure &why) : std::runtime_error(why.message()), failure(why) {}
+};
+#endif
+
+namespace detail {
+/** A failure of this header's own. */
+inline dl_auth_status_t refuse(failure *why, dl_auth_status_t status, const char *what, const char *is,
+                               const char *more = "") noexcept {
+  if (!why) return status;
+  *why = failure();
+  std::snprintf(why->raw().message, sizeof why->raw().message, "%s %s%s", what, is, more);
+  return why->raw().status = status;
+}
+
+inline dl_auth_status_t refuse_nul(failure *why, const char *what) noexcept {
+  return refuse(why, DL_AUTH_E_INVALID_VALUE, what, "holds a NUL: the library would see only what is before it");
+}
+
+/** The way to the library and back: each failure gets its words, and no string is cut on the way. */
+template <typename Call, typename... Text>
+dl_auth_status_t call(failure *why, Call c, const Text &...strings) noexcept {
+  if ((strings.holds_nul() || ...)) return refuse_nul(why, "a string");
+  if (!why) return c(static_cast<dl_auth_error_t *>(nullptr));
+  dl_auth_error_t &raw = why->raw();
+  raw.size = sizeof raw;
+  const dl_auth_status_t status = c(&raw);
+  if (status != DL_AUTH_OK && !raw.message[0]) {
+    std::snprintf(raw.message, sizeof raw.message, "%s (%d)", dl_auth_status_name(status), status);
+  }
+  return status;
+}
+
+/** A call that writes text. */
+template <typename Call, typename... Text>
+dl_auth_status_t read(buffer into, std::string_view &out, failure *why, Call c, const Text &...strings) noexcept {
+  std::size_t length = 0;
+  const auto status = call(why, [&](auto *error) { return c(into.data, into.size, &length, error); }, strings...);
+  out = std::string_view(into.data, status == DL_AUTH_OK ? length : 0);
+  return status;
+}
+
+/** Whether the library has all that dl_auth.h declares. */
+inline dl_auth_status_t check_library(failure *why) noexcept {
+  const unsigned abi = dl_auth_abi_version(), needed = DL_AUTH_ABI_VERSION;
+  if (abi >= needed) return DL_AUTH_OK;
+  const char *path = "where this system does not tell";
+#if __has_include(<dlfcn.h>)
+  Dl_info object; // asked of the library's data, for a function's address may be in the program's jump table
+  if (dladdr(dl_auth_version(), &object) && object.dli_fname) path = object.dli_fname;
+#endif
+  char is[200];
+  std::snprintf(is, sizeof is, "%s is too old: its ABI is %u, and this program needs %u; it was loaded from ",
+                dl_auth_version(), abi, needed);
+  return refuse(why, DL_AUTH_E_UNSUPPORTED, "libdl_auth", is, path);
+}
+
+#ifdef DL_AUTH_EXCEPTIONS
+template <typename Try>
+void must(Try attempt) {
+  failure why;
+  if (attempt(&why) != DL_AUTH_OK) throw error(why);
+}
+
+template <typename Try>
+std::string_view view(Try attempt) {
+  std::string_view out;
+  return must([&](failure *why) { return attempt(out, why); }), out;
+}
+
+template <typename Try>
+std::string string(Try attempt) {
+  struct wiped {
+    char bytes[DL_AUTH_BEARER_MAX];
+    std::string_view used;
+    ~wiped() { wipe(bytes, used.size()); }
+  } memory;
+  must([&](failure *why) { return attempt(memory.bytes, memory.used, why); });
+  return std::string(memory.used);
+}
+#endif
+} // namespace detail
+
+/** Options by name, for any number of handles; for one thread at a time. Moved from, it is empty. */
+class config {
+ public:
+  config() noexcept : handle_(dl_auth_config_new()) {}
+  config(config &&other) noexcept : config() { std::swap(handle_, other.handle_); }
+  config &operator=(config &&other) noexcept { return std::swap(handle_, other.handle_), *this; }
+  ~config() { dl_auth_config_free(handle_); } // which wipes what it holds
+
+  /** Sets an option. DL_AUTH_E_UNKNOWN_KEY, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NOT_UTF8. */
+  dl_auth_status_t try_set(const text &key, const text &value, failure *why = nullptr) noexcept {
+    if (value.holds_nul() && key.c_str()) return detail::refuse_nul(why, key.c_str());
+    return detail::call(why, [&](auto *e) { return dl_auth_config_set(handle_, key.c_str(), value.c_str(), e); }, key);
+  }
+#ifdef DL_AUTH_EXCEPTIONS
+  /** Returns this configuration, for the next option. */
+  config &set(const text &key, const text &value) {
+    return detail::must([&](failure *why) { return try_set(key, value, why); }), *this;
+  }
+#endif
+
+  /** For a call of dl_auth.h; it stays this object's. */
+  const dl_auth_config_t *get() const noexcept { return handle_; }
+
+ private:
+  dl_auth_config_t *handle_;
+};
+
+/**
+ * A handle on one user's token, freed with the object. Where there is none, since opening failed or it was moved from,
+ * each call gives DL_AUTH_E_CLOSED, as after close().
+ */
+class auth {
+ public:
+  /** Opens a handle by the environment, a configuration or options, and touches no network. Test it with `if`. */
+  static auth open(failure *why = nullptr) noexcept { return open_with(nullptr, why); }
+  static auth open(const config &options, failure *why = nullptr) noexcept { return open_with(options.get(), why); }
+  static auth open(std::initializer_list<option> options, failure *why = nullptr) noexcept {
+    config all;
+    for (const option &each : options) {
+      if (all.try_set(each.key, each.value, why) != DL_AUTH_OK) return auth(nullptr);
+    }
+    return open(all, why);
+  }
+
+  /** Takes over a handle of dl_auth_new; NULL: none. */
+  explicit auth(dl_auth_t *handle) noexcept : handle_(handle) {}
+  auth(auth &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  auth &operator=(auth &&other) noexcept {
+    dl_auth_free(std::exchange(handle_, std::exchange(other.handle_, nullptr)));
+    return *this;
+  }
+  ~auth() { dl_auth_free(handle_); }
+
+  /** Whether there is a handle, be it closed. */
+  explicit operator bool() const noexcept { return handle_; }
+  /** For a call of dl_auth.h; it stays this object's. */
+  dl_auth_t *get() const noexcept { return handle_; }
+  /** Ends the handle for all threads, and wakes those that wait: DL_AUTH_E_CLOSED. Again, it does nothing. */
+  void close() noexcept { dl_auth_free(handle_); }
+
+  /** As dl_auth_token, with a NUL at the end; `out` is where the token stands in your memory, without the NUL. */
+  dl_auth_status_t try_token(buffer into, std::string_view &out, failure *why = nullptr) const noexcept {
+    return detail::read(into, out, why, [this](auto... to) { return dl_auth_token(handle(), to...); });
+  }
+  /** "Bearer <token>", the value of the header Authorization. */
+  dl_auth_status_t try_bearer(buffer into, std::string_view &out, failure *why = nullptr) const noexcept {
+    return detail::read(into, out, why, [this](auto... to) { return dl_auth_bearer(handle(), to...); });
+  }
+  /** What the token says of itself: a JSON object, of which nothing is checked. */
+  dl_auth_status_t try_claims(buffer into, std::string_view &out, failure *why = nullptr) const noexcept {
+    return detail::read(into, out, why, [this](auto... to) { return dl_auth_claims(handle(), to...); });
+  }
+  /** A token that is valid for so long yet, after a wait of so long at most. With 0 and 0: the poll of a frame loop. */
+  dl_auth_status_t try_token_within(duration min_valid, duration wait, buffer into, std::string_view &out,
+                                    failure *why = nullptr) const noexcept {
+    return detail::read(into, out, why, [&](auto... to) {
+      return dl_auth_token_within(handle(), min_valid.milliseconds, wait.milliseconds, to...);
+    });
+  }
+  /** A look at the handle, which waits for nothing. */
+  dl_auth_status_t try_info(dl_auth_info_t &out, failure *why = nullptr) const noexcept {
+    out = dl_auth_info_t{};
+    out.size = sizeof out;
+    return detail::call(why, [&](auto *error) { return dl_auth_info(handle(), &out, error); });
+  }
+  /** The platform refused this token with 401: where it is still the present one, the next call gets another. */
+  dl_auth_status_t try_invalidate(const text &token, failure *why = nullptr) const noexcept {
+    return detail::call(why, [&](auto *error) { return dl_auth_invalidate(handle(), token.c_str(), error); }, token);
+  }
+  /** Logs in with these from now on; a username of NULL keeps the one there is. */
+  dl_auth_status_t try_set_credentials(const text &username, const text &password,
+                                       failure *why = nullptr) const noexcept {
+    const auto c = [&](auto *e) { return dl_auth_set_credentials(handle(), username.c_str(), password.c_str(), e); };
+    return detail::call(why, c, username, password);
+  }
+  /** The token's number while it needs no refresh, else 0: a copy of yours is good while the number is the same. */
+  std::uint64_t generation() const noexcept { return dl_auth_generation(handle()); }
+
+#ifdef DL_AUTH_EXCEPTIONS
+  auth() : auth(must_open()) {}
+  explicit auth(const config &options) : auth(must_open(options)) {}
+  auth(std::initializer_list<option> options) : auth(must_open(options)) {}
+
+  /** The string is yours, and not wiped when it goes: who minds gives memory of his own, and wipes that. */
+  std::string token() const { return detail::string([this](auto &&...a) { return try_token(a...); }); }
+  std::string bearer() const { return detail::string([this](auto &&...a) { return try_bearer(a...); }); }
+  std::string claims() const { return detail::string([this](auto &&...a) { return try_claims(a...); }); }
+  std::string token_within(duration min_valid, duration wait) const {
+    return detail::string([&](auto &&...a) { return try_token_within(min_valid, wait, a...); });
+  }
+  std::string_view token(buffer to) const { return detail::view([&](auto &&...a) { return try_token(to, a...); }); }
+  std::string_view bearer(buffer to) const { return detail::view([&](auto &&...a) { return try_bearer(to, a...); }); }
+  std::string_view claims(buffer to) const { return detail::view([&](auto &&...a) { return try_claims(to, a...); }); }
+  std::string_view token_within(duration min_valid, duration wait, buffer to) const {
+    return detail::view([&](auto &&...a) { return try_token_within(min_valid, wait, to, a...); });
+  }
+  dl_auth_info_t info() const {
+    dl_auth_info_t out;
+    return detail::must([&](failure *why) { return try_info(out, why); }), out;
+  }
+  void invalidate(const text &token) const {
+    detail::must([&](failure *why) { return try_invalidate(token, why); });
+  }
+  void set_credentials(const text &username, const text &password) const {
+    detail::must([&](failure *why) { return try_set_credentials(username, password, why); });
+  }
+
+ private:
+  template <typename... Options>
+  static auth must_open(const Options &...options) {
+    failure why;
+    auth made = open(options..., &why);
+    if (!made) throw error(why);
+    return made;
+  }
+#endif
+
+ private:
+  static auth open_with(const dl_auth_config_t *options, failure *why) noexcept {
+    auth made(nullptr);
+    if (detail::check_library(why) == DL_AUTH_OK) {
+      detail::call(why, [&](auto *error) { return dl_auth_new(options, &made.handle_, error); });
+    }
+    return made;
+  }
+
+  /** What the library is told: where there is no handle, an address that it never gave, which it recognises. */
+  const dl_auth_t *handle() const noexcept { return handle_ ? handle_ : reinterpret_cast<const dl_auth_t *>(this); }
+
+  dl_auth_t *handle_;
+};
+
+/** The payload of any JWT, a JSON object of which nothing is checked. DL_AUTH_E_BAD_JWT, DL_AUTH_E_BUFFER_TOO_SMALL. */
+inline dl_auth_status_t try_jwt_claims(const text &jwt, buffer into, std::string_view &out,
+                                       failure *why = nullptr) noexcept {
+  return detail::read(into, out, why, [&](auto... to) { return dl_auth_jwt_claims(jwt.c_str(), to...); }, jwt);
+}
+/** When a JWT ends: its claim `exp`. DL_AUTH_E_BAD_JWT. */
+inline dl_auth_status_t try_jwt_expiry(const text &jwt, sys_seconds &out, failure *why = nullptr) noexcept {
+  std::int64_t unix_seconds = 0;
+  const auto c = [&](auto *error) { return dl_auth_jwt_expiry(jwt.c_str(), &unix_seconds, error); };
+  const dl_auth_status_t status = detail::call(why, c, jwt);
+  out = sys_seconds(std::chrono::seconds(unix_seconds));
+  return status;
+}
+#ifdef DL_AUTH_EXCEPTIONS
+inline std::string jwt_claims(const text &jwt) {
+  std::string claims(jwt.c_str() ? std::strlen(jwt.c_str()) : 0, '\0'); // more than its payload needs
+  const buffer into(claims.data(), claims.size());
+  claims.resize(detail::view([&](auto &&...a) { return try_jwt_claims(jwt, into, a...); }).size());
+  return claims;
+}
+inline sys_seconds jwt_expiry(const text &jwt) {
+  sys_seconds out;
+  return detail::must([&](failure *why) { return try_jwt_expiry(jwt, out, why); }), out;
+}
+#endif
+
+/** The library's version, such as "1.2.3"; static. */
+inline const char *version() noexcept { return dl_auth_version(); }
+
 // names: begin, made by `make names`
 /** The names of options: what they do stands in the library's README. */
 namespace key {
@@ -43,3 +441,7 @@ inline constexpr const char *user_agent = "user_agent";
 inline constexpr const char *allow_http = "allow_http";
 } // namespace key
 // names: end, made by `make names`
+
+} // namespace dl
+
+#endif // DL_AUTH_HPP

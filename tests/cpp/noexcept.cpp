@@ -1,0 +1,173 @@
+// The form that throws nothing and allocates nothing, as a game is built: -fno-exceptions -fno-rtti. Scenarios of
+// tests/hosts/scenarios.md, through that form alone; each call of a handle is watched by a counting `operator new`.
+#include "gate.hpp"
+
+#include <new>
+
+#ifdef DL_AUTH_EXCEPTIONS
+#error this is to be compiled with -fno-exceptions
+#endif
+
+namespace {
+std::size_t allocations = 0; // of this thread, for there is no other
+}
+void *operator new(std::size_t size) {
+  allocations++;
+  return std::malloc(size);
+}
+void operator delete(void *memory) noexcept { std::free(memory); }
+void operator delete(void *memory, std::size_t) noexcept { std::free(memory); }
+
+namespace {
+
+using view = std::string_view;
+
+/** The status of a call that must not allocate in this program. */
+template <typename Call>
+dl_auth_status_t frugally(Call call) {
+  const std::size_t before = allocations;
+  const dl_auth_status_t status = call();
+  CHECK(allocations == before);
+  return status;
+}
+
+/** Calls everything on a handle on which everything fails with this status, and looks at what each says of it. */
+template <typename Look>
+void each_call_gives(const dl::auth &auth, dl_auth_status_t status, Look look) {
+  char memory[DL_AUTH_BEARER_MAX];
+  view out;
+  dl_auth_info_t info;
+  const auto check = [&](auto call) {
+    dl::failure why;
+    out = "x", memory[0] = 'x';
+    CHECK(frugally([&] { return call(&why); }) == status && why.status() == status && why.message()[0]);
+    CHECK(call(nullptr) == status);
+    look(why);
+  };
+  const auto read = [&](auto call) {
+    check(call);
+    CHECK(out.empty() && memory[0] == 0);
+  };
+  read([&](dl::failure *why) { return auth.try_token(memory, out, why); });
+  read([&](dl::failure *why) { return auth.try_bearer(memory, out, why); });
+  read([&](dl::failure *why) { return auth.try_claims(memory, out, why); });
+  read([&](dl::failure *why) { return auth.try_token_within(1s, 1s, memory, out, why); });
+  check([&](dl::failure *why) { return auth.try_info(info, why); });
+  check([&](dl::failure *why) { return auth.try_invalidate("x", why); });
+  check([&](dl::failure *why) { return auth.try_set_credentials("x", "y", why); });
+  CHECK(auth.generation() == 0);
+}
+
+void first_token() {
+  dl::failure why;
+  const dl::auth auth = dl::auth::open({{dl::key::url, gate("GATE_URL")},
+                                        {dl::key::ca_file, gate("GATE_CA_FILE")},
+                                        {dl::key::username, gate("GATE_USERNAME")},
+                                        {dl::key::password, gate("GATE_PASSWORD")},
+                                        {dl::key::proxy, "none"}},
+                                       &why);
+  char jwt[DL_AUTH_TOKEN_MAX], header[DL_AUTH_BEARER_MAX], json[DL_AUTH_TOKEN_MAX], other[DL_AUTH_TOKEN_MAX];
+  view token, bearer, claims, of_jwt;
+  dl::sys_seconds expiry;
+  CHECK(auth && why.status() == DL_AUTH_OK && !why.message()[0]);
+  CHECK(frugally([&] { return auth.try_token(jwt, token, &why); }) == DL_AUTH_OK);
+  CHECK(frugally([&] { return auth.try_token_within(1min, 0s, {other, sizeof other}, of_jwt); }) == DL_AUTH_OK);
+  CHECK(of_jwt == token && token == last_token() && std::strlen(jwt) == token.size());
+  CHECK(frugally([&] { return auth.try_bearer(header, bearer, &why); }) == DL_AUTH_OK);
+  CHECK(bearer == "Bearer " + std::string(token));
+  CHECK(frugally([&] { return auth.try_claims(json, claims, &why); }) == DL_AUTH_OK);
+  CHECK(frugally([&] { return dl::try_jwt_claims(jwt, other, of_jwt, &why); }) == DL_AUTH_OK && of_jwt == claims);
+  CHECK(frugally([&] { return dl::try_jwt_expiry(jwt, expiry, &why); }) == DL_AUTH_OK);
+  CHECK(expiry.time_since_epoch().count() == gate_number_in(json, "exp"));
+  CHECK(frugally([&] { return auth.try_invalidate("another", &why); }) == DL_AUTH_OK);
+  CHECK(why.status() == DL_AUTH_OK && look_at(auth).logins == 1 && auth.generation() != 0);
+  CHECK(gate_count("requests") == 1);
+}
+
+void wrong_password() {
+  const dl::auth auth = open_gate({{dl::key::password, "a wrong one of noexcept.cpp"}});
+  char jwt[DL_AUTH_TOKEN_MAX];
+  for (int i = 0; i < 2; i++) {
+    view token;
+    dl::failure why;
+    CHECK(frugally([&] { return auth.try_token(jwt, token, &why); }) == DL_AUTH_E_DENIED && token.empty());
+    CHECK(why.status() == DL_AUTH_E_DENIED && why.http_status() == 401 && why.message()[0]);
+    CHECK(why.retry_after() > 0ms && why.retry_after() <= 30s);
+  }
+  CHECK(gate_count("requests") == 1);
+}
+
+void use_after_close() {
+  const auto nothing_more = [](const dl::failure &why) { CHECK(why.http_status() == 0 && why.retry_after() == 0ms); };
+  dl::auth auth = open_gate(), other = std::move(auth);
+  each_call_gives(auth, DL_AUTH_E_CLOSED, nothing_more); // it was moved from
+  each_call_gives(dl::auth(nullptr), DL_AUTH_E_CLOSED, nothing_more);
+  CHECK(!auth && other);
+  other.close();
+  other.close();
+  auth.close();
+  each_call_gives(other, DL_AUTH_E_CLOSED, nothing_more);
+  CHECK(gate_count("requests") == 0);
+}
+
+void wrong_option() {
+  dl::failure why;
+  dl::config config;
+  CHECK(!dl::auth::open({{"usernam", "x"}}, &why) && why.status() == DL_AUTH_E_UNKNOWN_KEY);
+  CHECK(holds(why.message(), "`username`"));
+  CHECK(frugally([&] { return config.try_set(dl::key::timeout, "soon", &why); }) == DL_AUTH_E_INVALID_VALUE);
+  CHECK(holds(why.message(), "`timeout`"));
+  CHECK(!dl::auth::open({{"usernam", "x"}}) && !dl::auth::open(config, &why) && !dl::auth::open(&why));
+  CHECK(why.status() == DL_AUTH_E_NO_CREDENTIALS);
+  CHECK(gate_count("requests") == 0);
+}
+
+void cancellation() {
+  plan("{'do':'hang'}");
+  const dl::auth auth = open_gate();
+  char jwt[DL_AUTH_TOKEN_MAX];
+  view token;
+  CHECK(frugally([&] { return auth.try_token_within(0s, 0s, jwt, token); }) == DL_AUTH_E_PENDING);
+  CHECK(frugally([&] { return auth.try_token_within(0s, 50ms, jwt, token); }) == DL_AUTH_E_TIMEOUT);
+  gate_wait_for("hanging", 1);
+  release();
+  wait_until([&] { return auth.try_token_within(0s, 0s, jwt, token) != DL_AUTH_E_PENDING; }); // as a frame loop does
+  CHECK(token == last_token());
+  CHECK(gate_count("requests") == 1);
+}
+
+void every_status() {
+  for (dl_auth_status_t status = -1; status > -110; status--) {
+    const dl::auth auth = dl::auth::open({{dl::key::token, std::to_string(status)}});
+    each_call_gives(auth, status, [](const dl::failure &why) {
+      CHECK(why.http_status() == 418 && why.retry_after() == 1500ms);
+    });
+  }
+}
+
+void library_too_old() {
+  dl::failure why;
+  const dl::config config;
+  for (int i = 0; i < 3; i++) {
+    const dl::auth auth = i == 0   ? dl::auth::open(&why)
+                          : i == 1 ? dl::auth::open(config, &why)
+                                   : dl::auth::open({{dl::key::username, "x"}}, &why);
+    CHECK(!auth && why.status() == DL_AUTH_E_UNSUPPORTED);
+    CHECK(holds(why.message(), "libdl_auth 0.0.9"));
+    CHECK(holds(why.message(), gate("STUB_OLD") + "/libdl_auth.so.0"));
+    why = dl::failure();
+  }
+}
+
+} // namespace
+
+int main(int count, char **names) {
+  return run({{"first_token", first_token},
+              {"wrong_password", wrong_password},
+              {"use_after_close", use_after_close},
+              {"wrong_option", wrong_option},
+              {"cancellation", cancellation},
+              {"every_status", every_status, false},
+              {"library_too_old", library_too_old, false}},
+             count, names);
+}
