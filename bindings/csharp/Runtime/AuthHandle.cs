@@ -1,0 +1,80 @@
+// A handle of the library's that is freed in any case: when it is disposed of, by the finaliser, and when its application
+// domain is unloaded, as Unity's editor does before it reloads the scripts.
+//
+// The last is an event and not left to the finalisers: those run only after the domain's threads have ended, and a thread
+// that waits in the library ends when its handle is freed.
+using System;
+using System.Collections.Generic;
+using System.Runtime.InteropServices;
+
+namespace Dataloop.DlAuth
+{
+    internal sealed class AuthHandle : SafeHandle
+    {
+        /// <summary>The handles of this domain that are not freed; guards the two flags, too.</summary>
+        private static readonly HashSet<IntPtr> Open = new HashSet<IntPtr>();
+
+        private static bool isWatched;
+        private static bool isUnloading;
+
+        /// <summary>Makes a handle; `config` may be zero: the environment alone.</summary>
+        internal AuthHandle(IntPtr config) : base(IntPtr.Zero, true)
+        {
+            Status status = Status.Ok;
+            var error = NativeError.New();
+            try
+            {
+            }
+            finally // where no thread is aborted, and so no handle lost on its way from the library to here
+            {
+                status = Native.dl_auth_new(config, out IntPtr made, ref error);
+                if (status == Status.Ok) Keep(made);
+            }
+            if (status != Status.Ok) throw error.ToException(status);
+        }
+
+        public override bool IsInvalid
+        {
+            get { return handle == IntPtr.Zero; }
+        }
+
+        /// <summary>What the library knows it by, also after it was freed: then calls with it fail as closed.</summary>
+        internal IntPtr Value
+        {
+            get { return handle; }
+        }
+
+        private void Keep(IntPtr made)
+        {
+            SetHandle(made);
+            lock (Open)
+            {
+                if (isUnloading)
+                {
+                    Native.dl_auth_free(made);
+                    return;
+                }
+                Open.Add(made);
+                if (!isWatched) AppDomain.CurrentDomain.DomainUnload += FreeAll;
+                isWatched = true;
+            }
+        }
+
+        protected override bool ReleaseHandle()
+        {
+            lock (Open) Open.Remove(handle);
+            Native.dl_auth_free(handle);
+            return true;
+        }
+
+        private static void FreeAll(object sender, EventArgs arguments)
+        {
+            lock (Open)
+            {
+                isUnloading = true;
+                foreach (IntPtr made in Open) Native.dl_auth_free(made);
+                Open.Clear();
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// What crosses the border: strings as NUL-terminated UTF-8, strictly, and spans of time as milliseconds.
+using System;
+using System.Text;
+
+namespace Dataloop.DlAuth
+{
+    internal static class Interop
+    {
+        private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
+
+        /// <summary>A string for the library. What C would cut short, or what is no text, is never sent on.</summary>
+        internal static byte[] ToUtf8(string text, string what)
+        {
+            if (text.IndexOf('\0') >= 0)
+                throw new DlAuthException(Status.InvalidValue, what + " has a NUL character inside");
+            try
+            {
+                var bytes = new byte[Strict.GetByteCount(text) + 1];
+                Strict.GetBytes(text, 0, text.Length, bytes, 0);
+                return bytes;
+            }
+            catch (EncoderFallbackException)
+            {
+                throw new DlAuthException(Status.NotUtf8, what + " has half a surrogate pair: it is not Unicode text");
+            }
+        }
+
+        internal static string FromUtf8(ReadOnlySpan<byte> bytes)
+        {
+            return Encoding.UTF8.GetString(bytes);
+        }
+
+        /// <summary>Milliseconds for the library, rounded up.</summary>
+        internal static ulong ToMilliseconds(TimeSpan time, string parameter)
+        {
+            if (time < TimeSpan.Zero) throw new ArgumentOutOfRangeException(parameter, "a time must not be negative");
+            long rest = time.Ticks % TimeSpan.TicksPerMillisecond;
+            return (ulong)(time.Ticks / TimeSpan.TicksPerMillisecond + (rest > 0 ? 1 : 0));
+        }
+
+        internal static TimeSpan ToTimeSpan(ulong milliseconds)
+        {
+            return ToTimeSpan((long)Math.Min(milliseconds, long.MaxValue));
+        }
+
+        internal static TimeSpan ToTimeSpan(long milliseconds)
+        {
+            long most = TimeSpan.MaxValue.Ticks / TimeSpan.TicksPerMillisecond;
+            return new TimeSpan(Math.Max(-most, Math.Min(milliseconds, most)) * TimeSpan.TicksPerMillisecond);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// Runs the tests named by the arguments, or all that need the library itself. For the examples there are "serve", a platform
+// that wants a token, and "reset" and "logins" of the gate.
+using System;
+using System.Collections.Generic;
+
+static class Program
+{
+    static readonly Dictionary<string, Action> All = new Dictionary<string, Action>
+    {
+        ["first_token"] = Tokens.FirstToken,
+        ["cached_read"] = Tokens.CachedRead,
+        ["a_cached_read_makes_no_garbage"] = Tokens.NoGarbage,
+        ["try_get_token_tells_no_token_from_no_room"] = Tokens.TryGetTokenTells,
+        ["claims"] = Tokens.Claims,
+        ["expiry_and_refresh"] = Tokens.ExpiryAndRefresh,
+        ["wrong_password"] = Errors.WrongPassword,
+        ["other_credentials_are_used_from_then_on"] = Tokens.OtherCredentials,
+        ["gate_down_with_a_valid_token"] = Tokens.GateDownWithAValidToken,
+        ["gate_down_without"] = Tokens.GateDownWithout,
+        ["platform_401"] = Http.Platform401,
+        ["many_that_see_a_401_cause_one_refresh"] = Http.ManyThatSeeA401CauseOneRefresh,
+        ["a_401_is_handed_through_where_there_is_no_other_token"] = Http.A401IsHandedThroughOnce,
+        ["a_body_that_is_read_once_is_sent_once"] = Http.ABodyThatIsReadOnceIsSentOnce,
+        ["a_redirect_takes_the_token_nowhere"] = Http.ARedirectTakesTheTokenNowhere,
+        ["without_a_token_nothing_is_sent"] = Http.WithoutATokenNothingIsSent,
+        ["many_at_once_make_one_login"] = Tokens.ManyAtOnceMakeOneLogin,
+        ["use_after_close"] = Errors.UseAfterClose,
+        ["dispose_wakes_those_that_wait"] = Errors.DisposeWakesThoseThatWait,
+        ["a_forgotten_handle_is_freed"] = Errors.AForgottenHandleIsFreed,
+        ["wrong_option"] = Errors.WrongOption,
+        ["bad_arguments"] = Errors.BadArguments,
+        ["claims_of_any_length"] = Errors.LongClaims,
+        ["cancellation"] = Tokens.Cancellation,
+        ["token_async_keeps_to_the_option_wait"] = Tokens.TokenAsyncKeepsToTheOptionWait,
+        ["token_async_waits_for_what_may_be_fetched_only_then"] = Tokens.TokenAsyncWaitsForWhatMayBeFetchedOnlyThen,
+    };
+
+    /// <summary>Those that need a library of their own, and so a process.</summary>
+    static readonly Dictionary<string, Action> Apart = new Dictionary<string, Action>
+    {
+        ["every_status"] = Errors.EveryStatus,
+        ["library_missing"] = Errors.LibraryMissing,
+        ["library_too_old"] = Errors.LibraryTooOld,
+    };
+
+    static int Main(string[] names)
+    {
+        switch (names.Length == 1 ? names[0] : "")
+        {
+            case "serve":
+                using (var platform = new Platform())
+                {
+                    Console.WriteLine(platform.Url);
+                    Console.In.ReadToEnd();
+                }
+                return 0;
+            case "reset":
+                Gate.Reset();
+                return 0;
+            case "logins":
+                Console.WriteLine(Gate.Count("logins"));
+                return 0;
+            default:
+                return Check.Run(names.Length == 1 && Apart.ContainsKey(names[0]) ? Apart : All, names);
+        }
+    }
+}
