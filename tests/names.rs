@@ -101,11 +101,11 @@ fn python() -> String {
         "# Made by `make names`; do not edit.\n\"\"\"The names of options and statuses.\"\"\"\n\n".to_owned();
     text +=
         "from __future__ import annotations\n\nimport os\nfrom datetime import timedelta\nfrom enum import IntEnum\n";
-    text += "from typing import TypedDict, Union\n\n\nclass Status(IntEnum):\n    \"\"\"What a call came to.\"\"\"\n\n";
+    text += "from typing import Optional, TypedDict, Union\n\n\nclass Status(IntEnum):\n    \"\"\"What a call came to.\"\"\"\n\n";
     for Status { name, value, meaning } in statuses() {
         writeln!(text, "    {name} = {value}\n    \"\"\"{meaning}.\"\"\"").unwrap();
     }
-    text += "\n\nclass Options(TypedDict, total=False):\n    \"\"\"The options of `Auth`, by name.\"\"\"\n\n";
+    text += "\n\nclass Options(TypedDict, total=False):\n    \"\"\"The options of `Auth`, by name. One that is None is not set.\"\"\"\n\n";
     for key in &KEYS {
         let kind = match Form::of(key) {
             Form::Duration => "Union[str, timedelta]",
@@ -115,7 +115,7 @@ fn python() -> String {
             Form::Path => "Union[str, os.PathLike[str]]",
             Form::Text => "str",
         };
-        writeln!(text, "    {}: {kind}\n    \"\"\"{}\"\"\"", key.name(), about(key)).unwrap();
+        writeln!(text, "    {}: Optional[{kind}]\n    \"\"\"{}\"\"\"", key.name(), about(key)).unwrap();
     }
     text
 }

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from enum import IntEnum
-from typing import TypedDict, Union
+from typing import Optional, TypedDict, Union
 
 
 class Status(IntEnum):
@@ -55,45 +55,45 @@ class Status(IntEnum):
 
 
 class Options(TypedDict, total=False):
-    """The options of `Auth`, by name."""
+    """The options of `Auth`, by name. One that is None is not set."""
 
-    username: str
+    username: Optional[str]
     """the user, or bot, to log in as. Must be text, not empty. Default: none."""
-    password: str
+    password: Optional[str]
     """its password; held zeroised, never logged. Must be text, not empty. Default: none."""
-    password_file: Union[str, os.PathLike[str]]
+    password_file: Optional[Union[str, os.PathLike[str]]]
     """read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none."""
-    token: str
+    token: Optional[str]
     """a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none."""
-    environment: str
+    environment: Optional[str]
     """which gate of the service; `url` wins over it. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: prod."""
-    url: str
+    url: Optional[str]
     """the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`."""
-    ca_file: Union[str, os.PathLike[str]]
+    ca_file: Optional[Union[str, os.PathLike[str]]]
     """certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none."""
-    tls_roots: str
+    tls_roots: Optional[str]
     """whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto."""
-    proxy: str
+    proxy: Optional[str]
     """the proxy to the gate; `none`: none, whatever the environment says; `NO_PROXY` excepts names, and what is below them. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`."""
-    connect_timeout: Union[str, timedelta]
+    connect_timeout: Optional[Union[str, timedelta]]
     """the most that a connection may take, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: 10s."""
-    timeout: Union[str, timedelta]
+    timeout: Optional[Union[str, timedelta]]
     """the most that one whole refresh may take, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: 30s."""
-    wait: Union[str, timedelta]
+    wait: Optional[Union[str, timedelta]]
     """the most that `dl_auth_token` holds its caller while there is no valid token. Must be a duration from 0s to 10m, such as 500ms, 30s or 2m. Default: 30s."""
-    refresh: str
+    refresh: Optional[str]
     """what starts a refresh: a caller that finds it due, or with `background` a timer as well, with no call needed. Must be `on_demand` or `background`. Default: on_demand."""
-    refresh_at: Union[str, float]
+    refresh_at: Optional[Union[str, float]]
     """the part of a token's life after which a refresh is due. Must be a number from 0.1 to 0.9. Default: 0.8."""
-    refresh_grant: Union[str, bool]
+    refresh_grant: Optional[Union[str, bool]]
     """use the refresh token before the password. Must be `true` or `false`. Default: true."""
-    max_attempts: Union[str, int]
+    max_attempts: Optional[Union[str, int]]
     """tries within one refresh, of what may pass by itself. Must be a whole number from 1 to 10. Default: 3."""
-    store: str
+    store: Optional[str]
     """where processes share a token; any but `none` is not built yet: `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://HOST`. Default: none."""
-    store_required: Union[str, bool]
+    store_required: Optional[Union[str, bool]]
     """fail rather than log in unshared; without a `store` it changes nothing. Must be `true` or `false`. Default: false."""
-    user_agent: str
+    user_agent: Optional[str]
     """appended to `dl_auth/VERSION` in each request. Must be visible ASCII characters and spaces, at most 200. Default: none."""
-    allow_http: Union[str, bool]
+    allow_http: Optional[Union[str, bool]]
     """take an `http` URL to a loopback address, for tests. Must be `true` or `false`. Default: false."""

@@ -1,0 +1,96 @@
+"""Makes the wheel: this package, and the library of LIBRARY_DIR in it (PEP 517, PEP 427).
+
+A backend of its own, and not setuptools': the wheel is a few files and one tag, its version is the library's, nothing
+has to be downloaded to build it, and no build/ or egg-info is left beside it.
+"""
+
+from __future__ import annotations
+
+import base64
+import ctypes
+import hashlib
+import os
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+from typing import NoReturn, Optional
+
+FILE = {"win32": "dl_auth.dll", "darwin": "libdl_auth.dylib"}.get(sys.platform, "libdl_auth.so")
+HERE = Path(__file__).resolve().parent
+
+METADATA = """\
+Metadata-Version: 2.1
+Name: dl_auth
+Version: {version}
+Summary: Dataloop API credentials for a JWT that is always valid
+License: MIT OR Apache-2.0
+Requires-Python: >=3.9
+Provides-Extra: requests
+Requires-Dist: requests; extra == "requests"
+Provides-Extra: httpx
+Requires-Dist: httpx; extra == "httpx"
+"""
+
+WHEEL = """\
+Wheel-Version: 1.0
+Generator: dl_auth
+Root-Is-Purelib: false
+Tag: {tag}
+"""
+
+
+def build_wheel(
+    wheel_directory: str, config_settings: Optional[object] = None, metadata_directory: Optional[str] = None
+) -> str:
+    """The hook of PEP 517 that pip calls: writes the wheel there, and gives its name."""
+    library = _library()
+    version = _version(library)
+    tag = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    about = f"dl_auth-{version}.dist-info"
+    package = [*sorted(HERE.glob("src/dl_auth/*.py")), HERE / "src/dl_auth/py.typed"]
+    files = {f"dl_auth/{file.name}": file.read_bytes() for file in package}
+    files[f"dl_auth/{FILE}"] = library.read_bytes()
+    for licence in sorted(HERE.parents[1].glob("LICENSE-*")):
+        files[f"{about}/licenses/{licence.name}"] = licence.read_bytes()
+    files[f"{about}/METADATA"] = METADATA.format(version=version).encode()
+    files[f"{about}/WHEEL"] = WHEEL.format(tag=tag).encode()
+    lines = [f"{name},sha256={_digest(content)},{len(content)}\n" for name, content in files.items()]
+    files[f"{about}/RECORD"] = "".join([*lines, f"{about}/RECORD,,\n"]).encode()
+    wheel = f"dl_auth-{version}-{tag}.whl"
+    with zipfile.ZipFile(Path(wheel_directory) / wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)  # of 1980, so that the same files make the same wheel
+            entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
+            archive.writestr(entry, content)
+    return wheel
+
+
+def _library() -> Path:
+    directory = os.environ.get("LIBRARY_DIR")
+    if not directory:
+        _give_up(f"set LIBRARY_DIR to the directory of {FILE}, which is to go into the wheel")
+    if not os.path.isabs(directory):
+        _give_up(f"LIBRARY_DIR must be an absolute path, not {directory}, for pip builds in a directory of its own")
+    library = Path(directory, FILE)
+    if not library.is_file():
+        _give_up(f"LIBRARY_DIR is {directory}, but there is no {FILE}")
+    return library
+
+
+def _version(library: Path) -> str:
+    """The library's own; it is loaded for that, so that none of another machine's gets into a wheel for this one."""
+    try:
+        version = ctypes.CDLL(str(library)).dl_auth_version
+    except (OSError, AttributeError) as error:
+        _give_up(f"the library in LIBRARY_DIR is not one for this Python: {error}")
+    version.restype = ctypes.c_char_p
+    return str(version().decode())
+
+
+def _digest(content: bytes) -> str:
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+
+
+def _give_up(why: str) -> NoReturn:
+    raise SystemExit(f"dl_auth: {why}: LIBRARY_DIR=/path pip install ...")

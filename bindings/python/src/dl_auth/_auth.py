@@ -1,0 +1,213 @@
+"""The handle: reads its token, and waits for one in slices that a Ctrl-C need not outlast.
+
+It has no lock of Python's: a forked child would inherit it as it was. What it has of its own is one pair, the last
+token and its generation, which is replaced as a whole; `dl_auth_generation` tells whether it is still the token.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn, Optional, Union
+
+from . import _library
+from ._error import Error, Timeout
+from ._info import Info, info_from
+from ._jwt import jwt_claims
+from ._values import Duration, encoded, seconds, text_of
+from .names import Options, Status
+
+if sys.version_info >= (3, 11):
+    from typing import Unpack
+elif TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+SLICE = 0.1
+"""Seconds for which a call waits inside the library, where no signal handler of Python's runs."""
+
+FIRST_POLL, LAST_POLL = 0.005, 0.05
+"""Seconds between two looks of `token_async`: they grow from the one to the other."""
+
+
+class Auth:
+    """One user's token, for any number of threads, tasks and forked children. Configured by options, else by the
+    environment (DL_AUTH_ and the name in capitals), else by default; an option that is None is not set.
+
+    Raises `Error`: UNKNOWN_KEY, INVALID_VALUE, NO_CREDENTIALS, UNSUPPORTED. Files are read, the network is not touched:
+    the first `token` logs in. At the end of a `with` block, or with the last reference, it is closed.
+    """
+
+    _handle = ctypes.c_void_p()  # what `_library.free` does nothing for
+    _held = (-1, "")
+    _closed = False
+
+    def __init__(self, **options: Unpack[Options]) -> None:
+        self._handle = ctypes.c_void_p()
+        config = _library.config_new()
+        try:
+            for key, value in options.items():
+                if value is not None:
+                    what = f"the option {key!r}"
+                    utf8 = encoded(text_of(value, what), what)
+                    _library.call(_library.config_set, config, encoded(key, what), utf8)
+            _library.call(_library.new, config, ctypes.byref(self._handle))
+        finally:
+            _library.config_free(config)
+
+    def token(self, timeout: Optional[Duration] = None) -> str:
+        """A valid token: at once while there is one, else after the refresh in flight, which this begins where there is
+        none. `timeout`, in seconds or a timedelta, is the longest wait; None: the option `wait`; 0: not at all.
+
+        Raises `Timeout` when the time is over, and then the refresh goes on; `Error` with PENDING where there is no
+        time, CLOSED, or what the refresh failed with: DENIED, UNREACHABLE, RATE_LIMITED, GATE, BAD_RESPONSE, TLS,
+        NO_CREDENTIALS, TOO_SHORT.
+        """
+        generation, token = self._held
+        if timeout is None and _library.generation(self._handle) == generation:
+            return token
+        return self.token_within(wait=timeout)
+
+    def token_within(self, min_valid: Duration = 0, wait: Optional[Duration] = None) -> str:
+        """As `token`, but one that is valid for another `min_valid`, in seconds or a timedelta.
+
+        Raises as `token`; `Error` with TOO_SHORT where no token of the gate lives so long, or, with `retry_after`,
+        where another may be fetched only then.
+        """
+        patience = _Patience(self, min_valid, wait)
+        answer = self._ask(patience.need, 0)
+        while isinstance(answer, Error):
+            pause = patience.after(answer)
+            if answer.status == Status.PENDING:
+                answer = self._ask(patience.need, pause)
+                if isinstance(answer, Timeout):  # of this slice, or of the refresh? One that may not wait tells.
+                    answer = self._ask(patience.need, 0)
+            else:
+                time.sleep(pause)
+                answer = self._ask(patience.need, 0)
+        return answer
+
+    async def token_async(
+        self, timeout: Optional[Duration] = None, *, sleep: Optional[Callable[[float], Awaitable[Any]]] = None
+    ) -> str:
+        """As `token`, for an event loop, which it never blocks: it looks, sleeps, and looks again. A task that is
+        cancelled meanwhile ends at once, and the refresh goes on. `sleep` is the loop's; None: asyncio's.
+        """
+        generation, token = self._held
+        if timeout is None and _library.generation(self._handle) == generation:
+            return token
+        if sleep is None:
+            import asyncio  # which whoever waits in it has imported
+
+            sleep = asyncio.sleep
+        patience = _Patience(self, 0, timeout)
+        poll = FIRST_POLL
+        answer = self._ask(0, 0)
+        while isinstance(answer, Error):
+            await sleep(min(poll, patience.after(answer)))
+            poll = min(poll * 1.5, LAST_POLL)
+            answer = self._ask(0, 0)
+        return answer
+
+    def bearer(self, timeout: Optional[Duration] = None) -> str:
+        """The value of the header Authorization (RFC 6750): "Bearer " and the token. As `token`."""
+        return "Bearer " + self.token(timeout)
+
+    def claims(self, timeout: Optional[Duration] = None) -> dict[str, Any]:
+        """The token's payload, as the gate wrote it: what the token says of itself. As `token`."""
+        return jwt_claims(self.token(timeout))
+
+    @property
+    def generation(self) -> int:
+        """The number of the present token, counted from 1, where it needs no refresh; else 0. Never waits or raises."""
+        number: int = _library.generation(self._handle)
+        return number
+
+    def info(self) -> Info:
+        """A look at the handle. Starts no refresh and waits for nothing. Raises `Error` with CLOSED."""
+        seen = _library.InfoStruct(size=ctypes.sizeof(_library.InfoStruct))
+        _library.call(_library.info, self._handle, ctypes.byref(seen))
+        return info_from(seen)
+
+    def invalidate(self, token: str) -> None:
+        """Tells that the platform refused this token with 401. Where it is still the present one, the next call gets
+        another, or, where it is quite new, a later one; else nothing is done. Raises `Error` with CLOSED.
+        """
+        _library.call(_library.invalidate, self._handle, encoded(token, "the token"))
+
+    def set_credentials(self, username: Optional[str] = None, *, password: str) -> None:
+        """Logs in with these from now on; None keeps the username. The present token stays where the username does.
+
+        Raises `Error`: INVALID_VALUE, NOT_UTF8, NO_CREDENTIALS (no username to keep), CLOSED.
+        """
+        name = None if username is None else encoded(username, "the username")
+        _library.call(_library.set_credentials, self._handle, name, encoded(password, "the password"))
+
+    def close(self) -> None:
+        """Gives up the handle: later calls, and those that wait, raise `Error` with CLOSED. Again: nothing."""
+        self._closed, self._held = True, (-1, "")
+        _library.free(self._handle)
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def __enter__(self) -> Auth:
+        return self
+
+    def __exit__(
+        self, kind: Optional[type[BaseException]], error: Optional[BaseException], trace: Optional[TracebackType]
+    ) -> None:
+        self.close()
+
+    def __del__(self, free: Callable[[ctypes.c_void_p], None] = _library.free) -> None:
+        free(self._handle)
+
+    def __repr__(self) -> str:
+        return f"<dl_auth.Auth {'closed' if self._closed else f'generation={self.generation}'}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("an Auth is not copied or pickled: a forked child may use its parent's, others make their own")
+
+    def _ask(self, need_ms: int, wait: float) -> Union[str, Error]:
+        """One call of the library, which waits for at most so many seconds."""
+        before = _library.generation(self._handle)
+        buffer = ctypes.create_string_buffer(_library.TOKEN_MAX)
+        wait_ms = math.ceil(wait * 1000)
+        error = _library.attempt(_library.token_within, self._handle, need_ms, wait_ms, buffer, len(buffer), None)
+        if error is not None:
+            return error
+        token = buffer.value.decode()
+        if before and _library.generation(self._handle) == before:
+            self._held = (before, token)
+        return token
+
+
+class _Patience:
+    """How long a caller goes on waiting: by the library's rules for one that waits inside it."""
+
+    def __init__(self, auth: Auth, min_valid: Duration, wait: Optional[Duration]) -> None:
+        self.need = math.ceil((seconds(min_valid, "min_valid") or 0) * 1000)
+        self._auth = auth
+        self._wait = seconds(wait, "the time to wait")
+        self._began = time.monotonic()
+
+    def after(self, answer: Error) -> float:
+        """For how many seconds to wait before the next call. Raises where the time is over, or there is no use."""
+        brake = 0.0  # until another token may be fetched, where the last one has ended
+        if answer.status == Status.TOO_SHORT and self.need == 0:
+            brake = answer.retry_after or 0.0
+        if brake == 0 and answer.status != Status.PENDING:
+            raise answer
+        if self._wait is None:
+            self._wait = self._auth.info().wait.total_seconds()
+        left = self._began + self._wait - time.monotonic()
+        if self._wait == 0 or (brake > 0 and brake > left):
+            raise answer
+        if left <= 0:
+            raise Timeout(f"there was no token within {self._wait:g} s; the refresh goes on", Status.TIMEOUT)
+        return min(left, brake or SLICE, SLICE)

@@ -1,0 +1,60 @@
+"""How a call fails: one exception for all statuses, for a status says more of what to do than a tree of classes.
+
+The one class of its own is `Timeout`, which is Python's own TimeoutError as well.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Optional, TypeVar
+
+from .names import Status
+
+Known = TypeVar("Known", bound=IntEnum)
+
+
+class Error(Exception):
+    """A call failed. It can be pickled, and holds no username, password or token."""
+
+    __module__ = "dl_auth"
+
+    def __init__(
+        self, message: str, status: int, http_status: Optional[int] = None, retry_after: Optional[float] = None
+    ) -> None:
+        super().__init__(message)
+        self.message: str = message
+        """What happened, to what, and what to do; never empty."""
+        self.status: Status = member(Status, status)
+        """What the call came to. The library's README says what to do about each."""
+        self.http_status: Optional[int] = http_status
+        """The HTTP status of the answer behind the failure; None: there was none."""
+        self.retry_after: Optional[float] = retry_after
+        """Seconds until the library itself tries again; None: at the next call, or never."""
+
+    def __reduce__(self) -> tuple[type[Error], tuple[object, ...]]:
+        return type(self), (self.message, int(self.status), self.http_status, self.retry_after)
+
+
+class Timeout(Error, TimeoutError):
+    """Status TIMEOUT: the time that the call may wait ran out, or the refresh's own limit."""
+
+    __module__ = "dl_auth"
+
+
+def failure(status: int, message: bytes, http_status: int, retry_after_ms: int) -> Error:
+    """An error as the library describes it."""
+    said = message.decode("utf-8", "replace")
+    kind = Timeout if status == Status.TIMEOUT else Error
+    name = member(Status, status).name
+    retry_after = retry_after_ms / 1000 if retry_after_ms else None
+    return kind(said or f"the library failed with {name}, and said no more", status, http_status or None, retry_after)
+
+
+def member(kind: type[Known], number: int) -> Known:
+    """The member of that number. A later library may have one more than this package knows: then UNKNOWN."""
+    try:
+        return kind(number)
+    except ValueError:
+        later = int.__new__(kind, number)
+        later._name_, later._value_ = "UNKNOWN", number
+        return later

@@ -1,0 +1,35 @@
+"""What a JWT says of itself, without a handle. The signature is not checked."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+from datetime import datetime
+from typing import Any
+
+from . import _library
+from ._info import date
+from ._values import encoded
+
+
+def jwt_claims(jwt: str) -> dict[str, Any]:
+    """The payload of a JWT (RFC 7519). From any thread.
+
+    Raises `Error` with BAD_JWT, NOT_UTF8, or INVALID_VALUE where there is a NUL character in it.
+    """
+    utf8 = encoded(jwt, "the JWT")
+    buffer = ctypes.create_string_buffer(len(utf8) + 1)  # the payload is a part of it, and shorter once decoded
+    _library.call(_library.jwt_claims, utf8, buffer, len(buffer), None)
+    claims: dict[str, Any] = json.loads(buffer.value)
+    return claims
+
+
+def jwt_expiry(jwt: str) -> datetime:
+    """When a JWT ends: its claim `exp`, in UTC. From any thread. Nothing is checked but that it is a date.
+
+    Raises as `jwt_claims`.
+    """
+    utf8 = encoded(jwt, "the JWT")
+    unix_seconds = ctypes.c_int64()
+    _library.call(_library.jwt_expiry, utf8, ctypes.byref(unix_seconds))
+    return date(unix_seconds.value)

@@ -1,0 +1,97 @@
+"""The token in `requests`: `requests.get(url, auth=BearerAuth(auth))`, or as the `auth` of a session.
+
+The token goes to the origin (scheme, host, port) that a request was made for, and to no other. `requests` itself takes
+a header Authorization along from http to https, so it is taken away here, before a redirect is followed.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Optional
+from urllib.parse import urljoin, urlsplit
+
+try:
+    import requests
+    import requests.auth
+except ImportError as missing:
+    why = "dl_auth.requests needs the package `requests`: pip install requests"
+    raise ImportError(why, name="requests") from missing
+
+from ._auth import Auth
+from ._error import Error
+
+
+class BearerAuth(requests.auth.AuthBase):
+    """Adds a valid token to each request. For any number of threads.
+
+    A 401 from where the token was sent invalidates it, and the request is sent once more, if there is another token and
+    the body can be sent again: text, bytes or a file, but no generator. Else the 401 is the answer. A request for which
+    there is no token raises `dl_auth.Error`, and is not sent.
+    """
+
+    def __init__(self, auth: Auth) -> None:
+        self._auth = auth
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        sent = _Sent(self._auth.token(), _origin(request.url))
+        request.headers["Authorization"] = sent.bearer
+        request.register_hook("response", partial(self._answered, sent))  # type: ignore[no-untyped-call]
+        return request
+
+    def _answered(self, sent: _Sent, response: requests.Response, **options: Any) -> requests.Response:
+        """A response has come: to the request itself, or to one that a redirect made of it."""
+        request = response.request
+        if request.headers.get("Authorization") != sent.bearer:
+            return response
+        if response.status_code == 401 and not sent.again and _origin(request.url) == sent.origin:
+            response = self._once_more(sent, response, options)
+        if response.is_redirect and _origin(response.url, response.headers["Location"]) != sent.origin:
+            del request.headers["Authorization"]  # the next request is made of this one
+        return response
+
+    def _once_more(self, sent: _Sent, refusal: requests.Response, options: dict[str, Any]) -> requests.Response:
+        self._auth.invalidate(sent.token)
+        try:
+            token = self._auth.token()
+        except Error:
+            return refusal  # the platform's answer says more
+        request = refusal.request
+        if token == sent.token or not _rewound(request):
+            return refusal
+        sent.token, sent.again = token, True
+        request.headers["Authorization"] = sent.bearer
+        refusal.content  # read to its end, so that the connection can be used again
+        refusal.close()
+        answer: requests.Response = refusal.connection.send(request.copy(), **options)
+        answer.history.append(refusal)
+        return answer
+
+
+class _Sent:
+    """What a request was sent with, and to whom."""
+
+    def __init__(self, token: str, origin: object) -> None:
+        self.token, self.origin, self.again = token, origin, False
+
+    @property
+    def bearer(self) -> str:
+        return "Bearer " + self.token
+
+
+def _origin(url: Optional[str], reference: str = "") -> object:
+    """RFC 6454, of a reference from there; what is no URL is of an origin of its own."""
+    try:
+        parts = urlsplit(urljoin(url or "", reference))
+        return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return object()
+
+
+def _rewound(request: requests.PreparedRequest) -> bool:
+    if request.body is None or isinstance(request.body, (str, bytes)):
+        return True
+    try:
+        requests.utils.rewind_body(request)
+        return True
+    except requests.exceptions.UnrewindableBodyError:
+        return False

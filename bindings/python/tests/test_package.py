@@ -1,0 +1,155 @@
+"""The package: how it finds its library, what is in its wheel, its example and its page."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import unittest
+import zipfile
+from pathlib import Path
+
+import dl_auth
+from dl_auth import Status
+from support import GateTest, gate, platform, python, run, way_to_the_gate
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+class LibraryTest(unittest.TestCase):
+    def test_every_status(self) -> None:
+        program = """
+import dl_auth
+for status in [*dl_auth.Status, -77]:
+    auth = dl_auth.Auth(token=str(int(status)))
+    calls = [auth.token, auth.token_within, auth.bearer, auth.claims, auth.info, lambda: auth.token(0)]
+    calls += [lambda: auth.invalidate("it"), lambda: auth.set_credentials(password="it")]
+    calls += [lambda: dl_auth.jwt_claims("it"), lambda: dl_auth.jwt_expiry("it")]
+    for call in calls:
+        try:
+            call()
+        except dl_auth.Error as error:
+            assert (error.status, error.http_status, error.retry_after) == (status, 418, 1.5), repr(error)
+            assert error.message and error.status.name in error.message, error
+            assert isinstance(error, TimeoutError) == (status == dl_auth.Status.TIMEOUT)
+        else:
+            raise AssertionError(status)
+"""
+        ran = python(program, DL_AUTH_LIBRARY=f"{os.environ['STUB_FAILING']}/libdl_auth.so.0")
+        self.assertEqual((ran.returncode, ran.stdout), (0, ""))
+
+    def test_library_missing(self) -> None:
+        nothing = f"{os.environ['SCRATCH']}/nothing/libdl_auth.so.0"
+        ran = python("import dl_auth", DL_AUTH_LIBRARY=nothing)
+        self.assertIn(f"ImportError: dl_auth: the library {nothing} (named by DL_AUTH_LIBRARY)", ran.stdout)
+        # From the source tree, which has no library: the loader is asked.
+        ran = python("import dl_auth", PYTHONPATH=str(HERE / "src"))
+        for told in ("ImportError: dl_auth: the library libdl_auth.so.0 (", f"{HERE}/src/dl_auth has no libdl_auth.so"):
+            self.assertIn(told, ran.stdout)
+
+    def test_library_too_old(self) -> None:
+        stub = f"{os.environ['STUB_OLD']}/libdl_auth.so.0"
+        by_the_loader = {"PYTHONPATH": str(HERE / "src"), "LD_LIBRARY_PATH": os.environ["STUB_OLD"]}
+        for environment in ({"DL_AUTH_LIBRARY": stub}, by_the_loader):
+            ran = python("import dl_auth", **environment)
+            self.assertIn("ImportError: dl_auth: the library libdl_auth.so.0 at " + os.path.dirname(stub), ran.stdout)
+            self.assertIn("version is 0.0.9 and its ABI 0", ran.stdout)
+        # A library of something else has no version at all.
+        self.assertIn("version is unknown", python("import dl_auth", DL_AUTH_LIBRARY="libc.so.6").stdout)
+
+    def test_the_variable_wins_over_the_library_of_the_wheel(self) -> None:
+        program = "import dl_auth; print(dl_auth.version())"
+        ran = python(program, DL_AUTH_LIBRARY=f"{os.environ['STUB_FAILING']}/libdl_auth.so.0")
+        self.assertEqual(ran.stdout, "0.0.9\n")
+        self.assertEqual(python(program).stdout, f"{dl_auth.version()}\n")
+
+    def test_a_program_called_token_py(self) -> None:
+        """Its name is that of a module of Python's, which the import must not bring in."""
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "token.py").write_text("import dl_auth\nprint(dl_auth.version())\n")
+            ran = run([sys.executable, "token.py"], cwd=directory)
+        self.assertEqual(ran.stdout, f"{dl_auth.version()}\n")
+
+
+class WheelTest(unittest.TestCase):
+    def test_the_wheel_is_this_platform_s_and_holds_the_library(self) -> None:
+        wheel = Path(os.environ["WHEEL"])
+        tag = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        self.assertEqual(wheel.name, f"dl_auth-{dl_auth.version()}-{tag}.whl")
+        about = f"dl_auth-{dl_auth.version()}.dist-info"
+        with zipfile.ZipFile(wheel) as archive:
+            library = Path(os.environ["LIBRARY_DIR"], "libdl_auth.so").read_bytes()
+            self.assertTrue(archive.read("dl_auth/libdl_auth.so") == library)
+            self.assertIn(f"Tag: {tag}\n", archive.read(f"{about}/WHEEL").decode())
+            modules = {f"dl_auth/{path.name}" for path in HERE.glob("src/dl_auth/*.py")}
+            licences = {f"{about}/licenses/LICENSE-{name}" for name in ("APACHE", "MIT")}
+            told = {f"{about}/{name}" for name in ("METADATA", "WHEEL", "RECORD")}
+            others = {"dl_auth/py.typed", "dl_auth/libdl_auth.so"}
+            self.assertEqual(set(archive.namelist()), modules | licences | told | others)
+
+    def test_without_the_http_clients(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            with zipfile.ZipFile(os.environ["WHEEL"]) as archive:
+                archive.extractall(directory)
+
+            def alone(program: str) -> str:
+                command = [sys.executable, "-S", "-c", program]  # without site-packages
+                return run(command, env={**os.environ, "PYTHONPATH": directory}).stdout
+
+            self.assertEqual(alone("import dl_auth; print(dl_auth.__file__)"), f"{directory}/dl_auth/__init__.py\n")
+            for client in ("requests", "httpx"):
+                told = alone(f"import dl_auth.{client}")
+                self.assertIn(f"ImportError: dl_auth.{client} needs the package `{client}`: pip install {client}", told)
+
+
+class PageTest(GateTest):
+    def environment(self) -> dict[str, str]:
+        way = {f"DL_AUTH_{option.upper()}": value for option, value in way_to_the_gate().items()}
+        return {**os.environ, **way}
+
+    def test_example(self) -> None:
+        command = [sys.executable, str(HERE / "example/login.py")]
+        told = subprocess.check_output(command, env=self.environment(), text=True)
+        lines = [
+            rf"token   {re.escape(gate('/last_token')[:20])}\.\.\. \(\d+ bytes\)",
+            r"claims  \{.*\}",
+            r"expiry  \d{10} \(Unix seconds\)",
+            r"first   \d+\.\d ms \(login over TLS\)",
+            r"cached  0\.\d{6} ms \(mean of 1000 calls\)",
+        ]
+        self.assertRegex(told, "^" + "\n".join(lines) + "\n$")
+        self.assert_counts(requests=1, logins=1)
+        with platform() as server:
+            told = subprocess.check_output([*command, server.url], env=self.environment(), text=True)
+            self.assertTrue(told.endswith(" calls)\nanswer  200\n"), told)
+            self.assertEqual(server.tokens, [gate("/last_token")])
+
+    def test_readme(self) -> None:
+        page = (HERE / "README.md").read_text()
+        with tempfile.TemporaryDirectory() as directory, platform() as server:
+            repository = HERE.parent.parent
+            Path(directory, "bindings").symlink_to(repository / "bindings")
+            Path(directory, "target").mkdir()
+            Path(directory, "target/release").symlink_to(os.environ["LIBRARY_DIR"])
+            told = ""
+            for language, block in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL):
+                if language == "python":
+                    name = re.match(r"# (\w+\.py)", block)
+                    assert name, block
+                    Path(directory, name[1]).write_text(block)
+                    continue
+                self.assertEqual(language, "sh")
+                environment = {**self.environment(), "URL": server.url}
+                environment["PIP_CONSTRAINT"] = str(HERE / "tests/requirements.txt")  # the same versions every time
+                del environment["LIBRARY_DIR"]
+                ran = run(["bash", "-euc", block], cwd=directory, env=environment)
+                self.assertEqual(ran.returncode, 0, ran.stdout)
+                told += ran.stdout
+            token = gate("/last_token")
+            user = way_to_the_gate()["username"]
+            for part in (rf"Bearer eyJ\S{{17}} {user}\n", "cached  0", rf"{len(token)}\nDENIED 401 ", "200\n200\n"):
+                self.assertRegex(told, part)
+            self.assertEqual(server.tokens, [token] * 2)
