@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Installs what tests/packages.txt lists and this machine lacks: `setup.sh all` for the tests, `setup.sh demo` and
-# `setup.sh bench` for the lines with *, `setup.sh peers` for those with b.
+# `setup.sh bench` for the lines with *, `setup.sh peers` for those with + and with b.
 set -euo pipefail
 cd "$(dirname "$0")"
 case "${1:-}" in
   all) wanted='$2 != "b"' ;;
   demo | bench) wanted='$2 == "*"' ;;
-  peers) wanted='$2 == "b"' ;;
+  peers) wanted='$2 == "b" || $2 == "+"' ;;
   *) echo "usage: setup.sh all|demo|bench|peers" >&2; exit 2 ;;
 esac
 if ! command -v cargo >/dev/null; then

@@ -5,6 +5,7 @@ set -euo pipefail
 
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 programs=$package/tests/Programs~
+. "$package/../../tests/hosts/common.sh"
 made=$SCRATCH/made
 rm -rf "$made"
 mkdir -p "$made/mono" "$made/core" "$made/empty"
@@ -36,19 +37,7 @@ timeout 120 mono "$made/mono/tests.exe" serve <"$made/input" >"$made/url" &
 exec 3>"$made/input"
 for _ in $(seq 200); do [ -s "$made/url" ] && break; sleep 0.05; done
 platform=$(cat "$made/url")
-as_the_pages_say() {
-  DL_AUTH_URL=$GATE_URL DL_AUTH_CA_FILE=$GATE_CA_FILE DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD=$GATE_PASSWORD \
-    DL_AUTH_PROXY=none PLATFORM_URL=$platform timeout 60 "$@"
-}
-gate() { timeout 30 mono "$made/mono/tests.exe" "$1"; }
-
-gate reset
-as_the_pages_say mono "$made/mono/token.exe" "$platform" | tee "$made/story"
-for line in '^token   [^ ]{20}\.\.\. \([0-9]+ bytes\)$' '^claims  \{.*\}$' '^expiry  [0-9]+ \(Unix seconds\)$' \
-  '^first   [0-9.]+ ms \(login over TLS\)$' '^cached  [0-9.]+ ms \(mean of 1000 calls\)$' '^answer  200$'; do
-  grep -Eq "$line" "$made/story" || stop "example: no line $line"
-done
-[ "$(wc -l <"$made/story")" = 6 ] && [ "$(gate logins)" = 1 ] || stop "example: six lines and one login"
+tells_the_story 6 mono "$made/mono/token.exe" "$platform"
 echo "ok example"
 
 # block LANGUAGE N: the n-th block of that language on the binding's page
@@ -60,14 +49,12 @@ count() { grep -c "^\`\`\`$1$" "$package/README.md"; }
 [ "$(count csharp) $(count sh) $(grep -c '^```[a-z]' "$package/README.md")" = "3 1 4" ] || stop "readme: other blocks"
 expected=('^[A-Za-z0-9._-]{20}$' '^[0-9]+ bytes, OK$' '^frame [0-9]+: [0-9]+ characters$')
 for n in 1 2 3; do
-  mkdir -p "$made/readme$n/bindings" "$made/readme$n/target"
-  ln -s "$package" "$made/readme$n/bindings/csharp"
-  ln -s "$LIBRARY_DIR" "$made/readme$n/target/release"
+  beside_the_library "$made/readme$n"
   block csharp $n >"$made/readme$n/token.cs"
-  gate reset
-  (cd "$made/readme$n" && unset LD_LIBRARY_PATH && as_the_pages_say bash -e -c "$(block sh 1)") >"$made/told"
+  control POST /reset >/dev/null
+  (cd "$made/readme$n" && unset LD_LIBRARY_PATH && PLATFORM_URL=$platform as_a_user bash -e -c "$(block sh 1)") >"$made/told"
   grep -Eq "${expected[n - 1]}" "$made/told" && [ "$(wc -l <"$made/told")" = 1 ] || stop "readme: program $n"
-  [ "$(gate logins)" = 1 ] || stop "readme: program $n makes one login"
+  logins_are 1
 done
 exec 3>&-
 echo "ok readme"

@@ -6,15 +6,13 @@ trap 'echo "run.sh: line $LINENO failed" >&2' ERR
 tests=$(cd "$(dirname "$0")" && pwd)
 binding=$(dirname "$tests")
 root=$(dirname "$(dirname "$binding")")
+. "$root/tests/hosts/common.sh"
 unset LUA_INIT LUA_CPATH DL_AUTH_LIBRARY
 export HEADER=$root/include/dl_auth.h
 
 # The page's programs under the names in their first lines, and its commands, in a directory as the page has it.
 page=$SCRATCH/page
-rm -rf "$page"
-mkdir -p "$page"
-ln -s "$root/include" "$root/bindings" "$page"
-ln -s "$(dirname "$LIBRARY_DIR")" "$page/target"
+beside_the_library "$page"
 awk -v page="$page" '
   /^```/ { kind = kind ? "" : substr($0, 4); file = kind == "sh" ? page "/commands" : ""; next }
   kind == "lua" && !file { file = page "/" $2; sub(/:$/, "", file) }
@@ -48,12 +46,10 @@ libraries=/nowhere DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so lua -e 'require "d
 
 # The page's programs and commands, as they stand there, each for a user who has just logged in.
 cd "$page"
-export DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD=$GATE_PASSWORD
-export DL_AUTH_CA_FILE=$GATE_CA_FILE DL_AUTH_PROXY=none
 told() { # what a command prints, by one login
-  gate 'reset()' >/dev/null
-  timeout 60 bash -e -c "$1" || { echo "failed: $1" >&2; exit 1; }
-  [ "$(gate 'count "logins"')" = "${2-1}" ] || { echo "not ${2-1} logins: $1" >&2; exit 1; }
+  control POST /reset >/dev/null
+  as_a_user bash -e -c "$1"
+  logins_are "${2-1}"
 }
 mapfile -t commands <commands
 [ ${#commands[@]} = 3 ]
@@ -64,11 +60,5 @@ export LD_LIBRARY_PATH=$LIBRARY_DIR
 [ "$(told 'luajit errors.lua' 0)" = "$(sed -n 's/.*--> //p' errors.lua)" ]
 unset LD_LIBRARY_PATH
 echo "ok readme" # with request.lua, which platform_401 uses
-
-story=$(told "${commands[2]}")
-for line in "token   $(gate 'last_token():sub(1, 20)')\.\.\. \([0-9]+ bytes\)" 'claims  \{.*\}' 'expiry  [0-9]+ \(Unix seconds\)' \
-  'first   [0-9.]+ ms \(login over TLS\)' 'cached  [0-9.]+ ms \(mean of 1000 calls\)'; do
-  grep -qxE "$line" <<<"$story" || { echo "no $line in: $story"; exit 1; }
-done
-[ "$(wc -l <<<"$story")" = 5 ]
+tells_the_story 5 bash -e -c "${commands[2]}"
 echo "ok example"

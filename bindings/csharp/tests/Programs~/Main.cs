@@ -1,5 +1,5 @@
-// Runs the tests named by the arguments, or all that need the library itself. For the examples there are "serve", a platform
-// that wants a token, and "reset" and "logins" of the gate.
+// Runs the tests named by the arguments, or all that need the library itself. For the examples there is "serve", a platform
+// that wants a token.
 using System;
 using System.Collections.Generic;
 
@@ -53,12 +53,6 @@ static class Program
                     Console.WriteLine(platform.Url);
                     Console.In.ReadToEnd();
                 }
-                return 0;
-            case "reset":
-                Gate.Reset();
-                return 0;
-            case "logins":
-                Console.WriteLine(Gate.Count("logins"));
                 return 0;
             default:
                 return Check.Run(names.Length == 1 && Apart.ContainsKey(names[0]) ? Apart : All, names);

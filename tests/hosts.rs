@@ -1,0 +1,200 @@
+//! The bindings: each host's own tests, against a gate of its own, and the README's table of hosts.
+//!
+//! All hosts go through the scenarios of `tests/hosts/scenarios.md`, under the same names.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod common;
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use common::{Scratch, as_from_a_shell, in_a_clean_environment, library, root, run, target};
+use dl_auth_gate::{Gate, Settings};
+
+/// The names in the table of scenarios.
+fn scenarios() -> Vec<String> {
+    let page = fs::read_to_string(root().join("tests/hosts/scenarios.md")).unwrap();
+    let names = page.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned()));
+    names.collect()
+}
+
+/// The directory of the library, with what pkg-config tells of it.
+fn library_directory() -> &'static Path {
+    static TOLD: OnceLock<()> = OnceLock::new();
+    TOLD.get_or_init(|| drop(run(Command::new(root().join("src/cdylib/pkg-config.sh")).arg(library()))));
+    library()
+}
+
+/// The directory of a library that fails on order, of this number of the ABI (`tests/hosts/stub.c`).
+fn stub(scratch: &Scratch, abi: u32) -> PathBuf {
+    let directory = scratch.0.join(format!("abi-{abi}"));
+    fs::create_dir_all(&directory).unwrap();
+    run(Command::new("gcc")
+        .args([
+            "-std=c11",
+            "-Wall",
+            "-Wextra",
+            "-Wpedantic",
+            "-Werror",
+            "-shared",
+            "-fPIC",
+            "-Wl,-soname,libdl_auth.so.0",
+        ])
+        .arg(format!("-DSTUB_ABI={abi}"))
+        .arg("-I")
+        .arg(root().join("include"))
+        .arg(root().join("tests/hosts/stub.c"))
+        .arg("-o")
+        .arg(directory.join("libdl_auth.so")));
+    symlink("libdl_auth.so", directory.join("libdl_auth.so.0")).unwrap();
+    directory
+}
+
+/// A command of a host's, in an environment that names the gate, the libraries, and where it may write.
+fn command(program: impl AsRef<std::ffi::OsStr>, gate: &Gate) -> Command {
+    let mut command = Command::new(program);
+    as_from_a_shell(in_a_clean_environment(&mut command));
+    let Settings { username, password, .. } = Settings::default();
+    command.envs([("GATE_URL", gate.url()), ("GATE_REFUSED_URL", gate.refused_url())]);
+    command.envs([("GATE_USERNAME", username), ("GATE_PASSWORD", password)]);
+    command.env("GATE_CONTROL_URL", gate.control_url()).env("GATE_CA_FILE", gate.ca_file());
+    command.env("LIBRARY_DIR", library_directory()).env("PKG_CONFIG_PATH", library_directory());
+    command
+}
+
+/// Runs a host's tests, which must have gone through all scenarios.
+fn goes_through_all_scenarios(host: &str, tests: &str) {
+    let (gate, stubs) = (Gate::start(), Scratch::new(&format!("stubs-{host}")));
+    let scratch = target().join("hosts").join(host); // kept: what it has installed is there the next time
+    fs::create_dir_all(&scratch).unwrap();
+    let told = run(command(root().join(tests), &gate)
+        .env("STUB_FAILING", stub(&stubs, 1))
+        .env("STUB_OLD", stub(&stubs, 0))
+        .env("SCRATCH", scratch));
+    let passed: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("ok ")).collect();
+    for scenario in scenarios() {
+        assert!(passed.contains(&scenario.as_str()), "{host} has not gone through {scenario}:\n{told}");
+    }
+}
+
+#[test]
+fn there_are_scenarios() {
+    assert_eq!(scenarios().len(), 17, "{:?}", scenarios());
+}
+
+#[test]
+fn cpp_goes_through_all_scenarios() {
+    goes_through_all_scenarios("cpp", "tests/cpp/run.sh");
+}
+
+#[test]
+fn go_goes_through_all_scenarios() {
+    goes_through_all_scenarios("go", "bindings/go/tests/run.sh");
+}
+
+#[test]
+fn python_goes_through_all_scenarios() {
+    goes_through_all_scenarios("python", "bindings/python/tests/run.sh");
+}
+
+#[test]
+fn csharp_goes_through_all_scenarios() {
+    goes_through_all_scenarios("csharp", "bindings/csharp/tests/run.sh");
+}
+
+#[test]
+fn lua_goes_through_all_scenarios() {
+    goes_through_all_scenarios("lua", "bindings/lua/tests/run.sh");
+}
+
+/// A row of the README's table of hosts: commands that install, the lines of the shortest program, commands that run it.
+struct Row {
+    host: String,
+    install: Vec<String>,
+    program: Vec<String>,
+    run: Vec<String>,
+}
+
+fn rows() -> Vec<Row> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let table = readme.split("| host | install | the shortest program | run |\n|---|---|---|---|\n").nth(1).unwrap();
+    let code = |cell: &str| -> Vec<String> {
+        let lines = cell.trim().split("<br>");
+        lines.map(|line| line.strip_prefix('`').and_then(|line| line.strip_suffix('`')).unwrap().to_owned()).collect()
+    };
+    let row = |line: &str| {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        let [host, install, program, run] = cells[..] else { panic!("{line}") };
+        let host = host.trim().trim_start_matches('[').split(']').next().unwrap().to_owned();
+        Row { host, install: code(install), program: code(program), run: code(run) }
+    };
+    table.lines().take_while(|line| line.starts_with('|')).map(row).collect()
+}
+
+/// As a user does it: the commands of a row, one after the other, beside this repository's directories.
+fn the_shortest_program_prints_a_token(host: &str, file: &str) {
+    let row = rows().into_iter().find(|row| row.host == host).unwrap_or_else(|| panic!("no row of {host}"));
+    let (gate, scratch) = (Gate::start(), Scratch::new(&format!("shortest-{file}")));
+    for directory in ["include", "bindings"] {
+        symlink(root().join(directory), scratch.0.join(directory)).unwrap();
+    }
+    symlink(target(), scratch.0.join("target")).unwrap();
+    fs::write(scratch.0.join(file), row.program.join("\n") + "\n").unwrap();
+    let Settings { username, password, .. } = Settings::default();
+    let told = run(command("bash", &gate)
+        .env_remove("LIBRARY_DIR")
+        .env_remove("PKG_CONFIG_PATH")
+        .current_dir(&scratch.0)
+        .args(["-e", "-c", &[row.install, row.run].concat().join("\n")])
+        .envs([("DL_AUTH_USERNAME", username), ("DL_AUTH_PASSWORD", password), ("DL_AUTH_PROXY", "none".to_owned())])
+        .env("DL_AUTH_URL", gate.url())
+        .env("DL_AUTH_CA_FILE", gate.ca_file()));
+    let token = gate.last_token().unwrap_or_else(|| panic!("{host} has not logged in: {told}"));
+    assert!(told.contains(&token[..20]), "{host}: {told}");
+    assert_eq!(gate.counts().logins, 1);
+}
+
+#[test]
+fn the_readme_has_a_row_for_each_host() {
+    let hosts: Vec<String> = rows().into_iter().map(|row| row.host).collect();
+    assert_eq!(hosts, ["C++17", "Go", "Python", "C#, Unity", "LuaJIT"]);
+}
+
+#[test]
+fn the_shortest_program_of_cpp_prints_a_token() {
+    the_shortest_program_prints_a_token("C++17", "token.cpp");
+}
+
+#[test]
+fn the_shortest_program_of_go_prints_a_token() {
+    the_shortest_program_prints_a_token("Go", "token.go");
+}
+
+#[test]
+fn the_shortest_program_of_python_prints_a_token() {
+    the_shortest_program_prints_a_token("Python", "login.py"); // the standard library has a token.py
+}
+
+#[test]
+fn the_shortest_program_of_csharp_prints_a_token() {
+    the_shortest_program_prints_a_token("C#, Unity", "token.cs");
+}
+
+#[test]
+fn the_shortest_program_of_lua_prints_a_token() {
+    the_shortest_program_prints_a_token("LuaJIT", "token.lua");
+}
+
+#[test]
+fn the_benchmark_of_the_go_host_compiles() {
+    let (gate, scratch) = (Gate::start(), Scratch::new("benchmark-go"));
+    let mut go = command("go", &gate);
+    go.current_dir(root().join("benches/hosts/go"))
+        .args(["build", "-buildvcs=false", "-o"])
+        .arg(scratch.0.join("read"));
+    run(go.arg("."));
+}
