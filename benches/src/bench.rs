@@ -52,6 +52,12 @@ impl Bench {
     /// One of our programs, told to log in at the gate.
     pub fn ours(&self, program: &str, trust: Trust) -> Command {
         let mut command = clean(self.peers.program(program));
+        self.tell(&mut command, trust);
+        command
+    }
+
+    /// Tells a program that reads `DL_AUTH_*` to log in at the gate.
+    pub fn tell(&self, command: &mut Command, trust: Trust) {
         command.envs([("DL_AUTH_URL", self.gate.url()), ("DL_AUTH_PROXY", "none")]);
         let Settings { username, password, .. } = Settings::default();
         command.envs([("DL_AUTH_USERNAME", username), ("DL_AUTH_PASSWORD", password)]);
@@ -61,7 +67,6 @@ impl Bench {
                 command.env("DL_AUTH_CA_FILE", self.gate.ca_file()).env("DL_AUTH_TLS_ROOTS", "ca_file_only")
             }
         };
-        command
     }
 
     /// A peer's program, told the same.

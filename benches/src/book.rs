@@ -10,6 +10,8 @@ pub enum Who {
     Floor,
     Ours,
     Handwritten,
+    /// What one writes by hand in the language of a binding.
+    Idiom,
     Go,
     Curl,
     Dtlpy,
@@ -21,6 +23,7 @@ impl Who {
             Who::Floor => "floor",
             Who::Ours => "dl_auth",
             Who::Handwritten => "hand-written C",
+            Who::Idiom => "the host's own idiom",
             Who::Go => "Go ReuseTokenSource",
             Who::Curl => "libcurl + OpenSSL + cJSON",
             Who::Dtlpy => "dtlpy",

@@ -31,6 +31,16 @@ pub fn describe(peers: &Peers) -> Outcome<Machine> {
         let version = tool(clean(python).arg("--version"))?;
         machine.push(("dtlpy", format!("{}, {version}", include_str!("../peers/requirements.txt").trim())));
     }
+    for (peer, name, program) in
+        [(Peer::Cpp, "C++ compiler", "g++"), (Peer::Python, "Python", "python3"), (Peer::CSharp, "Mono", "mono")]
+    {
+        if peers.get(peer).is_some() {
+            machine.push((name, first_line(tool(Command::new(program).arg("--version"))?)));
+        }
+    }
+    if peers.get(Peer::Lua).is_some() {
+        machine.push(("LuaJIT", first_line(tool(clean("luajit").arg("-v"))?)));
+    }
     Ok(machine)
 }
 

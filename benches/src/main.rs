@@ -1,7 +1,7 @@
 //! `make bench`: measures `dl_auth` and its peers side by side, and writes docs/benchmarks.md with its pictures.
 //!
 //! Each figure has a file that says how it is measured, which goals stand on it, and how it is shown: `reading`,
-//! `stall`, `login`, `sdk`, `handles`, `size`. What is compared is measured in turns, round by round, and a ratio is
+//! `stall`, `login`, `sdk`, `handles`, `hosts`, `size`. What is compared is measured in turns, round by round, and a ratio is
 //! the median of the rounds' ratios. What is measured runs in processes of its own, and the gate in this one: its CPU
 //! is in nobody's account.
 
@@ -11,6 +11,7 @@ mod bench;
 mod book;
 mod figure;
 mod handles;
+mod hosts;
 mod login;
 mod machine;
 mod options;
@@ -55,6 +56,7 @@ fn all(options: &Options) -> Outcome<String> {
         ("cold logins", login::measure),
         ("the vendor's SDK", sdk::measure),
         ("idle handles", handles::measure),
+        ("the hosts", hosts::measure),
         ("sizes", size::measure),
     ] {
         eprintln!("make bench: {name}");

@@ -8,7 +8,8 @@ use crate::run::Outcome;
 const HELP: &str = "\
 options, for the tests and for whoever works on the benchmarks:
   --quick          few and short rounds: whether it works, not what comes out
-  --without LIST   act as if these peers were missing: curl,go,dtlpy,roots
+  --without LIST   act as if these peers were missing: curl,go,dtlpy,roots,
+                   or these hosts: cpp,cgo,python,csharp,lua
   --out DIR        where benchmarks.md goes (docs)
   --library DIR    where libdl_auth.so is (beside this program)
   --work DIR       where compiled peers and the like go (bench, beside release)

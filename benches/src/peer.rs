@@ -6,12 +6,27 @@ pub enum Peer {
     Curl,
     Go,
     Dtlpy,
+    Cpp,
+    GoHost,
+    Python,
+    CSharp,
+    Lua,
     /// No peer, but what the logins with the system's roots need.
     Roots,
 }
 
 impl Peer {
-    pub const ALL: [Peer; 4] = [Peer::Curl, Peer::Go, Peer::Dtlpy, Peer::Roots];
+    pub const ALL: [Peer; 9] = [
+        Peer::Curl,
+        Peer::Go,
+        Peer::Dtlpy,
+        Peer::Cpp,
+        Peer::GoHost,
+        Peer::Python,
+        Peer::CSharp,
+        Peer::Lua,
+        Peer::Roots,
+    ];
 
     /// Its name on the command line.
     pub fn word(self) -> &'static str {
@@ -19,6 +34,11 @@ impl Peer {
             Peer::Curl => "curl",
             Peer::Go => "go",
             Peer::Dtlpy => "dtlpy",
+            Peer::Cpp => "cpp",
+            Peer::GoHost => "cgo",
+            Peer::Python => "python",
+            Peer::CSharp => "csharp",
+            Peer::Lua => "lua",
             Peer::Roots => "roots",
         }
     }
@@ -28,6 +48,11 @@ impl Peer {
             Peer::Curl => "libcurl + OpenSSL + cJSON",
             Peer::Go => "Go's oauth2 package",
             Peer::Dtlpy => "the vendor's SDK (dtlpy)",
+            Peer::Cpp => "C++",
+            Peer::GoHost => "Go with cgo",
+            Peer::Python => "Python",
+            Peer::CSharp => "Mono",
+            Peer::Lua => "LuaJIT",
             Peer::Roots => "the system's root certificates",
         }
     }

@@ -22,6 +22,8 @@ pub struct Plan {
     /// How long the token lives whose refresh is to fall into the loop: that is due after a tenth of it, or up to half
     /// as much more or less, but never within the first second.
     pub lifetime_s: u64,
+    /// Rounds of the reads in other languages.
+    pub host_rounds: usize,
     pub login_rounds: usize,
     pub sdk_rounds: usize,
     pub sdk_calls: usize,
@@ -41,6 +43,7 @@ impl Plan {
             stall: Duration::from_millis(4500),
             refresh: Duration::from_secs(2),
             lifetime_s: 8,
+            host_rounds: 32,
             login_rounds: 31,
             sdk_rounds: 15,
             sdk_calls: 5_000,
@@ -59,6 +62,7 @@ impl Plan {
             stall: Duration::from_secs(2),
             refresh: Duration::from_millis(100),
             lifetime_s: 5, // so it is due once the first second is over
+            host_rounds: 2,
             login_rounds: 2,
             sdk_rounds: 1,
             sdk_calls: 100,

@@ -47,6 +47,7 @@ fn color(series: &Series) -> RGBColor {
         Who::Handwritten => RGBColor(0xe0, 0x9f, 0x1f),
         Who::Go => RGBColor(0x2a, 0x9d, 0x8f),
         Who::Curl => RGBColor(0xd0, 0x4a, 0x2a),
+        Who::Idiom => RGBColor(0xd5, 0x8a, 0x2b),
         Who::Dtlpy => RGBColor(0x7b, 0x4f, 0xa0),
     };
     let lighter = |part: u8| if series.pale { part + (255 - part) / 2 } else { part };

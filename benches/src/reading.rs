@@ -50,7 +50,7 @@ pub fn start(bench: &Bench, handles: usize, round: usize) -> Outcome<Process> {
 }
 
 /// Starts a program, and waits until it says that it waits for questions.
-fn ready(command: &mut Command) -> Outcome<Process> {
+pub fn ready(command: &mut Command) -> Outcome<Process> {
     let mut process = Process::start(command)?;
     process.line()?;
     Ok(process)

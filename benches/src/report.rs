@@ -11,7 +11,7 @@ use crate::peer::Peer;
 use crate::peers::Missing;
 use crate::run::Outcome;
 use crate::stats::Summary;
-use crate::{handles, login, plots, reading, sdk, size, stall};
+use crate::{handles, hosts, login, plots, reading, sdk, size, stall};
 
 const FOLDER: &str = "benchmarks";
 
@@ -23,12 +23,14 @@ pub fn write(bench: &Bench, machine: &Machine, out: &Path) -> Outcome<()> {
         stall::goals(book, plan),
         login::goals(book),
         sdk::goals(book),
+        hosts::goals(book),
         size::goals(book),
         handles::goals(book, plan),
     ];
     let figures = [
         reading::figures(book, plan),
         stall::figures(book, plan),
+        hosts::figures(book, plan),
         login::figures(book),
         handles::figures(book, plan),
         size::figures(book),

@@ -37,7 +37,12 @@ fn failure(command: &mut Command) -> String {
 #[test]
 fn without_peers_all_of_ours_is_measured_and_the_peers_are_told_to_be_missing() {
     let scratch = Scratch::new("bench-smoke");
-    let output = bench(&scratch).arg("--library").arg(library()).args(["--without", "curl,go,dtlpy"]).output().unwrap();
+    let output = bench(&scratch)
+        .arg("--library")
+        .arg(library())
+        .args(["--without", "curl,go,dtlpy,cpp,cgo,csharp,lua"])
+        .output()
+        .unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{stderr}");
     let page = fs::read_to_string(scratch.0.join("out/benchmarks.md")).unwrap();
@@ -47,6 +52,7 @@ fn without_peers_all_of_ours_is_measured_and_the_peers_are_told_to_be_missing() 
         ("libcurl + OpenSSL + cJSON", "apt-get install libcurl4-openssl-dev"),
         ("Go's oauth2 package", "go mod download"),
         ("the vendor's SDK (dtlpy)", "/bin/pip install dtlpy=="),
+        ("Go with cgo", "(cd benches/hosts/go && go mod download)"),
     ] {
         let hint = stderr.split(&format!("missing: {peer}: ")).nth(1).and_then(|rest| rest.lines().nth(1));
         assert!(hint.is_some_and(|hint| hint.contains("to install: ") && hint.contains(install)), "{peer}: {stderr}");
@@ -65,9 +71,14 @@ fn without_peers_all_of_ours_is_measured_and_the_peers_are_told_to_be_missing() 
         let is_missing = |row: &&str| row.contains("missing") && !row.contains(|letter: char| letter.is_ascii_digit());
         assert!(rows(name).iter().all(is_missing), "{name}: {page}");
     }
-    for (name, tables) in
-        [("dl_auth", 4), ("dl_auth, no refresh", 1), ("heap", 1), ("resident", 1), ("libdl_auth.so", 1)]
-    {
+    for (name, tables) in [
+        ("dl_auth", 5),
+        ("dl_auth, no refresh", 1),
+        ("heap", 1),
+        ("the host's own idiom", 1),
+        ("resident", 1),
+        ("libdl_auth.so", 1),
+    ] {
         assert_eq!(rows(name).len(), tables, "{name}: {page}");
         assert!(rows(name).iter().all(|row| row.contains(|letter: char| letter.is_ascii_digit())), "{name}: {page}");
     }
@@ -163,12 +174,12 @@ fn a_peer_without_its_parts_is_missing_and_one_that_is_there_and_broken_is_an_er
     };
     let go = |list: &str| format!("case $1 in version) ;; list) {list} ;; *) echo broken on order >&2; exit 1 ;; esac");
     script(&tools.join("go"), &go("echo /module"));
-    let told = failure(&mut harness("curl,dtlpy,roots"));
+    let told = failure(&mut harness("curl,dtlpy,roots,cpp,cgo,python,csharp,lua"));
     assert!(told.contains("broken on order") && !told.contains("missing: Go"), "{told}");
 
     script(&tools.join("go"), &go("echo module lookup disabled by GOPROXY=off >&2; exit 1"));
     script(&scratch.0.join("work/dtlpy/bin/python"), "echo a broken Python >&2; exit 1");
-    let told = failure(&mut harness("curl,roots"));
+    let told = failure(&mut harness("curl,roots,cpp,cgo,python,csharp,lua"));
     assert!(told.contains("missing: Go's oauth2 package: its module has not been downloaded"), "{told}");
     assert!(told.contains("a broken Python") && !told.contains("missing: the vendor's SDK"), "{told}");
 }

@@ -1,0 +1,180 @@
+//! A cached read in each host, through its binding, beside what one writes in that language by hand.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::bench::{Bench, Trust};
+use crate::book::{Book, Cell, Who};
+use crate::figure::{Bound, Figure, Goal, Series};
+use crate::options::{Options, root};
+use crate::peer::Peer;
+use crate::plan::Plan;
+use crate::reading::{ready, rotated};
+use crate::run::{Outcome, clean, tool};
+
+/// What is read in a host: by how many threads or goroutines, and what the figure calls that.
+struct Row {
+    host: Peer,
+    threads: usize,
+    name: &'static str,
+    ours: &'static str,
+    /// Whether the host's own idiom stands beside it.
+    has_idiom: bool,
+}
+
+const fn row(host: Peer, threads: usize, name: &'static str) -> Row {
+    Row { host, threads, name, ours: "ours", has_idiom: true }
+}
+
+const ROWS: [Row; 7] = [
+    row(Peer::Cpp, 1, "C++"),
+    row(Peer::GoHost, 1, "Go, 1 goroutine"),
+    row(Peer::GoHost, MANY, "Go, 8 goroutines"),
+    row(Peer::Python, 1, "Python"),
+    row(Peer::CSharp, 1, "C#"),
+    Row { host: Peer::CSharp, threads: 1, name: "C#, into a span", ours: "span", has_idiom: false },
+    row(Peer::Lua, 1, "LuaJIT"),
+];
+
+const MANY: usize = 8;
+
+const SOURCES: &str = "benches/hosts";
+
+/// Compiles a host's program, or says what is missing. An error where it does not compile.
+pub fn look(host: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
+    let there_is = |program: &str, question: &str| tool(Command::new(program).arg(question));
+    match host {
+        Peer::Cpp => match there_is("g++", "--version") {
+            Ok(_) => cpp(options).map(Ok),
+            Err(_) => Ok(Err("there is no g++".to_owned())),
+        },
+        Peer::GoHost => match (there_is("go", "version"), there_is("pkg-config", "--version")) {
+            (Ok(_), Ok(_)) => go(options),
+            _ => Ok(Err("there is no Go compiler, or no pkg-config".to_owned())),
+        },
+        Peer::Python => {
+            // Where the interpreter is, and not what stands before it and needs an environment.
+            let python = tool(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]));
+            Ok(python.map(PathBuf::from).map_err(|_| "there is no python3".to_owned()))
+        }
+        Peer::CSharp => match (there_is("mcs", "--version"), there_is("mono", "--version")) {
+            (Ok(_), Ok(_)) => csharp(options).map(Ok),
+            _ => Ok(Err("there is no Mono with its compiler".to_owned())),
+        },
+        _ => Ok(there_is("luajit", "-v").map(|_| PathBuf::from("luajit")).map_err(|_| "there is no luajit".to_owned())),
+    }
+}
+
+fn cpp(options: &Options) -> Outcome<PathBuf> {
+    let executable = options.work.join("read_cpp");
+    let mut compiler = clean("g++");
+    compiler.args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-I"]).arg(root().join("include"));
+    compiler.arg(root().join(SOURCES).join("read.cpp")).arg("-o").arg(&executable);
+    tool(compiler.arg("-L").arg(&options.built).arg("-ldl_auth"))?;
+    Ok(executable)
+}
+
+fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
+    let executable = options.work.join("read_go");
+    tool(clean(root().join("src/cdylib/pkg-config.sh")).arg(&options.built))?;
+    let mut compiler = Command::new("go"); // which needs the environment to find its caches
+    compiler.current_dir(root().join(SOURCES).join("go")).env("PKG_CONFIG_PATH", &options.built);
+    compiler.envs([("GOPROXY", "off"), ("GOFLAGS", "-mod=readonly"), ("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "1")]);
+    match tool(compiler.args(["build", "-buildvcs=false", "-o"]).arg(&executable).arg(".")) {
+        Ok(_) => Ok(Ok(executable)),
+        // It looked for the module where it may not: on the network.
+        Err(why) if why.contains("disabled by GOPROXY=off") => Ok(Err("its module has not been downloaded".to_owned())),
+        Err(why) => Err(why),
+    }
+}
+
+fn csharp(options: &Options) -> Outcome<PathBuf> {
+    let executable = options.work.join("Read.exe");
+    let mut compiler = Command::new("mcs");
+    compiler.arg("-optimize").arg(format!("-out:{}", executable.display())).arg("-r:System.Net.Http.dll");
+    compiler.arg(root().join(SOURCES).join("Read.cs"));
+    tool(compiler.arg(root().join("bindings/csharp/Runtime/*.cs")))?;
+    Ok(executable)
+}
+
+/// A host's program, told to log in at the gate.
+fn command(bench: &Bench, host: Peer) -> Option<Command> {
+    let found = bench.peers.get(host)?;
+    let (mut command, sources) = (clean(found), root().join(SOURCES));
+    match host {
+        Peer::Python => drop(command.arg(sources.join("read.py"))),
+        Peer::Lua => drop(command.arg(sources.join("read.lua"))),
+        Peer::CSharp => {
+            command = clean("mono");
+            command.arg(found);
+        }
+        _ => {}
+    }
+    command.env("PYTHONPATH", root().join("bindings/python/src")).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.env("LUA_PATH", root().join("bindings/lua/?.lua"));
+    command.env("DL_AUTH_LIBRARY", &bench.shared_library);
+    command.envs(bench.shared_library.parent().map(|directory| ("LD_LIBRARY_PATH", directory)));
+    bench.tell(&mut command, Trust::Pinned);
+    Some(command)
+}
+
+pub fn measure(bench: &mut Bench) -> Outcome<()> {
+    let slice = bench.plan.slice.as_millis();
+    for round in 0..bench.plan.host_rounds {
+        for Row { host, threads, name, ours, has_idiom } in &ROWS {
+            let Some(mut command) = command(bench, *host) else { continue };
+            let mut process = ready(&mut command)?;
+            for (who, way) in rotated([(Who::Ours, *ours), (Who::Idiom, "idiom")], round) {
+                if who == Who::Ours || *has_idiom {
+                    let [per_read] = process.ask(&format!("{way} {threads} {slice}"))?;
+                    if round > 0 {
+                        bench.book.note(who, &what(name), per_read); // the first one reads files into memory
+                    }
+                }
+            }
+            process.end()?;
+        }
+    }
+    Ok(())
+}
+
+fn what(name: &str) -> String {
+    format!("ns per read in {name}")
+}
+
+pub fn goals(book: &Book) -> Vec<Goal> {
+    let rows = ROWS.iter().filter(|row| row.host == Peer::GoHost);
+    let goal = |row: &Row| Goal {
+        what: format!("`ReuseTokenSource` / `dlauth`: {}", row.name),
+        bound: Bound::AtLeast(if row.threads == 1 { 1.0 } else { 3.0 }),
+        values: book.ratio(&what(row.name), Who::Idiom, Who::Ours),
+        unit: "",
+        needs: &[Peer::GoHost],
+    };
+    rows.map(goal).collect()
+}
+
+pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
+    let cells = |who| ROWS.iter().map(move |row| (who, row));
+    let cell = |(who, row): (Who, &Row)| match who {
+        Who::Idiom if !row.has_idiom => Cell::Never,
+        _ => book.cell(who, &what(row.name), 1.0),
+    };
+    vec![Figure {
+        file: "hosts",
+        title: "A cached read in each host, beside the host's own idiom",
+        axis: "nanoseconds per read (less is better)",
+        log: true,
+        groups: ROWS.iter().map(|row| row.name.to_owned()).collect(),
+        series: [Who::Ours, Who::Idiom].map(|who| Series::of(who, cells(who).map(cell).collect())).into(),
+        text: format!(
+            "Each binding's read of a token that is far from its end, in turns of {slice} ms with what one writes in \
+that language by hand ([benches/hosts](../benches/hosts)), which hands out its own string and copies nothing, but in \
+C++: a mutex, `steady_clock`, and a copy of a `std::string`; Go's `oauth2.ReuseTokenSource`; in Python a \
+`threading.Lock` and `time.monotonic`; in C# `lock` and `DateTime.UtcNow`, under Mono; in LuaJIT a table and `os.time`. \
+A read of ours gives a string of the host's, but in C# `TryGetToken`, which writes into the caller's span. With \
+goroutines, a read's time has the wait for a CPU in it.",
+            slice = plan.slice.as_millis()
+        ),
+    }]
+}
