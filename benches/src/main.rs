@@ -11,6 +11,7 @@ mod bench;
 mod book;
 mod figure;
 mod handles;
+mod host_programs;
 mod hosts;
 mod login;
 mod machine;

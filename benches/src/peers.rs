@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::hosts;
+use crate::host_programs;
 use crate::options::{Options, told};
 use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
@@ -89,7 +89,7 @@ fn look(peer: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
         Peer::Curl => curl(options),
         Peer::Go => go(options),
         Peer::Dtlpy => installed_dtlpy(options),
-        Peer::Cpp | Peer::GoHost | Peer::Python | Peer::CSharp | Peer::Lua => hosts::look(peer, options),
+        Peer::Cpp | Peer::GoHost | Peer::Python | Peer::CSharp | Peer::Lua => host_programs::look(peer, options),
         Peer::Roots => {
             let file = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
             Ok(if file.is_file() { Ok(file) } else { Err(format!("there is no {}", file.display())) })
