@@ -85,7 +85,8 @@ fn passes(program: &str, way: Way) {
         .env("CHECK_TOKENS", &tokens)
         .env("CHECK_LIBRARY", library(program, way).join("libdl_auth.so"))
         .env("UBSAN_OPTIONS", "print_stacktrace=1")
-        .envs(addresses(&gate));
+        .envs(addresses(&gate))
+        .envs((program == "wiped").then_some(("LD_BIND_NOW", "1"))); // it says why
     let output = common::run(&mut command);
 
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
