@@ -65,7 +65,7 @@ fn go() -> String {
         let go = pascal(&name, &GO_CAPITALS);
         writeln!(text, "\t// Err{go}: {meaning}.\n\tErr{go} Status = {value}").unwrap();
     }
-    text += ")\n\n// name is the status as the header of the library spells it.\nfunc (status Status) name() string {\n\tswitch status {\n";
+    text += ")\n\n// name is the status as the header of the library spells it.\nfunc (status Status) name() string {\n\tswitch status {\n\tcase 0:\n\t\treturn \"DL_AUTH_OK\"\n";
     for Status { name, .. } in statuses() {
         let go = pascal(&name, &GO_CAPITALS);
         writeln!(text, "\tcase Err{go}:\n\t\treturn \"DL_AUTH_E_{name}\"").unwrap();

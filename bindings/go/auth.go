@@ -52,8 +52,8 @@ func New(options Options) (*Auth, error) {
 // Token returns a valid token: at once while there is one, else after the refresh in flight, which it begins where
 // there is none. While a token is at hand the call takes a look at the clock, and nothing else.
 //
-// It waits no longer than the option `wait` says (ErrTimeout), and than ctx lets it: then the error is that of ctx, the
-// refresh goes on, and its token is there for the next call. Else the error is an *Error.
+// It waits no longer than the option `wait` says (ErrTimeout), and than ctx lets it: then the error is ctx.Err(). The
+// refresh goes on, and its token is there for the next call. All other errors are an *Error.
 func (auth *Auth) Token(ctx context.Context) (string, error) {
 	if held := auth.held.Load(); held != nil && held.serves(time.Now()) {
 		return held.token, nil
@@ -93,10 +93,13 @@ func (auth *Auth) Claims(ctx context.Context, claims any) error {
 }
 
 // Invalidate tells that the platform refused a token with 401. Where it is still the current one it is refreshed, once
-// for all who tell; else nothing is done. A RoundTripper does this by itself.
+// for all who tell; else nothing is done. One that was fetched within the last tenth of its life, or the last minute if
+// that is less, is kept until then. A RoundTripper does this by itself.
 func (auth *Auth) Invalidate(rejectedToken string) error {
 	err := auth.handle.invalidate(rejectedToken)
-	auth.forget()
+	auth.lock.Lock()
+	defer auth.lock.Unlock()
+	auth.held.Store(nil)
 	return err
 }
 
@@ -104,7 +107,7 @@ func (auth *Auth) Invalidate(rejectedToken string) error {
 // username keeps the one there is.
 func (auth *Auth) SetCredentials(username, password string) error {
 	err := auth.handle.setCredentials(username, password)
-	auth.forget()
+	auth.disown()
 	return err
 }
 
@@ -118,13 +121,15 @@ func (auth *Auth) Info() (Info, error) {
 // nothing. The error is always nil; it makes an io.Closer of Auth.
 func (auth *Auth) Close() error {
 	auth.handle.free()
-	auth.forget()
+	auth.disown()
 	return nil
 }
 
-// forget drops the copy of the token. The library has been told before, so a copy that is made meanwhile goes too.
-func (auth *Auth) forget() {
+// disown drops the copy of the token, and the flight, which may have landed with what is no longer to be handed out: it is
+// only for those who wait for it already. The library has been told before, so a copy that is made meanwhile goes too.
+func (auth *Auth) disown() {
 	auth.lock.Lock()
 	defer auth.lock.Unlock()
 	auth.held.Store(nil)
+	auth.flight = nil
 }

@@ -44,7 +44,14 @@ func TestACopyServesForASecondByBothClocks(t *testing.T) {
 func TestAnErrorIsItsStatusAndNoOther(t *testing.T) {
 	err := error(&Error{Status: ErrTimeout, Message: "late"})
 	var net interface{ Timeout() bool }
+	var status Status
 	if !errors.Is(err, ErrTimeout) || errors.Is(err, ErrGate) || !errors.As(err, &net) || !net.Timeout() || err.Error() != "dlauth: late" {
 		t.Error(err)
+	}
+	if !errors.As(err, &status) || status != ErrTimeout || status.Error() != "DL_AUTH_E_TIMEOUT" || Status(0).Error() != "DL_AUTH_OK" {
+		t.Error(status)
+	}
+	if told := StateDue.String() + ActivityCooling.String() + State(7).String(); told != "duecooling7" {
+		t.Error(told)
 	}
 }

@@ -1,7 +1,6 @@
 package dlauth
 
 import (
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -12,7 +11,9 @@ import (
 // or to http.DefaultTransport where base is nil. Where the answer is 401, the token is invalidated, and the request is
 // sent once more with its successor, if there is one and if the body can be sent again (GetBody).
 //
-// A redirect to another scheme, host or port goes there without the token.
+// Each request of that client gets the token, whomever it goes to, so use the client for the platform alone. A redirect to
+// another scheme, host or port goes there without it. A token that has only just been fetched is not replaced (see
+// Invalidate): then the 401 is the answer.
 func (auth *Auth) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -26,8 +27,8 @@ type roundTripper struct {
 }
 
 func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
-	if leadsAway(request) {
-		return tripper.base.RoundTrip(request)
+	if request.URL == nil || request.Header == nil || leadsAway(request) {
+		return tripper.base.RoundTrip(request) // which says what is wrong with a request that has no such thing
 	}
 	token, err := tripper.auth.Token(request.Context())
 	if err != nil {
@@ -44,8 +45,9 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 	if err != nil || again == nil {
 		return response, nil // whoever asked is told of the 401
 	}
-	io.CopyN(io.Discard, response.Body, 64<<10) // so that its connection can be used again
-	response.Body.Close()
+	if response.Body != nil {
+		response.Body.Close() // unread, for whoever sends it may be slow
+	}
 	return tripper.base.RoundTrip(again)
 }
 
@@ -83,10 +85,13 @@ func authorized(request *http.Request, token string) *http.Request {
 	return request
 }
 
-// leadsAway tells whether the client was redirected from where the request was meant for.
+// leadsAway tells whether the client was redirected from where the request was meant for, or to who knows where.
 func leadsAway(request *http.Request) bool {
 	first := request
-	for first.Response != nil && first.Response.Request != nil {
+	for first.Response != nil {
+		if first.Response.Request == nil {
+			return true
+		}
 		first = first.Response.Request
 	}
 	return origin(first.URL) != origin(request.URL)

@@ -33,7 +33,7 @@ func (platform *platform) ServeHTTP(answer http.ResponseWriter, request *http.Re
 
 func platform401(t *testing.T) {
 	gate := newGate(t)
-	gate.set(`{"lifetime": 10}`)
+	gate.set(`{"lifetime": 20}`)
 	auth := opened(t, nil)
 	platform := &platform{refused: map[string]bool{tokenOf(t, auth): true}}
 	server := httptest.NewServer(platform)
@@ -111,6 +111,42 @@ func TestARedirectElsewhereGoesWithoutTheToken(t *testing.T) {
 		t.Errorf("a stranger's 401 has cost the token: %+v %v", info, err)
 	}
 	gate.counted(map[string]int{"requests": 1})
+}
+
+// replies is a base whose answers are made by hand.
+type replies func(*http.Request) *http.Response
+
+func (reply replies) RoundTrip(request *http.Request) (*http.Response, error) {
+	return reply(request), nil
+}
+
+func TestWhatABaseLeavesOutCostsNeitherTheTokenNorTheProcess(t *testing.T) {
+	newGate(t)
+	auth := opened(t, nil)
+	var seen []string
+	client := http.Client{Transport: auth.RoundTripper(replies(func(request *http.Request) *http.Response {
+		seen = append(seen, request.URL.Host+" "+strings.SplitN(request.Header.Get("Authorization"), " ", 2)[0])
+		if request.URL.Host == "platform" {
+			return &http.Response{StatusCode: 302, Header: http.Header{"Location": {"http://elsewhere/"}}, Body: http.NoBody}
+		}
+		return &http.Response{StatusCode: 200, Body: http.NoBody}
+	}))}
+	if _, err := client.Get("http://platform/"); err != nil || strings.Join(seen, ",") != "platform Bearer,elsewhere " {
+		t.Error(seen, err)
+	}
+	bodiless := auth.RoundTripper(replies(func(*http.Request) *http.Response { return &http.Response{StatusCode: 401} }))
+	request, err := http.NewRequest("GET", "http://platform/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := bodiless.RoundTrip(request); err != nil || answer.StatusCode != 401 {
+		t.Error(answer, err)
+	}
+	for _, empty := range []*http.Request{{}, {URL: request.URL}, {Header: request.Header}} {
+		if _, err := auth.RoundTripper(nil).RoundTrip(empty); err == nil {
+			t.Error("an empty request is sent")
+		}
+	}
 }
 
 // closer is a body that knows whether it was closed.

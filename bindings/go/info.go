@@ -1,6 +1,9 @@
 package dlauth
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // State is what a token is good for.
 type State int32
@@ -13,6 +16,8 @@ const (
 	StateExpired              // not handed out any more: it has ended, or the platform refused it
 )
 
+func (state State) String() string { return word(int(state), "empty", "fresh", "due", "expired") }
+
 // Activity is what a handle is doing.
 type Activity int32
 
@@ -23,6 +28,17 @@ const (
 	ActivityCooling                    // the last refresh failed, and no other begins for RetryIn
 	ActivityDenied                     // the gate refused the credentials, which are not sent again for RetryIn, unless they change
 )
+
+func (activity Activity) String() string {
+	return word(int(activity), "idle", "refreshing", "cooling", "denied")
+}
+
+func word(n int, words ...string) string {
+	if n < 0 || n >= len(words) {
+		return strconv.Itoa(n)
+	}
+	return words[n]
+}
 
 // Info is a look at a handle.
 type Info struct {

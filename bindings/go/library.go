@@ -3,6 +3,7 @@
 package dlauth
 
 /*
+#cgo linux LDFLAGS: -ldl
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -77,37 +78,35 @@ func open(options Options) (handle, error) {
 	return handle{auth}, err
 }
 
-func (handle handle) free() { C.dl_auth_free(handle.auth) }
+func (h handle) free() { C.dl_auth_free(h.auth) }
 
-func (handle handle) generation() uint64 { return uint64(C.dl_auth_generation(handle.auth)) }
+func (h handle) generation() uint64 { return uint64(C.dl_auth_generation(h.auth)) }
 
-func (handle handle) token() (string, error) {
-	token, err := copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
-		return C.dl_auth_token(handle.auth, buf, size, length, why)
+func (h handle) token() (string, error) {
+	return copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_token(h.auth, buf, size, length, why)
 	})
-	return string(token), err
 }
 
-func (handle handle) tokenWithin(minValid, wait time.Duration) (string, error) {
+func (h handle) tokenWithin(minValid, wait time.Duration) (string, error) {
 	need, most := milliseconds(minValid), milliseconds(wait)
-	token, err := copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
-		return C.dl_auth_token_within(handle.auth, need, most, buf, size, length, why)
+	return copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_token_within(h.auth, need, most, buf, size, length, why)
 	})
-	return string(token), err
 }
 
-func (handle handle) invalidate(rejectedToken string) error {
+func (h handle) invalidate(rejectedToken string) error {
 	token, err := text("the token", rejectedToken)
 	if err != nil {
 		return err
 	}
 	defer token.wipe()
 	return result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
-		return C.dl_auth_invalidate(handle.auth, token.c(), why)
+		return C.dl_auth_invalidate(h.auth, token.c(), why)
 	})
 }
 
-func (handle handle) setCredentials(username, password string) error {
+func (h handle) setCredentials(username, password string) error {
 	var user cText // empty: NULL, which keeps the one there is
 	if username != "" {
 		var err error
@@ -122,14 +121,14 @@ func (handle handle) setCredentials(username, password string) error {
 	}
 	defer secret.wipe()
 	return result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
-		return C.dl_auth_set_credentials(handle.auth, user.c(), secret.c(), why)
+		return C.dl_auth_set_credentials(h.auth, user.c(), secret.c(), why)
 	})
 }
 
-func (handle handle) info() (Info, error) {
+func (h handle) info() (Info, error) {
 	var info C.dl_auth_info_t
 	info.size = C.uint32_t(unsafe.Sizeof(info))
-	err := result(func(why *C.dl_auth_error_t) C.dl_auth_status_t { return C.dl_auth_info(handle.auth, &info, why) })
+	err := result(func(why *C.dl_auth_error_t) C.dl_auth_status_t { return C.dl_auth_info(h.auth, &info, why) })
 	if err != nil {
 		return Info{}, err
 	}
@@ -163,9 +162,10 @@ func JWTClaims(jwt string) ([]byte, error) {
 		return nil, err
 	}
 	defer token.wipe()
-	return copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
+	claims, err := copied(func(buf *C.char, size C.size_t, length *C.size_t, why *C.dl_auth_error_t) C.dl_auth_status_t {
 		return C.dl_auth_jwt_claims(token.c(), buf, size, length, why)
 	})
+	return []byte(claims), err
 }
 
 // JWTExpiry is when a JWT ends: its claim exp. It needs no handle, and checks no signature. ErrBadJWT where it is none.
@@ -206,7 +206,7 @@ func result(call func(why *C.dl_auth_error_t) C.dl_auth_status_t) error {
 }
 
 // copied lends memory to a call that copies text into it, and more where that is too little.
-func copied(call func(*C.char, C.size_t, *C.size_t, *C.dl_auth_error_t) C.dl_auth_status_t) ([]byte, error) {
+func copied(call func(*C.char, C.size_t, *C.size_t, *C.dl_auth_error_t) C.dl_auth_status_t) (string, error) {
 	for size := C.size_t(C.DL_AUTH_TOKEN_MAX); ; {
 		buffer := make([]byte, size)
 		var length C.size_t
@@ -215,9 +215,9 @@ func copied(call func(*C.char, C.size_t, *C.size_t, *C.dl_auth_error_t) C.dl_aut
 		})
 		switch {
 		case err == nil:
-			return buffer[:length:length], nil
+			return string(buffer[:length]), nil
 		case !errors.Is(err, ErrBufferTooSmall) || length < size:
-			return nil, err
+			return "", err
 		}
 		size = length + 1
 	}

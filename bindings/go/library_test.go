@@ -3,6 +3,7 @@
 package dlauth
 
 import (
+	"context"
 	"errors"
 	"runtime"
 	"testing"
@@ -33,5 +34,27 @@ func TestAHandleThatNobodyHoldsAnyMoreIsFreed(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatal("it is still open")
 		}
+	}
+}
+
+// A flight that lands just before a Close, or a SetCredentials, is not joined after it.
+func TestAFlightFromBeforeIsNotJoinedAfterwards(t *testing.T) {
+	auth, err := New(Options{Username: "bot", Password: "password"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	landed := &flight{done: make(chan struct{}), held: &held{token: "of before"}}
+	close(landed.done)
+	auth.flight = landed
+	if held, err := auth.get(context.Background(), 0); err != nil || held.token != "of before" {
+		t.Fatal(held, err, "it is joined before")
+	}
+	if err := auth.SetCredentials("another", "password"); err != nil || auth.flight != nil {
+		t.Error(err, auth.flight)
+	}
+	auth.flight = landed
+	auth.Close()
+	if token, err := auth.Token(context.Background()); !errors.Is(err, ErrClosed) {
+		t.Error(token, err)
 	}
 }

@@ -93,6 +93,8 @@ const (
 // name is the status as the header of the library spells it.
 func (status Status) name() string {
 	switch status {
+	case 0:
+		return "DL_AUTH_OK"
 	case ErrNullArgument:
 		return "DL_AUTH_E_NULL_ARGUMENT"
 	case ErrNotUTF8:

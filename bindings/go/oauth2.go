@@ -7,8 +7,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TokenSource is the handle for whatever takes an oauth2.TokenSource; it waits as Token does with ctx. There is no need of
-// oauth2.ReuseTokenSource around it. The Expiry is by this machine's clock, right or wrong.
+// TokenSource is the handle for whatever takes an oauth2.TokenSource; it waits as Token does with ctx. The Expiry is by this
+// machine's clock, right or wrong.
+//
+// Put no oauth2.ReuseTokenSource around it, nor oauth2.NewClient, which does: they keep a token until ten seconds before
+// its end, whatever Invalidate, SetCredentials and Close say. For an http.Client there is RoundTripper.
 func (auth *Auth) TokenSource(ctx context.Context) oauth2.TokenSource {
 	return &tokenSource{ctx, auth}
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,10 @@ import (
 
 // What these tests run again, with another library, goes by the name of a question in the environment.
 func TestMain(m *testing.M) {
+	if os.Getenv("GATE_URL") == "" {
+		fmt.Fprintln(os.Stderr, "there is no gate to test against: run `make test-hosts`, or tests/run.sh as tests/hosts.rs does")
+		os.Exit(1)
+	}
 	switch os.Getenv("DLAUTH_TEST_QUESTION") {
 	case "statuses":
 		tellStatuses()
@@ -88,24 +93,82 @@ func libraryTooOld(t *testing.T) {
 	}
 }
 
+// asked is what a goroutine that asks brings.
+type asked struct {
+	token string
+	err   error
+}
+
+func ask(get func() (string, error)) chan asked {
+	result := make(chan asked, 1)
+	go func() {
+		token, err := get()
+		result <- asked{token, err}
+	}()
+	return result
+}
+
 func TestALateCallerWaitsToItsOwnEnd(t *testing.T) {
 	gate := newGate(t)
 	gate.plan(`{"do": "hang"}`)
-	auth := opened(t, dlauth.Options{dlauth.Wait: "1s"})
-	early, late := make(chan error), make(chan error)
-	ask := func(result chan error) {
-		_, err := auth.Token(ctx)
-		result <- err
-	}
-	go ask(early)
+	auth := opened(t, dlauth.Options{dlauth.Wait: "2s"})
+	token := func() (string, error) { return auth.Token(ctx) }
+	early := ask(token)
 	gate.waits("hanging=1")
-	infoUntil(t, auth, func(info dlauth.Info) bool { return info.Waiting == 1 })
-	go ask(late)
-	failed(t, <-early, dlauth.ErrTimeout, 0)
+	time.Sleep(time.Second)
+	late := ask(token)
+	failed(t, (<-early).err, dlauth.ErrTimeout, 0)
 	gate.release()
-	if err := <-late; err != nil {
-		t.Error(err)
+	if result := <-late; result.err != nil || result.token != gate.lastToken() {
+		t.Error(result)
 	}
+	gate.counted(map[string]int{"requests": 1})
+}
+
+// The gate hangs for longer than anybody may wait, and others begin to wait again and again, for another token.
+func TestNobodyWaitsLongerThanTheOptionSays(t *testing.T) {
+	gate := newGate(t)
+	gate.plan(`{"do": "hang"}`)
+	auth := opened(t, dlauth.Options{dlauth.Wait: "500ms", dlauth.Timeout: "60s"})
+	over := make(chan struct{})
+	var others sync.WaitGroup
+	for i := 0; i < 4; i++ {
+		others.Add(1)
+		go func() {
+			defer others.Done()
+			for again := true; again; {
+				auth.Token(ctx)
+				select {
+				case <-over:
+					again = false
+				default:
+				}
+			}
+		}()
+	}
+	gate.waits("hanging=1")
+	for i := 0; i < 3; i++ {
+		_, err := auth.TokenWithin(ctx, time.Minute)
+		failed(t, err, dlauth.ErrTimeout, 0)
+		if gate.counts()["hanging"] != 1 {
+			t.Fatal("it waited for the refresh to end")
+		}
+	}
+	close(over)
+	others.Wait()
+	gate.counted(map[string]int{"requests": 1})
+}
+
+func TestWithNoTimeToWaitATokenIsPending(t *testing.T) {
+	gate := newGate(t)
+	gate.plan(`{"do": "hang"}`)
+	auth := opened(t, dlauth.Options{dlauth.Wait: "0s"})
+	_, err := auth.Token(ctx)
+	failed(t, err, dlauth.ErrPending, 0)
+	gate.waits("hanging=1")
+	gate.release()
+	infoUntil(t, auth, func(info dlauth.Info) bool { return info.State == dlauth.StateFresh })
+	tokenOf(t, auth)
 	gate.counted(map[string]int{"requests": 1})
 }
 
@@ -119,14 +182,7 @@ func TestWhoNeedsMoreLifeHoldsUpNobody(t *testing.T) {
 	const need = 18 * time.Second
 	infoUntil(t, auth, func(info dlauth.Info) bool { return info.RetryIn == 0 && info.ExpiresIn < need })
 	gate.plan(`{"do": "hang"}`)
-	result := make(chan string)
-	go func() {
-		token, err := auth.TokenWithin(ctx, need)
-		result <- token
-		if err != nil {
-			t.Error(err)
-		}
-	}()
+	longer := ask(func() (string, error) { return auth.TokenWithin(ctx, need) })
 	gate.waits("hanging=1")
 	infoUntil(t, auth, func(info dlauth.Info) bool { return info.Waiting == 1 })
 	auth.Invalidate("e30.e30.e30") // another's: all it does is that the library is asked by the next read
@@ -134,8 +190,22 @@ func TestWhoNeedsMoreLifeHoldsUpNobody(t *testing.T) {
 		t.Error("another token")
 	}
 	gate.release()
-	if token := <-result; token == first {
-		t.Error("the old token")
+	if result := <-longer; result.err != nil || result.token != gate.lastToken() || result.token == first {
+		t.Error(result)
 	}
 	gate.counted(map[string]int{"requests": 2})
+}
+
+func TestOtherCredentialsAreUsedAtOnce(t *testing.T) {
+	gate := newGate(t)
+	auth := opened(t, nil)
+	first := tokenOf(t, auth)
+	gate.set(`{"username": "another@example.com"}`)
+	if err := auth.SetCredentials("another@example.com", os.Getenv("GATE_PASSWORD")); err != nil {
+		t.Fatal(err)
+	}
+	if token := tokenOf(t, auth); token == first || token != gate.lastToken() {
+		t.Error("the first user's token")
+	}
+	gate.counted(map[string]int{"logins": 2})
 }

@@ -9,7 +9,8 @@ export LD_LIBRARY_PATH=$LIBRARY_DIR GOFLAGS="-buildvcs=false -mod=readonly" GOTO
 
 echo "go: downloading the modules of bindings/go/go.mod, if they are not there yet"
 go mod download
-[ -z "$(gofmt -l .)" ] || { gofmt -d .; exit 1; }
+unformatted=$(gofmt -l .)
+[ -z "$unformatted" ] || { gofmt -d .; exit 1; }
 go vet ./...
 CGO_ENABLED=0 go vet .
 CGO_ENABLED=0 go test -count=1 -run TestWithoutCgo .
