@@ -5,7 +5,8 @@
 //
 // Each call has two forms. `try_token` and the like throw nothing, and add no allocation: they write into your memory,
 // return a dl_auth_status_t, and say why in a dl::failure, where one is given. `token` and the like are a line above
-// them: they return what they got, or throw dl::error. A build with -fno-exceptions has the first form alone.
+// them: they return what they got, or throw dl::error. A build with -fno-exceptions has the first form alone; units of
+// either kind may be linked together, for nothing is laid out differently.
 //
 // What the calls do, how long they wait and which statuses they give stands in dl_auth.h, the library's manual. Any
 // number of threads may use a dl::auth at the same time, or close it; moving and destroying it is for one thread alone.
@@ -47,13 +48,16 @@ inline void wipe(char *bytes, std::size_t count) noexcept {
 }
 
 /**
- * A string for the length of a call, in UTF-8: a `const char *`, a std::string or a std::string_view. Only the last is
- * copied, for the library wants a NUL at the end; the copy is wiped. A NUL in it gives DL_AUTH_E_INVALID_VALUE.
+ * A string for the length of a call, in UTF-8: a `const char *`, a std::string or a std::string_view. Of these only the
+ * last is copied, for the library wants a NUL at the end, and that may throw std::bad_alloc before the call; the copy is
+ * wiped. A NUL in it gives DL_AUTH_E_INVALID_VALUE.
  */
 class text {
  public:
   text(const char *string) noexcept : string_(string) {}
+  text(int) = delete; // 0 would be NULL
   text(const std::string &string) noexcept : string_(string.c_str()), size_(string.size()) {}
+  text(std::string &&string) noexcept : copy_(std::move(string)), string_(copy_.c_str()), size_(copy_.size()) {}
   text(std::string_view string) : copy_(string), string_(copy_.c_str()), size_(copy_.size()) {}
   ~text() { wipe(copy_.data(), copy_.size()); }
   text(const text &) = delete;
@@ -99,7 +103,10 @@ struct duration {
   }
 };
 
-/** Whole Unix seconds: std::chrono::sys_seconds of C++20. */
+/**
+ * Whole Unix seconds: std::chrono::sys_seconds of C++20. An `exp` may lie beyond what a system_clock counts in nanoseconds:
+ * compare it with `std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())`.
+ */
 using sys_seconds = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
 
 /** Why a call failed, in your own memory. A call that succeeds leaves it as it is. It never holds a secret. */
@@ -220,11 +227,15 @@ class config {
  public:
   config() noexcept : handle_(dl_auth_config_new()) {}
   config(config &&other) noexcept : config() { std::swap(handle_, other.handle_); }
-  config &operator=(config &&other) noexcept { return std::swap(handle_, other.handle_), *this; }
+  config &operator=(config &&other) noexcept {
+    config taken(std::move(other)); // which leaves an empty one
+    return std::swap(handle_, taken.handle_), *this;
+  }
   ~config() { dl_auth_config_free(handle_); } // which wipes what it holds
 
   /** Sets an option. DL_AUTH_E_UNKNOWN_KEY, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NOT_UTF8. */
   dl_auth_status_t try_set(const text &key, const text &value, failure *why = nullptr) noexcept {
+    if (const dl_auth_status_t status = detail::check_library(why)) return status; // an old one knows fewer options
     if (value.holds_nul() && key.c_str()) return detail::refuse_nul(why, key.c_str());
     return detail::call(why, [&](auto *e) { return dl_auth_config_set(handle_, key.c_str(), value.c_str(), e); }, key);
   }

@@ -111,7 +111,9 @@ impl Inner {
     pub(super) fn heir(&self) -> Arc<Inner> {
         // A thread that was forked begins with its parent's random numbers.
         fastrand::seed(u64::from(std::process::id()) << 32 ^ self.exchange.clock.boot().as_nanos() as u64);
-        let facts = Facts::clone(&self.facts.load());
+        let mut facts = Facts::clone(&self.facts.load());
+        // The fork may have come between the token and the count of it.
+        facts.generation = facts.generation.max(self.cache.lend().as_ref().map_or(0, |token| token.generation()));
         Inner::new(self.exchange.for_child(), self.cache.clone(), self.runner.clone(), self.background, facts)
     }
 
@@ -120,8 +122,6 @@ impl Inner {
         let shared = lock(&self.state);
         let token = self.cache.lend().clone();
         if let Some(token) = token.filter(|token| token.is_inherited()) {
-            // The fork may have come between the token and the count of it.
-            self.change(|facts| facts.generation = facts.generation.max(token.generation()));
             self.cache.publish(Some(Arc::new(token.redrawn(fastrand::f64()))));
         }
         drop(shared);

@@ -141,7 +141,12 @@ void handles_move() {
   config = std::move(other);
   const std::string token = dl::auth(config).token();
   CHECK(token == last_token() && look_at(taken).logins == 0 && look_at(again).logins == 0);
-  other.set(dl::key::username, "x"); // what was moved from is empty, and can be used
+  CHECK(!dl::auth::open(other)); // what was moved from is empty, and can be used
+  other.set(dl::key::username, "x");
+  config = std::move(other);
+  CHECK(!dl::auth::open(other));
+  const dl::option named{dl::key::username, std::string("a name that is longer than a string's own memory")};
+  other.set(named.key, named.value); // a temporary's text is kept with it
 }
 
 void new_credentials() {

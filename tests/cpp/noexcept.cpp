@@ -80,6 +80,7 @@ void first_token() {
   CHECK(frugally([&] { return dl::try_jwt_expiry(jwt, expiry, &why); }) == DL_AUTH_OK);
   CHECK(expiry.time_since_epoch().count() == gate_number_in(json, "exp"));
   CHECK(frugally([&] { return auth.try_invalidate("another", &why); }) == DL_AUTH_OK);
+  CHECK(frugally([&] { return auth.try_invalidate(other, &why); }) == DL_AUTH_OK); // a char array, not the view of it
   CHECK(why.status() == DL_AUTH_OK && look_at(auth).logins == 1 && auth.generation() != 0);
   CHECK(gate_count("requests") == 1);
 }

@@ -30,7 +30,8 @@ static dl_auth_status_t fail_with(char *buf, size_t cap, size_t *len, dl_auth_er
 CALL dl_auth_config_t *dl_auth_config_new(void) { return (dl_auth_config_t *)&handle; }
 CALL void dl_auth_config_free(dl_auth_config_t *config) { (void)config; }
 CALL dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config, const char *key, const char *value, dl_auth_error_t *error) {
-  (void)config, (void)error;
+  (void)config;
+  if (STUB_ABI == 0) return wanted = DL_AUTH_E_UNKNOWN_KEY, fail(error); /* an old one knows fewer options */
   if (strcmp(key, "token") == 0) wanted = atoi(value);
   return DL_AUTH_OK;
 }
