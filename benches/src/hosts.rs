@@ -112,7 +112,7 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
             "Each binding's read of a token that is far from its end, in turns of {slice} ms with what one writes in \
 that language by hand ([benches/hosts](../benches/hosts)), which hands out its own string and copies nothing, but in \
 C++: a mutex, `steady_clock`, and a copy of a `std::string`; Go's `oauth2.ReuseTokenSource`; in Python a \
-`threading.Lock` and `time.monotonic`; in C# `lock` and `DateTime.UtcNow`, under Mono; in LuaJIT a table and `os.time`. \
+`threading.Lock` and `time.monotonic`; in C# `lock` and `DateTime.UtcNow`, under Mono; in LuaJIT a table and `os.time`, in turns of CPU time. \
 A read of ours gives a string of the host's, but in C# `TryGetToken`, which writes into the caller's span. With \
 goroutines, a read's time has the wait for a CPU in it.",
             slice = plan.slice.as_millis()

@@ -6,8 +6,11 @@ control() {
   local address=${GATE_CONTROL_URL#http://}
   exec 9<>"/dev/tcp/${address%:*}/${address#*:}"
   printf '%s %s HTTP/1.1\r\nHost: gate\r\nContent-Length: 0\r\nConnection: close\r\n\r\n' "$1" "$2" >&9
-  tail -n 1 <&9
+  local answer
+  answer=$(timeout 60 cat <&9)
   exec 9<&-
+  [[ $answer == "HTTP/1.1 200 "* ]] || { echo "the gate says to $1 $2: $answer" >&2; return 1; }
+  tail -n 1 <<<"$answer"
 }
 
 # Runs a command in a user's environment, which says who logs in, and where.

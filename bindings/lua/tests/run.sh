@@ -2,6 +2,7 @@
 # Goes through the scenarios of tests/hosts/scenarios.md, with LuaJIT's compiler and without it; then runs the example, and
 # each program and command of the page. tests/hosts.rs says what the environment holds.
 set -euo pipefail
+shopt -s inherit_errexit # so that what fails within a substitution fails
 trap 'echo "run.sh: line $LINENO failed" >&2' ERR
 tests=$(cd "$(dirname "$0")" && pwd)
 binding=$(dirname "$tests")
@@ -30,9 +31,11 @@ for case in unreachable reload often reentrant states; do
   lua "$tests/collector.lua" $case
 done
 for case in fall_off_the_end exit_closing; do
-  [ "$(lua "$tests/collector.lua" $case 2>&1)" = finalised ] || { echo "no end: $case"; exit 1; }
+  said=$(lua "$tests/collector.lua" $case 2>&1) # and ends well
+  [ "$said" = finalised ] || { echo "no end: $case: $said"; exit 1; }
 done
-[ "$(lua "$tests/collector.lua" exit 2>&1)" = "" ]
+said=$(lua "$tests/collector.lua" exit 2>&1)
+[ "$said" = "" ]
 
 # Other libraries, by the loader's path and by their own.
 for jit in -joff -jon; do libraries=$STUB_FAILING lua $jit "$tests/failing.lua"; done
@@ -53,11 +56,17 @@ told() { # what a command prints, by one login
 }
 mapfile -t commands <commands
 [ ${#commands[@]} = 3 ]
-told "${commands[0]}" 0
-[ "$(told "${commands[1]}")" = "Authorization: Bearer $(gate 'last_token():sub(1, 20)')..." ]
+said=$(told "${commands[0]}" 0)
+[ "$said" = "" ]
+said=$(told "${commands[1]}")
+token=$(gate 'last_token():sub(1, 20)')
+[ "$said" = "Authorization: Bearer $token..." ]
 export LD_LIBRARY_PATH=$LIBRARY_DIR
-[ "$(told 'luajit frames.lua')" = "$(gate 'last_token():sub(1, 20)')" ]
-[ "$(told 'luajit errors.lua' 0)" = "$(sed -n 's/.*--> //p' errors.lua)" ]
+said=$(told 'luajit frames.lua')
+token=$(gate 'last_token():sub(1, 20)')
+[ "$said" = "$token" ]
+said=$(told 'luajit errors.lua' 0)
+[ "$said" = "$(sed -n 's/.*--> //p' errors.lua)" ]
 unset LD_LIBRARY_PATH
 echo "ok readme" # with request.lua, which platform_401 uses
 tells_the_story 5 bash -e -c "${commands[2]}"
