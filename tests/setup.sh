@@ -13,6 +13,11 @@ if ! command -v cargo >/dev/null; then
   echo "setup: cargo is missing; install Rust 1.95 or later with rustup, and run this again" >&2
   exit 1
 fi
+if [ "$1" = all ]; then
+  echo "setup: the tests of the bindings download, where they are not there yet, Go's modules ($(
+    sed -n 's/^require //p' ../bindings/go/go.mod), and what that needs) and from PyPI, into cargo's output directory: $(
+    grep -hv '^#' ../bindings/{python,csharp}/tests/requirements.txt | xargs)"
+fi
 missing=()
 for package in $(awk "!/^#/ && $wanted {print \$1}" packages.txt); do
   [ "$package" = golang-go ] && command -v go >/dev/null && continue # any Go will do
