@@ -4,9 +4,7 @@
 // whether the copy is still the token.
 using System;
 using System.Collections.Generic;
-using System.Diagnostics;
 using System.Runtime.InteropServices;
-using System.Threading;
 using System.Threading.Tasks;
 
 namespace Dataloop.DlAuth
@@ -17,7 +15,7 @@ namespace Dataloop.DlAuth
     /// <see cref="TryGetToken"/> and <see cref="Generation"/> throws <see cref="DlAuthException"/>: with status Closed
     /// after Dispose, else with what the library says.
     /// </summary>
-    public sealed class Auth : IDisposable
+    public sealed partial class Auth : IDisposable
     {
         private readonly AuthHandle handle;
         private volatile Copy copy;
@@ -121,47 +119,6 @@ namespace Dataloop.DlAuth
             GC.KeepAlive(handle);
             token = status == Status.Ok ? Keep(before, buffer.Start((int)length)) : null;
             return status == Status.Ok ? null : error.ToException(status);
-        }
-
-        /// <summary>
-        /// As <see cref="Token"/>, for async code: while there is a valid token, the task has ended already; else it asks
-        /// again and again with pauses of up to 50 ms, and holds no thread meanwhile. A call that is cancelled gives up
-        /// its wait; the refresh goes on.
-        /// </summary>
-        /// <exception cref="OperationCanceledException">`cancellation` was cancelled.</exception>
-        /// <exception cref="DlAuthException">As Token; never Pending, but Timeout when the option `wait` is over.</exception>
-        public Task<string> TokenAsync(CancellationToken cancellation = default(CancellationToken))
-        {
-            if (cancellation.IsCancellationRequested) return Task.FromCanceled<string>(cancellation);
-            return Kept()?.Task ?? Poll(cancellation);
-        }
-
-        private async Task<string> Poll(CancellationToken cancellation)
-        {
-            string token;
-            DlAuthException failure = Ask(0, 0, out token);
-            if (failure == null) return token;
-            Stopwatch waited = Stopwatch.StartNew();
-            TimeSpan limit = MayPass(failure) ? Info().Wait : TimeSpan.Zero;
-            for (double pause = 1; MayPass(failure); pause = Math.Min(2 * pause, 50))
-            {
-                double left = (limit - waited.Elapsed).TotalMilliseconds;
-                if (left <= 0)
-                    throw new DlAuthException(
-                        Status.Timeout, "there was no token within " + limit + ", the option wait; the refresh goes on",
-                        retryAfter: failure.RetryAfter);
-                await Task.Delay((int)Math.Ceiling(Math.Min(pause, left)), cancellation).ConfigureAwait(false);
-                failure = Ask(0, 0, out token);
-                if (failure == null) return token;
-            }
-            throw failure;
-        }
-
-        /// <summary>Whether there may be a token soon: a refresh is in flight, or the next one is waited for.</summary>
-        private static bool MayPass(DlAuthException failure)
-        {
-            return failure.Status == Status.Pending
-                || (failure.Status == Status.TooShort && failure.RetryAfter > TimeSpan.Zero);
         }
 
         /// <summary>

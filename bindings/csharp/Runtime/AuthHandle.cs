@@ -2,7 +2,9 @@
 // domain is unloaded, as Unity's editor does before it reloads the scripts.
 //
 // The last is an event and not left to the finalisers: those run only after the domain's threads have ended, and a thread
-// that waits in the library ends when its handle is freed.
+// that waits in the library ends when its handle is freed. The default domain is never unloaded: Unity's editor runs scripts
+// in a child domain. .NET Core has that one only, and there the event would hold this assembly, and so keep a collectible
+// AssemblyLoadContext from being unloaded.
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
@@ -55,7 +57,8 @@ namespace Dataloop.DlAuth
                     return;
                 }
                 Open.Add(made);
-                if (!isWatched) AppDomain.CurrentDomain.DomainUnload += FreeAll;
+                if (!isWatched && !AppDomain.CurrentDomain.IsDefaultAppDomain())
+                    AppDomain.CurrentDomain.DomainUnload += FreeAll;
                 isWatched = true;
             }
         }

@@ -1,5 +1,6 @@
 // How a call failed: one exception for all of them, told apart by its status, as the library does.
 using System;
+using System.Runtime.Serialization;
 
 namespace Dataloop.DlAuth
 {
@@ -7,6 +8,7 @@ namespace Dataloop.DlAuth
     /// A call failed. The message says what happened, to what, and what to do; it is never empty, and never holds a
     /// username, a password or a token.
     /// </summary>
+    [Serializable]
     public sealed class DlAuthException : Exception
     {
         internal DlAuthException(
@@ -17,6 +19,30 @@ namespace Dataloop.DlAuth
             HttpStatus = httpStatus;
             RetryAfter = retryAfter;
         }
+
+        /// <summary>One to throw elsewhere: a thrown exception holds the place where it was thrown.</summary>
+        internal DlAuthException Copy()
+        {
+            return new DlAuthException(Status, Message, HttpStatus, RetryAfter, InnerException);
+        }
+
+#if !NET5_0_OR_GREATER // which has one application domain, and calls these obsolete
+        private DlAuthException(SerializationInfo info, StreamingContext context) : base(info, context)
+        {
+            Status = (Status)info.GetInt32(nameof(Status));
+            HttpStatus = info.GetInt32(nameof(HttpStatus));
+            RetryAfter = new TimeSpan(info.GetInt64(nameof(RetryAfter)));
+        }
+
+        /// <summary>For the way into another application domain.</summary>
+        public override void GetObjectData(SerializationInfo info, StreamingContext context)
+        {
+            base.GetObjectData(info, context);
+            info.AddValue(nameof(Status), (int)Status);
+            info.AddValue(nameof(HttpStatus), HttpStatus);
+            info.AddValue(nameof(RetryAfter), RetryAfter.Ticks);
+        }
+#endif
 
         /// <summary>
         /// What the call came to. <see cref="Dataloop.DlAuth.Status.Closed"/>: the <see cref="Auth"/> was disposed.

@@ -66,6 +66,15 @@ namespace Dataloop.DlAuth
             return await Send(request, another, cancellationToken).ConfigureAwait(false);
         }
 
+#if NET5_0_OR_GREATER
+        /// <summary>HttpClient.Send is not supported: without this it would go out without the token.</summary>
+        /// <exception cref="NotSupportedException">Always.</exception>
+        protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            throw new NotSupportedException("DlAuthHandler does not do HttpClient.Send: use SendAsync");
+        }
+#endif
+
         private Task<HttpResponseMessage> Send(HttpRequestMessage request, string token, CancellationToken cancellation)
         {
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);

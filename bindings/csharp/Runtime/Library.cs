@@ -14,7 +14,7 @@ namespace Dataloop.DlAuth
         private static volatile bool isChecked;
 
         /// <summary>The library's version, such as "1.2.3".</summary>
-        /// <exception cref="DlAuthException">There is no library, or one that is too old.</exception>
+        /// <exception cref="DlAuthException">There is no library, or one that does not load or is too old.</exception>
         public static string Version
         {
             get
@@ -24,7 +24,7 @@ namespace Dataloop.DlAuth
             }
         }
 
-        /// <summary>Throws where the library is missing or too old.</summary>
+        /// <summary>Throws where the library is missing, does not load, or is too old.</summary>
         internal static void Check()
         {
             if (!isChecked) Look();
@@ -40,11 +40,11 @@ namespace Dataloop.DlAuth
             }
             catch (DllNotFoundException error)
             {
-                throw Unusable(FileName + " was not found" + LookedFor(), error);
+                throw Unusable(NotLoaded(error), error);
             }
             catch (BadImageFormatException error)
             {
-                throw Unusable(FileName + " is not for this machine" + LookedFor(), error);
+                throw Unusable(NotLoaded(error), error);
             }
             catch (EntryPointNotFoundException error)
             {
@@ -70,13 +70,24 @@ namespace Dataloop.DlAuth
             }
         }
 
-        private static string LookedFor()
+        private static string NotLoaded(Exception error)
         {
             string variable = RuntimeInformation.IsOSPlatform(OSPlatform.Windows) ? "PATH"
                 : RuntimeInformation.IsOSPlatform(OSPlatform.OSX) ? "DYLD_LIBRARY_PATH" : "LD_LIBRARY_PATH";
-            string value = Environment.GetEnvironmentVariable(variable);
-            return ": looked for beside the program (" + AppDomain.CurrentDomain.BaseDirectory + "), in " + variable + " ("
-                + (string.IsNullOrEmpty(value) ? "not set" : value) + "), and where the system keeps libraries";
+            string value = Environment.GetEnvironmentVariable(variable) ?? "";
+            string program = AppDomain.CurrentDomain.BaseDirectory, there = null;
+            foreach (string directory in (program + Path.PathSeparator + value).Split(Path.PathSeparator))
+            {
+                string file = directory.TrimEnd('/', '\\') + Path.DirectorySeparatorChar + FileName;
+                if (there == null && directory.Length > 0 && File.Exists(file)) there = file;
+            }
+            string told = there != null
+                ? ": " + there + " is there, but does not load: it is for another architecture, or no library, or needs a "
+                    + "library that is missing, or a later C library"
+                : ": looked for beside the program (" + program + "), in " + variable + " ("
+                    + (value.Length == 0 ? "not set" : value) + "), and where the system keeps libraries";
+            bool saysNothing = error.Message.StartsWith(Native.Name + " assembly:", StringComparison.Ordinal); // Mono's
+            return FileName + " could not be loaded" + told + (saysNothing ? "" : ". " + error.Message);
         }
 
         /// <summary>The file that was loaded, where the system tells; else the name alone.</summary>

@@ -13,7 +13,7 @@ namespace Dataloop.DlAuth
     {
         internal const int AbiVersion = 1;
 
-        private const string Name = "dl_auth";
+        internal const string Name = "dl_auth";
         private const CallingConvention C = CallingConvention.Cdecl;
 
         [DllImport(Name, CallingConvention = C, ExactSpelling = true)]

@@ -8,7 +8,8 @@ programs=$package/tests/Programs~
 . "$package/../../tests/hosts/common.sh"
 made=$SCRATCH/made
 rm -rf "$made"
-mkdir -p "$made/mono" "$made/core" "$made/empty"
+mkdir -p "$made/mono" "$made/core" "$made/empty" "$made/broken"
+echo "no library" >"$made/broken/libdl_auth.so"
 export PYTHONDONTWRITEBYTECODE=1 LD_LIBRARY_PATH=$LIBRARY_DIR
 stop() { echo "FAILED $1" >&2; exit 1; }
 
@@ -19,7 +20,7 @@ echo "ok the_package_is_as_unity_reads_it"
 compile() { mcs -warnaserror+ -optimize "$@"; }
 net=-r:System.Net.Http.dll
 binding=-r:$made/mono/Dataloop.DlAuth.dll
-tests=("$programs"/{Gate,Tokens,Platform,Errors,Main}.cs)
+tests=("$programs"/{Gate,Tokens,Waits,Platform,Errors,Main}.cs)
 compile -target:library "-doc:$made/Dataloop.DlAuth.xml" $net "-out:$made/mono/Dataloop.DlAuth.dll" "$package"/Runtime/*.cs
 compile $net "$binding" "-out:$made/mono/tests.exe" "${tests[@]}"
 compile $net "$binding" "-out:$made/mono/domains.exe" "$programs"/{Gate,Errors,Domains}.cs
@@ -30,6 +31,7 @@ timeout 120 mono "$made/mono/domains.exe"
 LD_LIBRARY_PATH=$STUB_FAILING timeout 30 mono "$made/mono/tests.exe" every_status
 LD_LIBRARY_PATH=$STUB_OLD timeout 30 mono "$made/mono/tests.exe" library_too_old
 LD_LIBRARY_PATH=$made/empty timeout 30 mono "$made/mono/tests.exe" library_missing
+LD_LIBRARY_PATH=$made/broken timeout 30 mono "$made/mono/tests.exe" library_does_not_load
 
 # What the pages say, against a platform that wants a token, and which ends with its standard input.
 mkfifo "$made/input"
@@ -86,6 +88,7 @@ references=(-noconfig -nostdlib -nowarn:1701,1702)
 for file in "$framework"/System.*.dll "$framework/Microsoft.Win32.Primitives.dll"; do references+=("-r:$file"); done
 compile -target:library "${references[@]}" "-out:$made/core/Dataloop.DlAuth.dll" "$package"/Runtime/*.cs
 compile "${references[@]}" "-r:$made/core/Dataloop.DlAuth.dll" "-out:$made/core/tests.exe" "${tests[@]}"
+compile "${references[@]}" "-r:$made/core/Dataloop.DlAuth.dll" "-out:$made/core/contexts.exe" "$programs"/{Gate,Contexts}.cs
 compile "${references[@]}" "-out:$made/core/standard.exe" "$programs/Standard.cs"
 core "$made/core/standard.exe" "$framework/netstandard.dll" "$made/core/Dataloop.DlAuth.dll"
 echo "ok the_types_of_netstandard_suffice"
@@ -94,4 +97,6 @@ echo "ok the_types_of_netstandard_suffice"
   LD_LIBRARY_PATH=$STUB_FAILING core "$made/core/tests.exe" every_status
   LD_LIBRARY_PATH=$STUB_OLD core "$made/core/tests.exe" library_too_old
   LD_LIBRARY_PATH=$made/empty core "$made/core/tests.exe" library_missing
+  LD_LIBRARY_PATH=$made/broken core "$made/core/tests.exe" library_does_not_load
+  core "$made/core/contexts.exe" "$made/core/Dataloop.DlAuth.dll"
 } | sed 's/^/.NET Core: /'

@@ -50,10 +50,29 @@ static class Domains
         Gate.Release();
     }
 
+    static void Refused()
+    {
+        Gate.Handle(Key.Password, "csharp's wrong password of another domain").Token();
+    }
+
+    public static void AFailureCrossesDomains()
+    {
+        Gate.Reset();
+        AppDomain domain = AppDomain.CreateDomain("fails");
+        DlAuthException failure = Check.Fails(Status.Denied, () => domain.DoCallBack(Refused), "a call in another domain");
+        Check.Equal(401, failure.HttpStatus, "the HTTP status");
+        Check.That(failure.RetryAfter > TimeSpan.Zero, "there is a retry time");
+        AppDomain.Unload(domain);
+    }
+
     static int Main()
     {
         return Check.Run(
-            new Dictionary<string, Action> { ["twenty_domain_reloads_leave_no_handle"] = TwentyReloadsLeaveNoHandle },
+            new Dictionary<string, Action>
+            {
+                ["twenty_domain_reloads_leave_no_handle"] = TwentyReloadsLeaveNoHandle,
+                ["a_failure_crosses_domains_as_itself"] = AFailureCrossesDomains,
+            },
             new string[0]);
     }
 }

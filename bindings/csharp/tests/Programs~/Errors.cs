@@ -43,6 +43,7 @@ static class Errors
         {
             ["Token"] = () => auth.Token(),
             ["TokenWithin"] = () => auth.TokenWithin(TimeSpan.Zero, TimeSpan.FromSeconds(1)),
+            ["TokenWithin, no wait"] = () => auth.TokenWithin(TimeSpan.Zero, TimeSpan.Zero),
             ["TokenAsync"] = () => auth.TokenAsync().GetAwaiter().GetResult(),
             ["Bearer"] = () => auth.Bearer(),
             ["Claims"] = () => auth.Claims(),
@@ -199,15 +200,28 @@ static class Errors
         }
     }
 
-    public static void LibraryMissing()
+    static void LibraryFails(string message)
     {
         foreach (Action call in new Action[] { () => new Auth(), () => Jwt.Claims("x"), () => Library.Version.Trim() })
         {
             DlAuthException failure = Check.Fails(Status.Unsupported, call, "no library");
-            Check.That(failure.Message.StartsWith("libdl_auth.so was not found"), "it is named: " + failure.Message);
+            Check.That(failure.Message.StartsWith("libdl_auth.so could not be loaded: " + message), failure.Message);
             Check.That(failure.Message.Contains(Gate.Variable("LD_LIBRARY_PATH")), "so is the place: " + failure.Message);
             Check.That(failure.InnerException is DllNotFoundException, "the runtime's own error is inside");
+            string own = failure.InnerException.Message;
+            Check.That(failure.Message.EndsWith(own) || own.StartsWith("dl_auth assembly:"), "it is told: " + failure.Message);
         }
+    }
+
+    public static void LibraryMissing()
+    {
+        LibraryFails("looked for beside the program");
+    }
+
+    /// <summary>A file of its name that is no library.</summary>
+    public static void LibraryDoesNotLoad()
+    {
+        LibraryFails(Gate.Variable("LD_LIBRARY_PATH") + "/libdl_auth.so is there, but does not load");
     }
 
     public static void LibraryTooOld()

@@ -30,9 +30,12 @@ static class Program
         ["wrong_option"] = Errors.WrongOption,
         ["bad_arguments"] = Errors.BadArguments,
         ["claims_of_any_length"] = Errors.LongClaims,
-        ["cancellation"] = Tokens.Cancellation,
-        ["token_async_keeps_to_the_option_wait"] = Tokens.TokenAsyncKeepsToTheOptionWait,
-        ["token_async_waits_for_what_may_be_fetched_only_then"] = Tokens.TokenAsyncWaitsForWhatMayBeFetchedOnlyThen,
+        ["cancellation"] = Waits.Cancellation,
+        ["token_async_keeps_to_the_option_wait"] = Waits.TokenAsyncKeepsToTheOptionWait,
+        ["token_async_shares_the_poller_but_not_the_wait"] = Waits.SharedPollerOwnWait,
+        ["token_async_does_not_wait_for_what_comes_too_late"] = Waits.NotForWhatComesTooLate,
+        ["token_async_after_set_credentials_asks_anew"] = Waits.AfterSetCredentials,
+        ["token_async_waits_for_what_may_be_fetched_only_then"] = Waits.TokenAsyncWaitsForWhatMayBeFetchedOnlyThen,
     };
 
     /// <summary>Those that need a library of their own, and so a process.</summary>
@@ -40,6 +43,7 @@ static class Program
     {
         ["every_status"] = Errors.EveryStatus,
         ["library_missing"] = Errors.LibraryMissing,
+        ["library_does_not_load"] = Errors.LibraryDoesNotLoad,
         ["library_too_old"] = Errors.LibraryTooOld,
     };
 

@@ -213,56 +213,6 @@ static class Tokens
         }
     }
 
-    public static void Cancellation()
-    {
-        Gate.Reset(plan: "[{\"do\": \"hang\"}]");
-        using (var auth = Gate.Handle())
-        using (var source = new CancellationTokenSource())
-        {
-            Task<string> task = auth.TokenAsync(source.Token);
-            Gate.WaitFor("hanging=1");
-            Check.That(!task.IsCompleted, "the task waits");
-            source.Cancel();
-            Check.Throws<OperationCanceledException>(() => task.GetAwaiter().GetResult(), "a task that is cancelled");
-            Check.That(task.IsCanceled && auth.TokenAsync(source.Token).IsCanceled, "both tasks are cancelled");
-            Check.Fails(Status.Timeout, () => auth.TokenWithin(TimeSpan.Zero, new TimeSpan(1)), "a wait of 0.1 us");
-            Check.Fails(Status.Pending, () => auth.TokenWithin(TimeSpan.Zero, TimeSpan.Zero), "no wait");
-            Gate.Release();
-            string token = auth.TokenAsync().Result;
-            Check.Equal(Gate.LastToken(), token, "the token");
-            Check.Equal(1, Gate.Count("requests"), "requests");
-        }
-    }
-
-    public static void TokenAsyncKeepsToTheOptionWait()
-    {
-        Gate.Reset(plan: "[{\"do\": \"hang\"}]");
-        using (var auth = Gate.Handle(Key.Wait, "70ms"))
-        {
-            Check.Fails(Status.Timeout, () => auth.TokenAsync().GetAwaiter().GetResult(), "a wait of 70 ms");
-            Gate.Release();
-            Check.Soon(() => auth.Info().Generation == 1, "the refresh goes on");
-            Check.Equal(Gate.LastToken(), auth.TokenAsync().Result, "the token");
-        }
-    }
-
-    /// <summary>A token that was long on its way ends before another may be fetched, a second after it came.</summary>
-    public static void TokenAsyncWaitsForWhatMayBeFetchedOnlyThen()
-    {
-        Gate.Reset("{\"lifetime\": 2}", "{\"do\": \"slow\", \"bytes\": 500, \"delay_ms\": 130}");
-        using (var auth = Gate.Handle())
-        {
-            auth.Token();
-            Check.Soon(() => auth.Info().State == TokenState.Expired, "it ends");
-            Check.Fails(Status.TooShort, () => auth.TokenWithin(TimeSpan.Zero, TimeSpan.Zero), "not another yet");
-            Check.Equal(1, Gate.Count("requests"), "requests");
-            Gate.Reset();
-            string token = auth.TokenAsync().Result;
-            Check.Equal(Gate.LastToken(), token, "the token after it");
-            Check.Equal(1, Gate.Count("requests"), "one more request");
-        }
-    }
-
     public static void OtherCredentials()
     {
         Gate.Reset();
