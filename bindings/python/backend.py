@@ -10,6 +10,7 @@ import base64
 import ctypes
 import hashlib
 import os
+import re
 import sys
 import sysconfig
 import zipfile
@@ -46,7 +47,7 @@ def build_wheel(
     """The hook of PEP 517 that pip calls: writes the wheel there, and gives its name."""
     library = _library()
     version = _version(library)
-    tag = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    tag = "py3-none-" + platform_tag(sysconfig.get_platform(), sys.maxsize < 2**32)
     about = f"dl_auth-{version}.dist-info"
     package = [*sorted(HERE.glob("src/dl_auth/*.py")), HERE / "src/dl_auth/py.typed"]
     files = {f"dl_auth/{file.name}": file.read_bytes() for file in package}
@@ -64,6 +65,25 @@ def build_wheel(
             entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
             archive.writestr(entry, content)
     return wheel
+
+
+def build_sdist(sdist_directory: str, config_settings: Optional[object] = None) -> str:
+    """The hook that PEP 517 asks for as well."""
+    raise SystemExit(
+        "dl_auth: there is no source distribution, for the library is not built from it; the wheel is built in a "
+        "checkout of the repository: LIBRARY_DIR=/path pip wheel ./bindings/python"
+    )
+
+
+def platform_tag(platform: str, narrow: bool) -> str:
+    """The part of a wheel's tag that names the platform, as pip looks for it. `platform` is Python's own name for it; a
+    Python is `narrow` whose pointers have 32 bits, under a Linux that may have 64.
+    """
+    tag = platform.replace("-", "_").replace(".", "_")
+    tag = re.sub(r"^macosx_(1[1-9]|[2-9]\d)(_\d+)?_", r"macosx_\1_0_", tag)  # from 11 on, the minor does not count
+    if narrow:
+        tag = {"linux_x86_64": "linux_i686", "linux_aarch64": "linux_armv7l"}.get(tag, tag)
+    return tag
 
 
 def _library() -> Path:

@@ -96,6 +96,8 @@ class Platform(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Answer)
         self.refused: set[str] = set()
         self.refuses_all = False
+        self.meanwhile: Callable[[], object] = lambda: None
+        """What happens before each answer."""
         self.seen: list[tuple[str, Optional[str], bytes]] = []
         """Of each request the path, the header Authorization, and the body."""
 
@@ -123,6 +125,7 @@ class _Answer(BaseHTTPRequestHandler):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         bearer = self.headers.get("Authorization")
         self.server.seen.append((self.path, bearer, body))
+        self.server.meanwhile()
         refused = self.server.refuses_all or bearer in {f"Bearer {token}" for token in self.server.refused}
         if refused:
             self.send_response(401)

@@ -7,7 +7,10 @@ import gc
 import math
 import os
 import pickle
+import time
+import typing
 import unittest
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
@@ -16,7 +19,7 @@ from typing import Any
 
 import dl_auth
 from dl_auth import State, Status
-from support import GateTest, gate
+from support import GateTest, gate, way_to_the_gate
 
 SECRET = "a secret of the tests"
 
@@ -72,6 +75,62 @@ class FailureTest(GateTest):
         del auth
         gc.collect()
         self.assertEqual(dl_auth._library.generation(handle), 0)
+
+    def test_a_call_that_failed_keeps_nothing(self) -> None:
+        """Its error, once handled, is gone with all that its frames hold, with no help of the collector."""
+        gate("/plan", {"do": "hang", "times": 9})
+
+        async def nap(seconds: float) -> None:
+            time.sleep(seconds)  # no loop of asyncio's, which makes such cycles itself
+
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        calls: list[tuple[Status, Callable[[dl_auth.Auth], object]]] = [
+            (Status.PENDING, lambda auth: auth.token(0)),
+            (Status.TIMEOUT, lambda auth: auth.token(0.05)),
+            (Status.PENDING, lambda auth: auth.token_async(0).send(None)),
+            (Status.TIMEOUT, lambda auth: auth.token_async(0.05, sleep=nap).send(None)),
+            (Status.INVALID_VALUE, lambda auth: auth.set_credentials(password="")),
+            (Status.NOT_UTF8, lambda auth: auth.invalidate("\ud800")),
+            (Status.UNREACHABLE, lambda auth: auth.token()),
+            (Status.UNREACHABLE, lambda auth: auth.token_within(1, 5)),
+        ]
+        for status, call in calls:
+            options: dict[str, Any] = {**way_to_the_gate(), "max_attempts": 1}
+            if status == Status.UNREACHABLE:
+                options["url"] = os.environ["GATE_REFUSED_URL"]
+            auth = dl_auth.Auth(**options)
+            gone, handle = weakref.ref(auth), auth._handle
+            try:
+                call(auth)
+                self.fail("it has not failed")
+            except dl_auth.Error as error:
+                self.assertEqual(error.status, status)
+            del auth
+            self.assertIsNone(gone(), status.name)
+            self.fails(Status.CLOSED, lambda: dl_auth._library.call(dl_auth._library.invalidate, handle, b"it"))
+
+        class Password(str):
+            pass
+
+        password = Password(SECRET)
+        kept = weakref.ref(password)
+        try:
+            dl_auth.Auth(password=password, usernam="bot")  # type: ignore[call-arg]
+        except dl_auth.Error:
+            pass
+        del password
+        self.assertIsNone(kept())
+
+    def test_a_second_init_is_another_handle(self) -> None:
+        auth = self.open()
+        first = auth.token()
+        self.assertEqual(auth.token(), first)  # of which it has its own copy now
+        handle = auth._handle
+        auth.__init__(token="e30.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln", proxy="none")  # type: ignore[misc]
+        self.assertEqual(dl_auth._library.generation(handle), 0)
+        self.assertNotEqual(auth.token(), first)
 
     def test_wrong_option(self) -> None:
         error = self.fails(Status.UNKNOWN_KEY, lambda: dl_auth.Auth(usernam="bot"))  # type: ignore[call-arg]
@@ -136,7 +195,18 @@ class ErrorTest(unittest.TestCase):
             self.assertEqual((type(same), str(same)), (type(error), str(error)))
             self.assertEqual((same.status, same.http_status), (error.status, error.http_status))
             self.assertEqual(same.retry_after, error.retry_after)
+        for status in (of_a_later_library.status, Status.GATE):
+            for again in (pickle.loads(pickle.dumps(status)), copy.copy(status), copy.deepcopy(status)):
+                self.assertEqual((type(again), again, again.name), (Status, status, status.name))
         self.assertEqual((of_a_later_library.status, of_a_later_library.status.name), (-77, "UNKNOWN"))
+
+    def test_repr_tells_all(self) -> None:
+        for error, told in [
+            (dl_auth.Error("why", Status.GATE, 503, 1.5), "<dl_auth.Error GATE, HTTP 503, retry after 1.5 s: why>"),
+            (dl_auth.Timeout("late", -31), "<dl_auth.Timeout TIMEOUT: late>"),
+            (dl_auth.Error("?", -77), "<dl_auth.Error UNKNOWN -77: ?>"),
+        ]:
+            self.assertEqual((repr(error), str(error)), (told, error.message))
 
     def test_errors_come_out_of_another_process(self) -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
@@ -149,3 +219,13 @@ class ErrorTest(unittest.TestCase):
             self.assertRaises(TypeError, copy.copy, auth)
             self.assertRaises(TypeError, copy.deepcopy, auth)
             self.assertRaises(TypeError, pickle.dumps, auth)
+
+
+class TypesTest(unittest.TestCase):
+    def test_type_hints_can_be_read(self) -> None:
+        for kind in (dl_auth.Auth, dl_auth.Error):
+            for function in vars(kind).values():
+                if callable(function):
+                    typing.get_type_hints(function)
+        self.assertIn("options", typing.get_type_hints(dl_auth.Auth.__init__))
+        self.assertEqual(typing.get_type_hints(dl_auth.Auth.token)["timeout"], typing.Optional[dl_auth.Duration])

@@ -42,16 +42,20 @@ class ForkTest(GateTest):
         hot, cold = self.open(refresh_at=0.1), self.open(url=os.environ["GATE_REFUSED_URL"], max_attempts=1)
         hot.token()
         over = threading.Event()
+        failures: list[BaseException] = []
 
         def contend(number: int) -> None:
-            while not over.is_set():
-                hot.token()
-                hot.token(timeout=1)
-                hot.info()
-                hot.invalidate("another")
-                if number == 0:
-                    dl_auth.Auth(username="comes", password="and goes", proxy="none").close()
-                time.sleep(0.0001)
+            try:
+                while not over.is_set():
+                    hot.token()
+                    hot.token(timeout=1)
+                    hot.info()
+                    hot.invalidate("another")
+                    if number == 0:
+                        dl_auth.Auth(username="comes", password="and goes", proxy="none").close()
+                    time.sleep(0.0001)
+            except BaseException as failure:
+                failures.append(failure)
 
         threads = [threading.Thread(target=contend, args=(number,)) for number in range(8)]
         for thread in threads:
@@ -68,6 +72,7 @@ class ForkTest(GateTest):
             over.set()
             for thread in threads:
                 thread.join()
+        self.assertEqual(failures, [])
         hot.token()
 
     def child(self, hot: dl_auth.Auth, cold: dl_auth.Auth) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import io
+import pickle
 from typing import Any, Optional
 
 import dl_auth.httpx
@@ -101,6 +103,12 @@ class Promises:
                 gate("/plan", {"do": "status", "status": 503, "times": 9})
                 self.sends(auth, server.url, 401)
 
+        def test_a_401_is_handed_through_where_the_handle_was_closed_meanwhile(self) -> None:
+            with platform() as server:
+                auth, _ = self.ready()
+                server.refuses_all, server.meanwhile = True, auth.close
+                self.sends(auth, server.url, 401)
+
         def test_a_body_that_is_gone_is_not_sent_again(self) -> None:
             with platform() as server:
                 auth = self.open()
@@ -157,6 +165,18 @@ class RequestsTest(Promises.Test):
             file.seek(len(b"skipped "))
             self.sends(auth, server.url, 200, 401, body=file)
             self.assertEqual([body for _, _, body in server.seen], [b"the body"] * 2)
+
+    def test_what_comes_back_can_be_pickled_and_copied(self) -> None:
+        with platform() as server, requests.Session() as session:
+            session.trust_env = False
+            session.auth = dl_auth.requests.BearerAuth(self.open())
+            response = session.get(f"{server.url}/to/302/{server.url}/there", timeout=30)
+            with self.assertRaises(requests.ConnectionError) as raised:
+                session.get("http://127.0.0.1:1/", timeout=30)
+            for again in (pickle.loads(pickle.dumps(response)), copy.deepcopy(response)):
+                self.assertEqual((again.status_code, again.url), (200, response.url))
+                self.assertEqual(session.send(again.request, timeout=30).status_code, 200)
+            self.assertIn("refused", str(pickle.loads(pickle.dumps(raised.exception))))
 
     def test_https_is_another_origin_than_http(self) -> None:
         auth = self.open()

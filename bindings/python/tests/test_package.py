@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import unittest
 import zipfile
@@ -17,12 +16,14 @@ from dl_auth import Status
 from support import GateTest, gate, platform, python, run, way_to_the_gate
 
 HERE = Path(__file__).resolve().parent.parent
+sys.path.append(str(HERE))
+import backend
 
 
 class LibraryTest(unittest.TestCase):
     def test_every_status(self) -> None:
         program = """
-import dl_auth
+import asyncio, dl_auth
 for status in [*dl_auth.Status, -77]:
     auth = dl_auth.Auth(token=str(int(status)))
     calls = [auth.token, auth.token_within, auth.bearer, auth.claims, auth.info, lambda: auth.token(0)]
@@ -37,6 +38,16 @@ for status in [*dl_auth.Status, -77]:
             assert isinstance(error, TimeoutError) == (status == dl_auth.Status.TIMEOUT)
         else:
             raise AssertionError(status)
+for status in (dl_auth.Status.PENDING, dl_auth.Status.TOO_SHORT):  # which one that may wait would wait on for
+    auth = dl_auth.Auth(token=str(int(status)))
+    auth.info = None  # what is asked first for how long, and fails likewise here
+    for call in (lambda: auth.token(0), lambda: auth.token_within(0, 0), lambda: asyncio.run(auth.token_async(0))):
+        try:
+            call()
+        except dl_auth.Error as error:
+            assert (error.status, error.http_status, error.retry_after) == (status, 418, 1.5), repr(error)
+        else:
+            raise AssertionError(status)
 """
         ran = python(program, DL_AUTH_LIBRARY=f"{os.environ['STUB_FAILING']}/libdl_auth.so.0")
         self.assertEqual((ran.returncode, ran.stdout), (0, ""))
@@ -46,7 +57,7 @@ for status in [*dl_auth.Status, -77]:
         ran = python("import dl_auth", DL_AUTH_LIBRARY=nothing)
         self.assertIn(f"ImportError: dl_auth: the library {nothing} (named by DL_AUTH_LIBRARY)", ran.stdout)
         # From the source tree, which has no library: the loader is asked.
-        ran = python("import dl_auth", PYTHONPATH=str(HERE / "src"))
+        ran = python("import dl_auth", PYTHONPATH=str(HERE / "src"), LD_LIBRARY_PATH="")
         for told in ("ImportError: dl_auth: the library libdl_auth.so.0 (", f"{HERE}/src/dl_auth has no libdl_auth.so"):
             self.assertIn(told, ran.stdout)
 
@@ -77,8 +88,11 @@ for status in [*dl_auth.Status, -77]:
 class WheelTest(unittest.TestCase):
     def test_the_wheel_is_this_platform_s_and_holds_the_library(self) -> None:
         wheel = Path(os.environ["WHEEL"])
-        tag = "py3-none-" + sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        self.assertEqual(wheel.name, f"dl_auth-{dl_auth.version()}-{tag}.whl")
+        named = re.fullmatch(r"dl_auth-(.+)-(py3-none-.+)\.whl", wheel.name)  # which pip has installed here
+        assert named, wheel.name
+        version, tag = named.groups()
+        self.assertEqual(version, dl_auth.version())
+        self.assertNotEqual(tag, "py3-none-any")
         about = f"dl_auth-{dl_auth.version()}.dist-info"
         with zipfile.ZipFile(wheel) as archive:
             library = Path(os.environ["LIBRARY_DIR"], "libdl_auth.so").read_bytes()
@@ -89,6 +103,27 @@ class WheelTest(unittest.TestCase):
             told = {f"{about}/{name}" for name in ("METADATA", "WHEEL", "RECORD")}
             others = {"dl_auth/py.typed", "dl_auth/libdl_auth.so"}
             self.assertEqual(set(archive.namelist()), modules | licences | told | others)
+
+    def test_the_platform_s_tag_is_pip_s(self) -> None:
+        for platform, narrow, tag in [
+            ("linux-x86_64", False, "linux_x86_64"),
+            ("linux-x86_64", True, "linux_i686"),
+            ("linux-aarch64", False, "linux_aarch64"),
+            ("linux-aarch64", True, "linux_armv7l"),
+            ("linux-i686", True, "linux_i686"),
+            ("macosx-14-arm64", False, "macosx_14_0_arm64"),
+            ("macosx-14.0-arm64", False, "macosx_14_0_arm64"),
+            ("macosx-14.5-arm64", False, "macosx_14_0_arm64"),
+            ("macosx-11-x86_64", False, "macosx_11_0_x86_64"),
+            ("macosx-10.9-universal2", False, "macosx_10_9_universal2"),
+            ("win-amd64", False, "win_amd64"),
+            ("win32", True, "win32"),
+        ]:
+            self.assertEqual(backend.platform_tag(platform, narrow), tag)
+
+    def test_there_is_no_source_distribution(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "no source distribution.*pip wheel"):
+            backend.build_sdist(os.environ["SCRATCH"])
 
     def test_without_the_http_clients(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -103,6 +138,8 @@ class WheelTest(unittest.TestCase):
             for client in ("requests", "httpx"):
                 told = alone(f"import dl_auth.{client}")
                 self.assertIn(f"ImportError: dl_auth.{client} needs the package `{client}`: pip install {client}", told)
+        told = python("import sys; sys.modules['anyio'] = None; import dl_auth.httpx").stdout
+        self.assertIn("ImportError: dl_auth.httpx needs the package `anyio`: pip install anyio", told)
 
 
 class PageTest(GateTest):

@@ -51,6 +51,29 @@ class WaitingTest(GateTest):
         self.assertEqual(asyncio.run(ask()), {gate("/last_token")})
         self.assert_counts(requests=1, logins=1)
 
+    def test_the_more_tasks_wait_the_more_seldom_each_looks(self) -> None:
+        gate("/plan", {"do": "hang"})
+        auth = self.open()
+
+        class Enough(Exception):
+            pass
+
+        async def sleep(pause: float) -> None:
+            raise Enough(pause)
+
+        async def pause_beside(others: int) -> Any:
+            tasks = [asyncio.ensure_future(auth.token_async(PATIENCE)) for _ in range(others)]
+            await asyncio.sleep(0.01)
+            with self.assertRaises(Enough) as raised:
+                await auth.token_async(PATIENCE, sleep=sleep)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            return raised.exception.args[0]
+
+        self.assertEqual(asyncio.run(pause_beside(2000)), 1)
+        self.assertLess(asyncio.run(pause_beside(1)), 0.05, "those that gave up do not count")
+
     def test_cancellation(self) -> None:
         """By a time-out, by asyncio, and by Ctrl-C; the refresh goes on each time."""
         gate("/plan", {"do": "hang"})
@@ -163,7 +186,8 @@ class Interruptible:
     """A process whose main thread waits in a call, and is interrupted."""
 
     PROGRAM = """
-import asyncio, sys, dl_auth
+import asyncio, signal, sys, dl_auth
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have it ignore
 auth = dl_auth.Auth(**eval(sys.argv[1]))
 try:
     eval(sys.argv[2])

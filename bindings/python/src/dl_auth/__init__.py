@@ -10,11 +10,13 @@ from ._error import Error, Timeout
 from ._info import Activity, Info, State
 from ._jwt import jwt_claims, jwt_expiry
 from ._library import version
+from ._values import Duration
 from .names import Options, Status
 
 __all__ = [
     "Activity",
     "Auth",
+    "Duration",
     "Error",
     "Info",
     "Options",

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, Optional, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Optional, TypeVar, Union
 
 from . import _library
 from ._error import Error, Timeout
@@ -25,12 +25,25 @@ if sys.version_info >= (3, 11):
     from typing import Unpack
 elif TYPE_CHECKING:
     from typing_extensions import Unpack
+else:
+
+    class Unpack:
+        """What `typing.get_type_hints` finds where Python has none."""
+
+        def __class_getitem__(cls, options: object) -> object:
+            return options
+
+
+Self = TypeVar("Self", bound="Auth")
 
 SLICE = 0.1
 """Seconds for which a call waits inside the library, where no signal handler of Python's runs."""
 
 FIRST_POLL, LAST_POLL = 0.005, 0.05
 """Seconds between two looks of `token_async`: they grow from the one to the other."""
+
+LOOKS, LONGEST_POLL = 500, 1.0
+"""How often a second the tasks that wait on a handle look, all together; but each once in so many seconds at least."""
 
 
 class Auth:
@@ -44,9 +57,12 @@ class Auth:
     _handle = ctypes.c_void_p()  # what `_library.free` does nothing for
     _held = (-1, "")
     _closed = False
+    _tasks: set[object] = set()
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._handle = ctypes.c_void_p()
+        _library.free(self._handle)  # where this is called again
+        self._handle, self._held, self._closed = ctypes.c_void_p(), (-1, ""), False
+        self._tasks = set()  # those that wait; no number, which two threads could count wrongly
         config = _library.config_new()
         try:
             for key, value in options.items():
@@ -80,7 +96,11 @@ class Auth:
         patience = _Patience(self, min_valid, wait)
         answer = self._ask(patience.need, 0)
         while isinstance(answer, Error):
-            pause = patience.after(answer)
+            try:
+                pause = patience.after(answer)
+            except BaseException:
+                del answer  # see `_library.call`
+                raise
             if answer.status == Status.PENDING:
                 answer = self._ask(patience.need, pause)
                 if isinstance(answer, Timeout):  # of this slice, or of the refresh? One that may not wait tells.
@@ -94,7 +114,8 @@ class Auth:
         self, timeout: Optional[Duration] = None, *, sleep: Optional[Callable[[float], Awaitable[Any]]] = None
     ) -> str:
         """As `token`, for an event loop, which it never blocks: it looks, sleeps, and looks again. A task that is
-        cancelled meanwhile ends at once, and the refresh goes on. `sleep` is the loop's; None: asyncio's.
+        cancelled meanwhile ends at once, and the refresh goes on. The more tasks wait, the more seldom each looks: with
+        hundreds, once in a second. `sleep` is the loop's; None: asyncio's.
         """
         generation, token = self._held
         if timeout is None and _library.generation(self._handle) == generation:
@@ -104,13 +125,21 @@ class Auth:
 
             sleep = asyncio.sleep
         patience = _Patience(self, 0, timeout)
-        poll = FIRST_POLL
+        poll, task = FIRST_POLL, object()
         answer = self._ask(0, 0)
-        while isinstance(answer, Error):
-            await sleep(min(poll, patience.after(answer)))
-            poll = min(poll * 1.5, LAST_POLL)
-            answer = self._ask(0, 0)
-        return answer
+        self._tasks.add(task)
+        try:
+            while isinstance(answer, Error):
+                pause = max(poll, min(len(self._tasks) / LOOKS, LONGEST_POLL))
+                await sleep(patience.after(answer, pause))
+                poll = min(poll * 1.5, LAST_POLL)
+                answer = self._ask(0, 0)
+            return answer
+        except BaseException:
+            del answer  # see `_library.call`
+            raise
+        finally:
+            self._tasks.discard(task)
 
     def bearer(self, timeout: Optional[Duration] = None) -> str:
         """The value of the header Authorization (RFC 6750): "Bearer " and the token. As `token`."""
@@ -156,7 +185,7 @@ class Auth:
         """Whether `close` was called."""
         return self._closed
 
-    def __enter__(self) -> Auth:
+    def __enter__(self: Self) -> Self:
         return self
 
     def __exit__(
@@ -196,18 +225,21 @@ class _Patience:
         self._wait = seconds(wait, "the time to wait")
         self._began = time.monotonic()
 
-    def after(self, answer: Error) -> float:
+    def after(self, answer: Error, longest: float = SLICE) -> float:
         """For how many seconds to wait before the next call. Raises where the time is over, or there is no use."""
-        brake = 0.0  # until another token may be fetched, where the last one has ended
-        if answer.status == Status.TOO_SHORT and self.need == 0:
-            brake = answer.retry_after or 0.0
-        if brake == 0 and answer.status != Status.PENDING:
-            raise answer
-        if self._wait is None:
-            self._wait = self._auth.info().wait.total_seconds()
-        left = self._began + self._wait - time.monotonic()
-        if self._wait == 0 or (brake > 0 and brake > left):
-            raise answer
-        if left <= 0:
-            raise Timeout(f"there was no token within {self._wait:g} s; the refresh goes on", Status.TIMEOUT)
-        return min(left, brake or SLICE, SLICE)
+        try:
+            brake = 0.0  # until another token may be fetched, where the last one has ended
+            if answer.status == Status.TOO_SHORT and self.need == 0:
+                brake = answer.retry_after or 0.0
+            if brake == 0 and answer.status != Status.PENDING:
+                raise answer
+            if self._wait is None:
+                self._wait = self._auth.info().wait.total_seconds()
+            left = self._began + self._wait - time.monotonic()
+            if self._wait == 0 or (brake > 0 and brake > left):
+                raise answer
+            if left <= 0:
+                raise Timeout(f"there was no token within {self._wait:g} s; the refresh goes on", Status.TIMEOUT)
+            return min(left, brake or longest, longest)
+        finally:
+            del answer  # see `_library.call`

@@ -5,6 +5,8 @@ The one class of its own is `Timeout`, which is Python's own TimeoutError as wel
 
 from __future__ import annotations
 
+import copyreg
+from collections.abc import Callable
 from enum import IntEnum
 from typing import Optional, TypeVar
 
@@ -31,6 +33,12 @@ class Error(Exception):
         self.retry_after: Optional[float] = retry_after
         """Seconds until the library itself tries again; None: at the next call, or never."""
 
+    def __repr__(self) -> str:
+        status = self.status.name if self.status.name != "UNKNOWN" else f"UNKNOWN {int(self.status)}"
+        answer = f", HTTP {self.http_status}" if self.http_status else ""
+        again = f", retry after {self.retry_after:g} s" if self.retry_after else ""
+        return f"<dl_auth.{type(self).__name__} {status}{answer}{again}: {self.message}>"
+
     def __reduce__(self) -> tuple[type[Error], tuple[object, ...]]:
         return type(self), (self.message, int(self.status), self.http_status, self.retry_after)
 
@@ -55,6 +63,11 @@ def member(kind: type[Known], number: int) -> Known:
     try:
         return kind(number)
     except ValueError:
+        copyreg.pickle(kind, _made_again)  # as an Enum does it, this one would not come back
         later = int.__new__(kind, number)
         later._name_, later._value_ = "UNKNOWN", number
         return later
+
+
+def _made_again(known: Known) -> tuple[Callable[..., Known], tuple[type[Known], int]]:
+    return member, (type(known), int(known))

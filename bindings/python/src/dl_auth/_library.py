@@ -79,7 +79,10 @@ def call(function: Any, *arguments: object) -> None:
     """As `attempt`, but raises."""
     error = attempt(function, *arguments)
     if error is not None:
-        raise error
+        try:
+            raise error
+        finally:
+            del error  # or the frame holds the error and so itself, and all that the callers have, until a collection
 
 
 def _place() -> tuple[str, str]:

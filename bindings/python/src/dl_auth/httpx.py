@@ -10,11 +10,11 @@ from collections.abc import AsyncGenerator, Generator
 from typing import Optional
 
 try:
-    import anyio  # which httpx needs too
     import httpx
+    import anyio  # which httpx needs too; after it, so that it is httpx that is called missing where both are
 except ImportError as missing:
-    why = "dl_auth.httpx needs the package `httpx`: pip install httpx"
-    raise ImportError(why, name="httpx") from missing
+    package = missing.name or "httpx"
+    raise ImportError(f"dl_auth.httpx needs the package `{package}`: pip install {package}", name=package) from missing
 
 from ._auth import Auth
 from ._error import Error
@@ -36,8 +36,8 @@ class BearerAuth(httpx.Auth):
         token = self._auth.token()
         response = yield _with(token, request)
         if _refuses(response, token, request.url):
-            self._auth.invalidate(token)
             try:
+                self._auth.invalidate(token)
                 newer = self._auth.token()
             except Error:
                 return  # the platform's answer says more
@@ -48,8 +48,8 @@ class BearerAuth(httpx.Auth):
         token = await self._auth.token_async(sleep=anyio.sleep)
         response = yield _with(token, request)
         if _refuses(response, token, request.url):
-            self._auth.invalidate(token)
             try:
+                self._auth.invalidate(token)
                 newer = await self._auth.token_async(sleep=anyio.sleep)
             except Error:
                 return  # the platform's answer says more

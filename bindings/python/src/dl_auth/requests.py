@@ -6,7 +6,6 @@ a header Authorization along from http to https, so it is taken away here, befor
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Optional
 from urllib.parse import urljoin, urlsplit
 
@@ -26,56 +25,68 @@ class BearerAuth(requests.auth.AuthBase):
 
     A 401 from where the token was sent invalidates it, and the request is sent once more, if there is another token and
     the body can be sent again: text, bytes or a file, but no generator. Else the 401 is the answer. A request for which
-    there is no token raises `dl_auth.Error`, and is not sent.
+    there is no token raises `dl_auth.Error`, and is not sent. A PreparedRequest keeps the token that it was prepared
+    with: to send one again later, prepare it again.
     """
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        sent = _Sent(self._auth.token(), _origin(request.url))
+        sent = _Sent(self._auth, self._auth.token(), _origin(request.url))
         request.headers["Authorization"] = sent.bearer
-        request.register_hook("response", partial(self._answered, sent))  # type: ignore[no-untyped-call]
+        request.register_hook("response", sent)  # type: ignore[no-untyped-call]
         return request
 
-    def _answered(self, sent: _Sent, response: requests.Response, **options: Any) -> requests.Response:
+
+class _Nothing:
+    """A hook that does nothing."""
+
+    def __call__(self, response: requests.Response, **options: Any) -> requests.Response:
+        return response
+
+
+class _Sent:
+    """What a request was sent with, and to whom: the hook for the responses to it."""
+
+    def __init__(self, auth: Auth, token: str, origin: object) -> None:
+        self._auth = auth
+        self.token, self.origin, self.again = token, origin, False
+
+    def __reduce__(self) -> tuple[type[_Nothing], tuple[()]]:
+        return _Nothing, ()  # a response holds its request, and can be pickled; an Auth cannot
+
+    @property
+    def bearer(self) -> str:
+        return "Bearer " + self.token
+
+    def __call__(self, response: requests.Response, **options: Any) -> requests.Response:
         """A response has come: to the request itself, or to one that a redirect made of it."""
         request = response.request
-        if request.headers.get("Authorization") != sent.bearer:
+        if request.headers.get("Authorization") != self.bearer:
             return response
-        if response.status_code == 401 and not sent.again and _origin(request.url) == sent.origin:
-            response = self._once_more(sent, response, options)
-        if response.is_redirect and _origin(response.url, response.headers["Location"]) != sent.origin:
+        if response.status_code == 401 and not self.again and _origin(request.url) == self.origin:
+            response = self._once_more(response, options)
+        if response.is_redirect and _origin(response.url, response.headers["Location"]) != self.origin:
             del request.headers["Authorization"]  # the next request is made of this one
         return response
 
-    def _once_more(self, sent: _Sent, refusal: requests.Response, options: dict[str, Any]) -> requests.Response:
-        self._auth.invalidate(sent.token)
+    def _once_more(self, refusal: requests.Response, options: dict[str, Any]) -> requests.Response:
         try:
+            self._auth.invalidate(self.token)
             token = self._auth.token()
         except Error:
             return refusal  # the platform's answer says more
         request = refusal.request
-        if token == sent.token or not _rewound(request):
+        if token == self.token or not _rewound(request):
             return refusal
-        sent.token, sent.again = token, True
-        request.headers["Authorization"] = sent.bearer
+        self.token, self.again = token, True
+        request.headers["Authorization"] = self.bearer
         refusal.content  # read to its end, so that the connection can be used again
         refusal.close()
         answer: requests.Response = refusal.connection.send(request.copy(), **options)
         answer.history.append(refusal)
         return answer
-
-
-class _Sent:
-    """What a request was sent with, and to whom."""
-
-    def __init__(self, token: str, origin: object) -> None:
-        self.token, self.origin, self.again = token, origin, False
-
-    @property
-    def bearer(self) -> str:
-        return "Bearer " + self.token
 
 
 def _origin(url: Optional[str], reference: str = "") -> object:
