@@ -83,10 +83,7 @@ TSAN_OPTIONS=ignore_noninstrumented_modules=1 run "$LIBRARY_DIR" "${steady[@]}" 
 # The page: each block of C++ is the file that its first line names, each block of commands is run as it stands.
 beside_the_library page
 printf '%s\n' "$GATE_PASSWORD" >page/password.txt
-(cd page && awk '
-  /^```/ && file == "" { if ($0 == "```sh") file = "block" ++blocks ".sh"; else { getline; file = $2 } }
-  /^```$/ { file = ""; next }
-  file != "" && !/^```/ { print >file }' examples/cpp/README.md)
+unpack "$root/examples/cpp/README.md" page
 follow() { # BLOCK LINES...: the block makes one login, and prints just these lines
   control POST /reset >/dev/null
   (cd page && as_a_user env -u DL_AUTH_PASSWORD DL_AUTH_PASSWORD_FILE=password.txt bash -e "$1" >"$1.told")

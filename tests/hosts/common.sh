@@ -41,6 +41,15 @@ tells_the_story() {
 # The fenced blocks of a page in a language, one after the other: `blocks sh README.md`.
 blocks() { awk -v begin="^\`\`\`$1\$" '/^```$/ {on = 0} on; $0 ~ begin {on = 1}' "$2"; }
 
+# Unpacks a page into a directory: each program into the file that its first line names behind the comment's mark, and the
+# blocks of commands, in their order, into block1.sh and so on.
+unpack() {
+  (cd "$2" && awk '
+    /^```/ && file == "" { if ($0 == "```sh") file = "block" ++blocks ".sh"; else { getline; file = $2; sub(/:$/, "", file) } }
+    /^```$/ { file = ""; next }
+    file != "" && !/^```/ { print >file }' "$1")
+}
+
 # An empty directory with the library's own beside it, as the pages have it.
 beside_the_library() {
   rm -rf "$1"
