@@ -12,6 +12,7 @@ use std::time::Duration;
 use ureq::http::uri::Authority;
 
 use crate::error::{Error, Status};
+use crate::proxy::Proxy;
 use crate::secret::Secret;
 
 /// One option.
@@ -27,6 +28,7 @@ pub struct Key {
     /// What it does, in a line.
     pub meaning: &'static str,
     check: fn(&str) -> bool,
+    why: fn(&str) -> String,
 }
 
 impl Key {
@@ -42,7 +44,12 @@ impl Key {
 
     /// Checks a value, or says in one line what it must be. `source` says who gave it.
     pub fn accept(&self, value: &str, source: &str) -> Result<(), Error> {
-        if (self.check)(value) { Ok(()) } else { Err(self.invalid(source, "")) }
+        if (self.check)(value) { Ok(()) } else { Err(self.invalid(source, &(self.why)(value))) }
+    }
+
+    /// The same key. `why` says what is wrong with a value that the check refuses, and shows no secret of it.
+    const fn explained(self, why: fn(&str) -> String) -> Key {
+        Key { why, ..self }
     }
 
     /// The error for a value of this key: key, form and source, and what else is known. Never the value of a secret.
@@ -65,7 +72,7 @@ const fn key(
         Ok(name) => name,
         Err(_) => "",
     };
-    Key { c_name, name, default, form, meaning, check }
+    Key { c_name, name, default, form, meaning, check, why: |_| String::new() }
 }
 
 /// Every option there is, in the order of the README's table.
@@ -118,9 +125,10 @@ pub static KEYS: [Key; 20] = [
         c"proxy",
         "`HTTPS_PROXY`, `NO_PROXY`",
         "an http or https URL, or `none`",
-        |value| value == "none" || proxy(value).is_some(),
-        "the proxy to the gate; `none`: none, whatever the environment says; `NO_PROXY` excepts names, and what is below them",
-    ),
+        |value| value == "none" || Proxy::parse(value).is_ok(),
+        "the proxy to the gate; percent-encode its user and password; `none`: no proxy, whatever the environment says; `NO_PROXY`, read as curl reads it, lists hosts that `HTTPS_PROXY` is not used for",
+    )
+    .explained(|value| Proxy::parse(value).err().unwrap_or_default()),
     key(
         c"connect_timeout",
         "10s",
@@ -271,16 +279,6 @@ pub fn duration(value: &str) -> Option<Duration> {
     }
 }
 
-/// A proxy that can be used: ureq reads its URL, and of its schemes those that need no feature are taken.
-pub fn proxy(value: &str) -> Option<ureq::Proxy> {
-    let proxy = ureq::Proxy::new(value).ok()?;
-    let usable = matches!(proxy.protocol(), ureq::ProxyProtocol::Http | ureq::ProxyProtocol::Https);
-    // ureq would take any word for a host's name, and so "None" for a proxy; and the scheme's port for one that is
-    // none.
-    let whole = value.contains("://") && proxy.uri().authority().is_some_and(has_valid_port);
-    (usable && whole).then_some(proxy)
-}
-
 /// Whether the port that an authority names is one, or it names none.
 pub fn has_valid_port(authority: &Authority) -> bool {
     host_and_port(authority) == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
@@ -356,6 +354,8 @@ mod tests {
                     "http://",
                     "ftp://canary",
                     "http://canary@",
+                    "http://u:p/canary@h:1",
+                    "http://u:%_canary@h:1",
                     "a b",
                 ],
             ),

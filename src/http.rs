@@ -22,7 +22,8 @@ use zeroize::Zeroizing;
 use crate::config::{bare, host_and_port};
 use crate::error::{Error, Status};
 use crate::gate::{BODY_MAX, Request, Response};
-use crate::settings::{Proxy, Settings};
+use crate::proxy::Proxy;
+use crate::settings::Settings;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::tls::{Trust, explain};
 
@@ -97,12 +98,11 @@ impl Http {
     pub fn new(settings: &Settings) -> Http {
         let uri = settings.endpoint.parse::<Uri>().unwrap_or_default();
         let host = uri.authority().map(|authority| authority.to_string());
-        let excepted = |proxy: &Proxy| proxy.proxy.is_no_proxy(&uri);
         Http {
             endpoint: settings.endpoint.clone(),
             host: host.unwrap_or_default(),
             trust: Trust::shared(settings.roots.clone()),
-            proxy: settings.proxy.clone().filter(|proxy| !excepted(proxy)),
+            proxy: settings.proxy.clone(),
             connect_timeout: settings.connect_timeout,
             user_agent: settings.user_agent.clone(),
             in_flight: Mutex::default(),
@@ -126,7 +126,7 @@ impl Http {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(self.proxy.as_ref().map(|proxy| proxy.proxy.clone()))
+            .proxy(self.proxy.as_ref().and_then(for_ureq))
             .timeout_global(Some(limit))
             .timeout_connect(Some(self.connect_timeout))
             .max_idle_connections(0)
@@ -214,6 +214,21 @@ impl Http {
             other => unreachable(other.to_string()),
         }
     }
+}
+
+/// The proxy as ureq takes it.
+fn for_ureq(proxy: &Proxy) -> Option<ureq::Proxy> {
+    let protocol = if proxy.tls { ureq::ProxyProtocol::Https } else { ureq::ProxyProtocol::Http };
+    let host = if proxy.host.contains(':') { format!("[{}]", proxy.host) } else { proxy.host.clone() };
+    let mut builder = ureq::Proxy::builder(protocol).host(&host).port(proxy.port);
+    if let Some(authorization) = &proxy.authorization {
+        let encoded = authorization.expose().strip_prefix("Basic ")?;
+        let login = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).ok()?;
+        let login = String::from_utf8_lossy(&login);
+        let (user, password) = login.split_once(':')?;
+        builder = builder.username(user).password(password);
+    }
+    builder.build().ok()
 }
 
 /// A failure in ureq's words.

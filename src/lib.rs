@@ -28,6 +28,7 @@ mod info;
 mod jwt;
 mod policy;
 mod process;
+mod proxy;
 mod refresher;
 mod refusals;
 mod secret;

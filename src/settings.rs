@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::config::{self, Config, Key};
 use crate::error::{Error, Status};
 use crate::jwt::Jwt;
+use crate::proxy::{self, Proxy};
 use crate::secret::Secret;
 use crate::tls::{Base, Roots, SystemPaths};
 
@@ -47,21 +48,6 @@ pub enum Origin {
     Ready(Box<Jwt>),
 }
 
-/// The proxy to the gate.
-#[derive(Clone)]
-pub struct Proxy {
-    /// As ureq uses it.
-    pub proxy: ureq::Proxy,
-    /// Its host and port, which a message may show.
-    pub shown: String,
-}
-
-impl From<ureq::Proxy> for Proxy {
-    fn from(proxy: ureq::Proxy) -> Proxy {
-        Proxy { shown: format!("{}:{}", proxy.host(), proxy.port()), proxy }
-    }
-}
-
 /// All that a handle needs to know.
 pub struct Settings {
     /// Credentials or a ready token.
@@ -70,7 +56,7 @@ pub struct Settings {
     pub endpoint: String,
     /// Whom to trust.
     pub roots: Roots,
-    /// The proxy, where there is one.
+    /// The proxy that the gate is reached through.
     pub proxy: Option<Proxy>,
     /// The most that a connection may take.
     pub connect_timeout: Duration,
@@ -261,45 +247,44 @@ impl Sources<'_> {
     fn proxy(&self, endpoint: &str) -> Result<Option<Proxy>, Error> {
         let in_clear = endpoint.starts_with("http:");
         if let Some(given) = self.lookup("proxy", &[])? {
-            if in_clear && !given.is("none") {
-                return Err(
-                    given.invalid("an `http` URL is of this machine, and a proxy would read the password; set `none`")
-                );
-            }
-            return Ok(config::proxy(&given.value).map(Proxy::from)); // `none` is no URL, and so no proxy
+            return match given.value.as_str() {
+                "none" => Ok(None),
+                _ if in_clear => {
+                    Err(given
+                        .invalid("an `http` URL is of this machine, and a proxy would read the password; set `none`"))
+                }
+                url => Proxy::parse(url).map(Some).map_err(|why| given.invalid(why)),
+            };
         }
-        if in_clear {
-            return Ok(None);
+        let Some((variable, url)) = self.first_of(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
+        if in_clear || self.no_proxy_covers(endpoint) {
+            return Ok(None); // the variable is not read, and may be malformed
         }
-        let Some(variable) = ["HTTPS_PROXY", "https_proxy"].into_iter().find(|name| self.variable(name).is_some())
-        else {
-            return Ok(None);
-        };
-        let url = self.variable(variable).and_then(|url| url.into_string().ok()).map(Zeroizing::new);
-        // By custom, the scheme may be left out of the variable.
-        let url = url.map(|url| if url.contains("://") { url } else { Zeroizing::new(format!("http://{}", *url)) });
-        let excepted = ["NO_PROXY", "no_proxy"].into_iter().find_map(|name| self.variable(name)?.into_string().ok());
-        match url.and_then(|url| config::proxy(&url)).and_then(|proxy| except(proxy, &excepted.unwrap_or_default())) {
-            Some(proxy) => Ok(Some(Proxy::from(proxy))),
-            None => Err(config::find("proxy")?.invalid(&format!("from {variable}"), "")),
+        match proxy_of_environment(url) {
+            Ok(proxy) => Ok(Some(proxy)),
+            Err(why) => Err(config::find("proxy")?.invalid(&format!("from {variable}"), &why)),
         }
+    }
+
+    /// The first of these variables that is set.
+    fn first_of(&self, names: [&'static str; 2]) -> Option<(&'static str, OsString)> {
+        names.into_iter().find_map(|name| Some((name, self.variable(name)?)))
+    }
+
+    fn no_proxy_covers(&self, endpoint: &str) -> bool {
+        let list = self.first_of(["NO_PROXY", "no_proxy"]).map(|(_, list)| list).unwrap_or_default();
+        let uri = endpoint.parse::<Uri>().unwrap_or_default();
+        proxy::bypasses(&list.to_string_lossy(), uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443))
     }
 }
 
-/// The same proxy, but not for these hosts and what is below them: ureq alone would take a bare name for itself only.
-fn except(proxy: ureq::Proxy, hosts: &str) -> Option<ureq::Proxy> {
-    let mut builder = ureq::Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
-    if let Some(username) = proxy.username() {
-        builder = builder.username(username);
+/// By custom, the scheme may be left out of `HTTPS_PROXY`.
+fn proxy_of_environment(url: OsString) -> Result<Proxy, String> {
+    let url = Zeroizing::new(url.into_string().map_err(|_| "it is not UTF-8")?);
+    match proxy::split_scheme(&url) {
+        Some(_) => Proxy::parse(&url),
+        None => Proxy::parse(&Zeroizing::new(["http://", url.as_str()].concat())),
     }
-    if let Some(password) = proxy.password() {
-        builder = builder.password(password);
-    }
-    let excepted = hosts.split(',').map(str::trim).filter(|host| !host.is_empty());
-    excepted
-        .fold(builder, |builder, host| builder.no_proxy(host).no_proxy(&format!(".{}", host.trim_start_matches('.'))))
-        .build()
-        .ok()
 }
 
 fn ready(token: Given, now: i64) -> Result<Origin, Error> {

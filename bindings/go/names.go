@@ -20,7 +20,7 @@ const (
 	CAFile Key = "ca_file"
 	// TLSRoots: whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto.
 	TLSRoots Key = "tls_roots"
-	// Proxy: the proxy to the gate; `none`: none, whatever the environment says; `NO_PROXY` excepts names, and what is below them. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
+	// Proxy: the proxy to the gate; percent-encode its user and password; `none`: no proxy, whatever the environment says; `NO_PROXY`, read as curl reads it, lists hosts that `HTTPS_PROXY` is not used for. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
 	Proxy Key = "proxy"
 	// ConnectTimeout: the most that a connection may take, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: 10s.
 	ConnectTimeout Key = "connect_timeout"

@@ -22,7 +22,7 @@ local ffi = require "ffi"
 ---@field url? string the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
 ---@field ca_file? string certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none.
 ---@field tls_roots? string whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto.
----@field proxy? string the proxy to the gate; `none`: none, whatever the environment says; `NO_PROXY` excepts names, and what is below them. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
+---@field proxy? string the proxy to the gate; percent-encode its user and password; `none`: no proxy, whatever the environment says; `NO_PROXY`, read as curl reads it, lists hosts that `HTTPS_PROXY` is not used for. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
 ---@field connect_timeout? string the most that a connection may take, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: 10s.
 ---@field timeout? string the most that one whole refresh may take, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: 30s.
 ---@field wait? string the most that `dl_auth_token` holds its caller while there is no valid token. Must be a duration from 0s to 10m, such as 500ms, 30s or 2m. Default: 30s.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 const NOW: i64 = 1_700_000_000;
 
@@ -241,17 +241,20 @@ fn what_is_not_built_is_unsupported() {
     }
 }
 
+/// Where the gate's requests go, by the proxy's host and port and its login.
+fn proxy(call: &[(&str, &str)], env: &[(&str, &str)]) -> Option<(String, Option<String>)> {
+    let proxy = resolve(&with(call), env).unwrap().proxy?;
+    Some((proxy.shown, proxy.authorization.map(|login| login.expose().to_owned())))
+}
+
 #[test]
-fn the_proxy_is_the_option_s_else_https_proxy_s_without_the_excepted_hosts() {
-    let shown = |call: &[(&str, &str)], env: &[(&str, &str)]| {
-        resolve(&with(call), env).unwrap().proxy.map(|proxy| (proxy.shown, proxy.proxy))
-    };
+fn the_proxy_is_that_of_the_option_else_that_of_https_proxy() {
     let env = [("HTTPS_PROXY", "http://user:canary@p.invalid:3128"), ("NO_PROXY", "a.invalid, .b.invalid")];
-    assert_eq!(shown(&[], &[]), None);
-    assert_eq!(shown(&[("proxy", "none")], &env), None);
-    assert_eq!(shown(&[("proxy", "http://q.invalid")], &env).unwrap().0, "q.invalid:80");
-    let (place, proxy) = shown(&[], &env).unwrap();
-    assert_eq!((place.as_str(), proxy.username(), proxy.password()), ("p.invalid:3128", Some("user"), Some("canary")));
+    let login = Some(format!("Basic {}", STANDARD.encode("user:canary")));
+    assert_eq!(proxy(&[], &[]), None);
+    assert_eq!(proxy(&[("proxy", "none")], &env), None);
+    assert_eq!(proxy(&[("proxy", "http://q.invalid")], &env), Some(("q.invalid:80".to_owned(), None)));
+    assert_eq!(proxy(&[], &env), Some(("p.invalid:3128".to_owned(), login)));
     for (url, direct) in [
         ("https://a.invalid/", true),
         ("https://x.a.invalid/", true),
@@ -259,15 +262,50 @@ fn the_proxy_is_the_option_s_else_https_proxy_s_without_the_excepted_hosts() {
         ("https://x.b.invalid/", true),
         ("https://c.invalid/", false),
     ] {
-        assert_eq!(proxy.is_no_proxy(&url.parse().unwrap()), direct, "{url}");
+        assert_eq!(proxy(&[("url", url)], &env).is_none(), direct, "{url}");
+        assert!(proxy(&[("url", url), ("proxy", "http://q.invalid")], &env).is_some(), "NO_PROXY is for HTTPS_PROXY");
     }
-    assert_eq!(shown(&[], &[("https_proxy", "p.invalid:3128")]).unwrap().0, "p.invalid:3128");
-    assert_eq!(shown(&[], &[("HTTP_PROXY", "http://p.invalid"), ("ALL_PROXY", "http://p.invalid")]), None);
+    assert_eq!(proxy(&[], &[("https_proxy", "p.invalid:3128")]).unwrap().0, "p.invalid:3128");
+    assert_eq!(proxy(&[], &[("https_proxy", "[::1]")]).unwrap().0, "[::1]:80");
+    assert_eq!(proxy(&[], &[("HTTP_PROXY", "http://p.invalid"), ("ALL_PROXY", "http://p.invalid")]), None);
     let here = [("url", "http://127.0.0.1:1"), ("allow_http", "true")];
-    assert_eq!(shown(&here, &env), None, "what goes in clear goes through nobody");
+    assert_eq!(proxy(&here, &env), None, "what goes in clear goes through no proxy");
     let (_, message) = refused(&with(&[here[0], here[1], ("proxy", "http://canary@q.invalid")]), &[]);
     assert!(message.contains("set `none`") && !message.contains("canary"), "{message}");
-    let (status, message) = refused(&USER, &[("HTTPS_PROXY", "socks5://canary@p.invalid")]);
-    assert_eq!(status, Status::InvalidValue);
-    assert!(message.contains("from HTTPS_PROXY") && !message.contains("canary"), "{message}");
+}
+
+#[test]
+fn no_proxy_is_compared_with_the_host_and_the_port_of_the_gate() {
+    for (no_proxy, url, direct) in [
+        ("gate.dataloop.ai:443", "https://gate.dataloop.ai", true),
+        ("gate.dataloop.ai:8443", "https://gate.dataloop.ai", false),
+        ("[::1]:8443", "https://[::1]:8443", true),
+        ("10.0.0.0/8", "https://10.1.2.3/token", true),
+        ("*", "https://c.invalid", true),
+    ] {
+        let env = [("HTTPS_PROXY", "http://p.invalid"), ("NO_PROXY", no_proxy)];
+        assert_eq!(proxy(&[("url", url)], &env).is_none(), direct, "{no_proxy} {url}");
+        assert_eq!(proxy(&[("url", url)], &[env[0], ("no_proxy", no_proxy)]).is_none(), direct, "{no_proxy} {url}");
+    }
+}
+
+#[test]
+fn a_proxy_of_the_environment_that_cannot_be_used_is_an_error_if_the_gate_is_reached_through_it() {
+    for (url, words) in [
+        ("socks5h://canary@p.invalid", "`socks5h`"),
+        ("http://jdoe:2024/canary@127.0.0.1:3128", "percent-encode"),
+        ("jdoe:2024/canary@127.0.0.1:3128", "percent-encode"),
+        ("jdoe:2024://canary@127.0.0.1:3128", "percent-encode"),
+        ("jdoe:canary@p.invalid:0", "host and port"),
+    ] {
+        let (status, message) = refused(&USER, &[("HTTPS_PROXY", url)]);
+        assert_eq!(status, Status::InvalidValue);
+        assert!(message.contains("from HTTPS_PROXY") && message.contains(words), "{message}");
+        for part in ["canary", "jdoe", "2024", "127.0.0.1"] {
+            assert!(!message.contains(part), "{message}");
+        }
+        let call = [("url", "https://a.invalid")];
+        assert_eq!(proxy(&call, &[("HTTPS_PROXY", url), ("NO_PROXY", "a.invalid")]), None);
+        assert_eq!(proxy(&[("proxy", "none")], &[("HTTPS_PROXY", url)]), None);
+    }
 }
