@@ -36,7 +36,7 @@ impl Certs {
         let ca = authority.self_signed(&ca_key)?;
         let issuer = Issuer::new(authority, ca_key);
 
-        let here = ["localhost", "127.0.0.1"];
+        let here = ["localhost", "127.0.0.1", "gate.test"];
         let signed = |names: &[&str], expiry| {
             let (params, key) = leaf(names, expiry)?;
             let cert = params.signed_by(&key, &issuer)?;

@@ -96,7 +96,7 @@ impl Gate {
         }
     }
 
-    /// The token endpoint, with a good certificate for `localhost` and `127.0.0.1`.
+    /// The token endpoint, with a good certificate for `localhost`, `127.0.0.1` and `gate.test`.
     pub fn url(&self) -> &str {
         &self.urls.good
     }

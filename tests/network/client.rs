@@ -1,0 +1,103 @@
+//! The client of these tests: `ask.c` with the library as it is shipped.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::common::{Scratch, in_a_clean_environment, library, root, run};
+use dl_auth_gate::{Gate, Settings};
+
+/// The gate's user. Each secret of these tests contains the word "canary".
+pub const USER: &str = "canary-bot@example.com";
+/// Its password.
+pub const PASSWORD: &str = "canary horse battery staple";
+
+/// A gate that lets [`USER`] in.
+pub fn gate() -> Gate {
+    Gate::start_with(Settings { username: USER.to_owned(), password: PASSWORD.to_owned(), ..Settings::default() })
+}
+
+/// What the program wrote.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status by its name.
+    pub status: String,
+    /// The HTTP status, or 0.
+    pub http_status: u16,
+    /// The token, or the message.
+    pub text: String,
+}
+
+impl Answer {
+    /// Whether the program got a token.
+    pub fn has_token(&self) -> bool {
+        self.status == "DL_AUTH_OK" && self.text.starts_with("eyJ")
+    }
+
+    /// Asserts the status, the HTTP status, and words of the message.
+    #[track_caller]
+    pub fn is_refused(&self, status: &str, http_status: u16, words: &[&str]) {
+        assert_eq!((self.status.as_str(), self.http_status), (status, http_status), "{self:?}");
+        for word in words {
+            assert!(self.text.contains(word), "the message must contain {word:?}: {self:?}");
+        }
+    }
+}
+
+/// The compiled program.
+pub struct Program {
+    path: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Program {
+    /// Compiles it. `name` tells the directories of the tests apart.
+    pub fn compile(name: &str) -> Program {
+        let scratch = Scratch::new(&format!("network-{name}"));
+        let path = scratch.0.join("ask");
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-O1"]);
+        gcc.arg("-I").arg(root().join("include")).arg(root().join("tests/network/ask.c"));
+        gcc.arg("-o").arg(&path).arg("-L").arg(library()).arg("-ldl_auth");
+        run(gcc.arg(format!("-Wl,-rpath,{}", library().display())));
+        Program { path, _scratch: scratch }
+    }
+
+    /// Its file.
+    pub fn path(&self) -> &std::path::Path {
+        &self.path
+    }
+
+    /// Runs it in this network namespace, with these variables of the environment.
+    pub fn ask(&self, gate: &Gate, options: &[&str], environment: &[(&str, &str)]) -> Answer {
+        let mut command = Command::new(&self.path);
+        let command = in_a_clean_environment(&mut command);
+        ask(command.envs(environment.iter().copied()), gate, options)
+    }
+}
+
+/// Runs the program by this command. The options come after those that let it log in at this gate.
+pub fn ask(command: &mut Command, gate: &Gate, options: &[&str]) -> Answer {
+    command.arg(format!("username={USER}")).arg(format!("password={PASSWORD}"));
+    command.arg(format!("url={}", gate.url())).arg(format!("ca_file={}", gate.ca_file().display()));
+    let told = run(command.arg("tls_roots=ca_file_only").args(options));
+    let lines: Vec<&str> = told.lines().collect();
+    let [status, http_status, text] = lines[..] else { panic!("not three lines: {told}") };
+    let answer = Answer {
+        status: status.to_owned(),
+        http_status: http_status.parse().expect("a number"),
+        text: text.to_owned(),
+    };
+    if !answer.has_token() {
+        keeps_secrets(&answer.text);
+    }
+    answer
+}
+
+/// No message shows a secret, however it is written. It is one line of at most 512 bytes.
+#[track_caller]
+fn keeps_secrets(message: &str) {
+    assert!(!message.is_empty() && message.len() <= 512, "{} bytes: {message}", message.len());
+    for secret in ["canary", "eyj", "basic y2fuyxj5"] {
+        assert!(!message.to_lowercase().contains(secret), "the message contains {secret:?}: {message}");
+    }
+}
