@@ -78,7 +78,7 @@ fn an_address_that_a_firewall_prohibits_leads_to_the_next_one() {
 fn a_gate_whose_addresses_all_drop_packets_did_not_connect() {
     let network = Network::new("dropped");
     // The refresh ends within its time while an attempt to connect is under way, as with the defaults.
-    for options in [&["connect_timeout=1s", "timeout=2s"][..], &["connect_timeout=1s", "max_attempts=1"]] {
+    for options in [&["connect_timeout=3s", "timeout=5s"][..], &["connect_timeout=3s", "max_attempts=1"]] {
         let (answer, tried) = network.ask(&[dead_6(1), dead_4(1)], options);
         answer.is_refused("DL_AUTH_E_TIMEOUT", 0, &["gate.test", "did not connect", "2 addresses"]);
         assert!(!answer.text.contains("did not answer"), "{answer:?}");
@@ -110,7 +110,7 @@ fn the_way_to_a_proxy_is_found_in_the_same_manner() {
     assert_eq!(network.gate.counts().proxied, 1);
 
     let hosts = [("proxy.test", &[dead_6(1), dead_4(1)][..])];
-    let options = ["proxy=http://proxy.test:3128", "connect_timeout=1s", "max_attempts=1"];
+    let options = ["proxy=http://proxy.test:3128", "connect_timeout=3s", "max_attempts=1"];
     let (answer, tried) = network.namespaces.ask(&network.program, &network.gate, &hosts, &options);
     answer.is_refused("DL_AUTH_E_TIMEOUT", 0, &["proxy.test:3128", "did not connect"]);
     assert_eq!(tried, attempts(&[&dead_6(1), &dead_4(1)], 3128));
