@@ -1,38 +1,32 @@
 //! The way to the gate: the [`Transport`] trait, and ureq behind it.
 //!
-//! ureq keeps the time-outs, the proxy and HTTP/1.1; TLS is put under it here, on the set-up that the process shares,
-//! so that a certificate's fault keeps its reason and no agent parses roots of its own. Each request has an agent and
-//! a connection of its own: one login in 18 hours gains nothing from a pool, and a child process inherits none.
-//! Names are resolved on the calling thread, for ureq's own resolver starts a thread, and panics when it cannot.
+//! ureq does HTTP/1.1. What is below it is made here: connections, tunnels and TLS ([`route`]), so that each failure
+//! keeps its stage and its reason, and all handles share one TLS set-up. Each request has a separate agent and
+//! connection: one login in 18 hours gains nothing from a pool, and a child process inherits no connection.
 
-use std::io::{self, Read, Write};
-use std::net::ToSocketAddrs;
-use std::time::{Duration, Instant, SystemTime};
+use std::io::Read;
+use std::time::{Duration, Instant};
 
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
 use ureq::Agent;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{
-    Buffers, ConnectProxyConnector, ConnectionDetails, Connector, Either, NextTimeout, TcpConnector, Transport as Wire,
-    TransportAdapter, time,
-};
 use zeroize::Zeroizing;
 
-use crate::config::{bare, host_and_port};
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::gate::{BODY_MAX, Request, Response};
 use crate::proxy::Proxy;
 use crate::settings::Settings;
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
-use crate::tls::{Trust, explain};
+use crate::sync::{Arc, Mutex, lock};
+use crate::tls::{Setup, Trust};
 
-mod bounded;
 mod buffers;
 mod corked;
-use bounded::Bounded;
-use buffers::WipedBuffers;
-use corked::Corked;
+mod dial;
+mod fault;
+mod link;
+mod route;
+mod tunnel;
+use fault::{Fault, Peers, Progress, Seen, Stage};
+use route::{Route, Target, Unused};
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
 pub trait Transport: Send + Sync {
@@ -57,193 +51,124 @@ pub struct Failure {
     pub sent: bool,
 }
 
-/// HTTP/1.1 over TLS to one endpoint.
-pub struct Http {
+/// Where requests go, and how.
+#[derive(Clone)]
+struct Way {
     endpoint: String,
-    /// What a message calls the other side.
-    host: String,
-    trust: Arc<Trust>,
+    target: Target,
     proxy: Option<Proxy>,
     connect_timeout: Duration,
     user_agent: String,
+}
+
+/// HTTP/1.1 over TLS to one endpoint.
+pub struct Http {
+    way: Way,
+    trust: Arc<Trust>,
     in_flight: Mutex<InFlight>,
 }
 
-/// The agents of the requests in flight: one, and those that were disowned and have not ended yet.
+/// The requests in flight: one, and those that were cancelled and have not ended yet.
 #[derive(Default)]
 struct InFlight {
-    agents: Vec<(u64, Agent)>,
-    /// How many there have been: a number is never given twice, so that nobody removes another's agent.
+    requests: Vec<(u64, Agent, Arc<Progress>)>,
+    /// How many there have been: each has a different number.
     count: u64,
 }
 
-/// An agent's place on the list, until its request has ended, be it in a panic.
+/// A request's place on the list. It is removed when the request ends, also by a panic.
 struct Listed<'a>(&'a Mutex<InFlight>, u64);
 
 impl Drop for Listed<'_> {
     fn drop(&mut self) {
-        lock(self.0).agents.retain(|(number, _)| *number != self.1);
+        lock(self.0).requests.retain(|(number, ..)| *number != self.1);
     }
 }
 
-/// Buffers for one small request and one answer; ureq's own are 128 KiB each.
+/// Buffers for one small request and one answer; ureq's are 128 KiB each.
 const INPUT_BUFFER: usize = 16 << 10;
 const OUTPUT_BUFFER: usize = 8 << 10;
 
-/// The most headers that are read. Less than the buffer: where that is full, ureq sees a closed connection.
+/// The most headers that are read. Less than the buffer: if that is full, ureq sees a closed connection.
 const HEADERS_MAX: usize = 12 << 10;
 
 impl Http {
     /// The way that these settings describe. Touches neither network nor files.
     pub fn new(settings: &Settings) -> Http {
         let uri = settings.endpoint.parse::<Uri>().unwrap_or_default();
-        let host = uri.authority().map(|authority| authority.to_string());
-        Http {
+        let way = Way {
             endpoint: settings.endpoint.clone(),
-            host: host.unwrap_or_default(),
-            trust: Trust::shared(settings.roots.clone()),
+            target: Target::new(&uri),
             proxy: settings.proxy.clone(),
             connect_timeout: settings.connect_timeout,
             user_agent: settings.user_agent.clone(),
-            in_flight: Mutex::default(),
-        }
+        };
+        Http { way, trust: Trust::shared(settings.roots.clone()), in_flight: Mutex::default() }
     }
 
-    /// One request over a connection of its own.
+    /// One request over a separate connection.
     fn exchange(
         &self,
         request: &Request,
         limit: Duration,
         wanted: &dyn Fn() -> bool,
-        tls: Arc<ClientConfig>,
+        tls: Arc<Setup>,
     ) -> Result<Response, Raw> {
-        let connected = Arc::new(AtomicBool::new(false));
-        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+        let progress = Arc::new(Progress::default());
+        let Way { target, proxy, connect_timeout, user_agent, .. } = self.way.clone();
         let end = Instant::now() + limit;
-        let connector =
-            connector.chain(Tls { config: tls, gate: self.host.clone(), connected: connected.clone(), end });
+        let route = Route { target, proxy, tls, user_agent, connect_timeout, end, progress: progress.clone() };
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .proxy(self.proxy.as_ref().and_then(for_ureq))
-            .timeout_global(Some(limit))
-            .timeout_connect(Some(self.connect_timeout))
+            .proxy(None)
             .max_idle_connections(0)
             .max_response_header_size(HEADERS_MAX)
             .input_buffer_size(INPUT_BUFFER)
             .output_buffer_size(OUTPUT_BUFFER)
-            .user_agent(self.user_agent.as_str())
+            .user_agent(self.way.user_agent.as_str())
             .build();
-        let agent = Agent::with_parts(config, connector, OnThisThread);
-        let _listed = self.register(agent.clone());
+        let agent = Agent::with_parts(config, route, Unused);
+        let _listed = self.register(agent.clone(), progress.clone());
         if !wanted() {
-            // Asked after the agent is on the list, so that a `cancel` that comes later finds it there.
+            // Asked after the request is on the list, so that a `cancel` that comes later finds it there.
+            progress.cancel();
             agent.clone().shutdown();
         }
         let answer = agent
-            .post(&self.endpoint)
+            .post(&self.way.endpoint)
             .header("Content-Type", "application/json")
             .header("Accept", "application/json")
             .header("Accept-Encoding", "identity")
             .send(request.body.as_slice())
             .and_then(read);
-        answer.map_err(|error| Raw { error, sent: connected.load(Ordering::Relaxed) })
+        answer.map_err(|error| Raw { error, seen: progress.seen() })
     }
 
-    fn register(&self, agent: Agent) -> Listed<'_> {
+    fn register(&self, agent: Agent, progress: Arc<Progress>) -> Listed<'_> {
         let mut in_flight = lock(&self.in_flight);
         in_flight.count += 1;
         let number = in_flight.count;
-        in_flight.agents.push((number, agent));
+        in_flight.requests.push((number, agent, progress));
         Listed(&self.in_flight, number)
     }
-
-    fn untrusted(&self, error: &rustls::Error, server: &str, option: &str) -> Error {
-        Error::new(Status::Tls, explain(error, server, option, self.trust.unreadable(), SystemTime::now()))
-    }
-
-    fn explain(&self, Raw { error, sent }: Raw) -> Error {
-        let host = &self.host;
-        let through =
-            self.proxy.as_ref().map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default();
-        let unreachable = |why: String| {
-            let what = if sent { "broke the connection off" } else { "cannot be reached" };
-            Error::new(Status::Unreachable, format!("{host} {what}{through}: {why}"))
-        };
-        let late = |what: &str| {
-            let message = format!("{host} did not {what} in time{through}; see `timeout` and `connect_timeout`");
-            Error::new(Status::Timeout, message)
-        };
-        let bad = |what: &str| Error::new(Status::BadResponse, format!("{host} {what}"));
-        match error {
-            ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => late("connect"),
-            ureq::Error::Timeout(_) => late("answer"),
-            ureq::Error::HostNotFound => unreachable("its name cannot be resolved".to_owned()),
-            // "proxy server responded 407/407", or other words where it said nothing.
-            ureq::Error::ConnectProxyFailed(why) => {
-                match why.rsplit(['/', ' ']).next().and_then(|code| code.parse().ok()) {
-                    Some(407) => {
-                        unreachable("it wants to be logged in to (HTTP 407); put its user into `proxy`".to_owned())
-                            .with_http_status(407)
-                    }
-                    Some(status) => unreachable(format!("it refuses (HTTP {status})")).with_http_status(status),
-                    None => unreachable(why),
-                }
-            }
-            ureq::Error::Other(error) if error.is::<Handshake>() => match error.downcast::<Handshake>() {
-                Ok(failed) if failed.server == *host => {
-                    self.untrusted(&failed.error, &format!("{host}{through}"), "url")
-                }
-                Ok(failed) => self.untrusted(&failed.error, &failed.server, "proxy"),
-                Err(error) => unreachable(error.to_string()),
-            },
-            ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => self.untrusted(tls, &format!("{host}{through}"), "url"),
-                None if error.kind() == io::ErrorKind::TimedOut => late("answer"),
-                None => unreachable(error.to_string()),
-            },
-            ureq::Error::Protocol(_) | ureq::Error::Http(_) if !sent && self.proxy.is_some() => {
-                unreachable("it does not answer in HTTP/1.1; check `proxy`".to_owned())
-            }
-            ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
-                bad("does not answer in HTTP/1.1; check `url`")
-            }
-            ureq::Error::LargeResponseHeader(..) => bad("answered with headers of more than 12 KiB"),
-            ureq::Error::BodyExceedsLimit(_) => bad("answered with a body of more than 64 KiB"),
-            other => unreachable(other.to_string()),
-        }
-    }
 }
 
-/// The proxy as ureq takes it.
-fn for_ureq(proxy: &Proxy) -> Option<ureq::Proxy> {
-    let protocol = if proxy.tls { ureq::ProxyProtocol::Https } else { ureq::ProxyProtocol::Http };
-    let host = if proxy.host.contains(':') { format!("[{}]", proxy.host) } else { proxy.host.clone() };
-    let mut builder = ureq::Proxy::builder(protocol).host(&host).port(proxy.port);
-    if let Some(authorization) = &proxy.authorization {
-        let encoded = authorization.expose().strip_prefix("Basic ")?;
-        let login = base64::Engine::decode(&base64::engine::general_purpose::STANDARD, encoded).ok()?;
-        let login = String::from_utf8_lossy(&login);
-        let (user, password) = login.split_once(':')?;
-        builder = builder.username(user).password(password);
-    }
-    builder.build().ok()
-}
-
-/// A failure in ureq's words.
+/// A failure in ureq's words, and what the request had seen.
 struct Raw {
     error: ureq::Error,
-    sent: bool,
+    seen: Seen,
 }
 
 impl Raw {
-    /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
-    fn is_untrusted(&self) -> bool {
-        use rustls::CertificateError::{BadSignature, UnknownIssuer};
-        let ureq::Error::Other(error) = &self.error else { return false };
-        let handshake = error.downcast_ref::<Handshake>().map(|failed| &failed.error);
-        matches!(handshake, Some(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)))
+    /// Whether a wider trust could help.
+    fn wants_more_roots(&self) -> bool {
+        let ureq::Error::Other(other) = &self.error else { return false };
+        match (other.downcast_ref::<Fault>(), &self.seen.witness) {
+            (Some(Fault::Tls(error)), Some(witness)) => witness.wants_more_roots(error),
+            _ => false,
+        }
     }
 }
 
@@ -252,29 +177,28 @@ impl Transport for Http {
         let started = Instant::now();
         let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
         let answer = self.exchange(request, limit, wanted, tls).or_else(|raw| {
-            match raw.is_untrusted().then(|| self.trust.wider()).flatten() {
+            match raw.wants_more_roots().then(|| self.trust.wider()).flatten() {
                 Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wanted, wider),
                 None => Err(raw),
             }
         });
-        answer.map_err(|raw| Failure { sent: raw.sent, error: self.explain(raw) })
+        answer.map_err(|Raw { error, seen }| {
+            let peers = Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref() };
+            Failure { sent: seen.stage >= Stage::Sending, error: peers.explain(error, &seen) }
+        })
     }
 
     fn cancel(&self) {
-        let agents = std::mem::take(&mut lock(&self.in_flight).agents);
-        agents.into_iter().for_each(|(_, agent)| agent.shutdown());
+        let requests = std::mem::take(&mut lock(&self.in_flight).requests);
+        for (_, agent, progress) in requests {
+            progress.cancel();
+            agent.shutdown();
+        }
     }
 
     fn for_child(&self) -> Box<dyn Transport> {
-        Box::new(Http {
-            endpoint: self.endpoint.clone(),
-            host: self.host.clone(),
-            trust: Trust::shared(self.trust.roots().clone()),
-            proxy: self.proxy.clone(),
-            connect_timeout: self.connect_timeout,
-            user_agent: self.user_agent.clone(),
-            in_flight: Mutex::default(),
-        })
+        let trust = Trust::shared(self.trust.roots().clone());
+        Box::new(Http { way: self.way.clone(), trust, in_flight: Mutex::default() })
     }
 }
 
@@ -299,151 +223,6 @@ fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Erro
         encoding: header("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
         body: bytes,
     })
-}
-
-/// Resolves a name by the system's resolver, on this thread. Where that hangs, the refresh's waiters leave without it.
-#[derive(Debug)]
-struct OnThisThread;
-
-impl Resolver for OnThisThread {
-    fn resolve(&self, uri: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let default_port = if uri.scheme_str() == Some("http") { 80 } else { 443 };
-        let host = uri.host().ok_or(ureq::Error::HostNotFound)?;
-        let mut addresses = self.empty();
-        let found = (bare(host), uri.port_u16().unwrap_or(default_port)).to_socket_addrs();
-        for address in found.map_err(|_| ureq::Error::HostNotFound)?.take(16) {
-            addresses.push(address);
-        }
-        if addresses.is_empty() { Err(ureq::Error::HostNotFound) } else { Ok(addresses) }
-    }
-}
-
-/// Puts TLS over whatever connection there is, where the URL wants it.
-struct Tls {
-    config: Arc<ClientConfig>,
-    /// The gate's host and port. A connection to a proxy passes here as well.
-    gate: String,
-    /// Set once a request to the gate may be on its way.
-    connected: Arc<AtomicBool>,
-    /// When the request ends, proxy and all.
-    end: Instant,
-}
-
-impl Tls {
-    fn connected(&self, details: &ConnectionDetails) {
-        if details.uri.authority().is_some_and(|authority| authority.as_str() == self.gate) {
-            self.connected.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-impl std::fmt::Debug for Tls {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Tls")
-    }
-}
-
-impl<In: Wire> Connector<In> for Tls {
-    type Out = Either<Bounded<In>, TlsWire>;
-
-    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, ureq::Error> {
-        let Some(plain) = chained.map(|plain| Bounded::new(plain, self.end)) else { return Ok(None) };
-        if !details.needs_tls() || plain.is_tls() {
-            self.connected(details);
-            return Ok(Some(Either::A(plain)));
-        }
-        let host = details.uri.host().unwrap_or_default();
-        let name =
-            rustls::pki_types::ServerName::try_from(bare(host).to_owned()).map_err(|_| ureq::Error::HostNotFound)?;
-        let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
-        let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
-        socket.set_timeout(left_of(details));
-        let mut socket = Corked::new(socket);
-        session.complete_io(&mut socket).map_err(|error| {
-            socket.release().ok(); // the alert that tells the other side why
-            Handshake::failed(error, details.uri)
-        })?;
-        self.connected(details);
-        let buffers = WipedBuffers::new(details.config.input_buffer_size(), details.config.output_buffer_size());
-        Ok(Some(Either::B(TlsWire { buffers, stream: StreamOwned::new(session, socket) })))
-    }
-}
-
-/// A handshake that failed by what TLS is for, and with whom: the gate, or a proxy before it.
-#[derive(Debug)]
-struct Handshake {
-    server: String,
-    error: rustls::Error,
-}
-
-impl Handshake {
-    fn failed(error: io::Error, uri: &Uri) -> ureq::Error {
-        if !error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()) {
-            return error.into();
-        }
-        let server = uri.authority().map(host_and_port).unwrap_or_default().to_owned();
-        match error.into_inner().map(|inner| inner.downcast::<rustls::Error>()) {
-            Some(Ok(error)) => ureq::Error::Other(Box::new(Handshake { server, error: *error })),
-            _ => ureq::Error::ConnectionFailed,
-        }
-    }
-}
-
-impl std::fmt::Display for Handshake {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "TLS with {} failed: {}", self.server, self.error)
-    }
-}
-
-impl std::error::Error for Handshake {}
-
-/// What TCP, and a proxy, have left of the time to connect.
-fn left_of(details: &ConnectionDetails) -> NextTimeout {
-    let mut left = details.timeout;
-    let times = (left.after, (details.current_time)(), details.now);
-    if let (time::Duration::Exact(all), time::Instant::Exact(now), time::Instant::Exact(started)) = times {
-        left.after = time::Duration::Exact(all.saturating_sub(now.saturating_duration_since(started)));
-    }
-    left
-}
-
-/// A TLS connection as ureq drives it.
-struct TlsWire {
-    buffers: WipedBuffers,
-    stream: StreamOwned<ClientConnection, Corked<TransportAdapter>>,
-}
-
-impl std::fmt::Debug for TlsWire {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("TlsWire")
-    }
-}
-
-impl Wire for TlsWire {
-    fn buffers(&mut self) -> &mut dyn Buffers {
-        &mut self.buffers
-    }
-
-    /// The time limit is for the read that follows, for that is when it leaves.
-    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
-        Ok(self.stream.write_all(output)?)
-    }
-
-    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
-        self.stream.sock.socket().set_timeout(timeout);
-        let amount = self.stream.read(self.buffers.input_append_buf())?;
-        self.buffers.input_appended(amount);
-        Ok(amount > 0)
-    }
-
-    fn is_open(&mut self) -> bool {
-        self.stream.sock.socket().get_mut().is_open()
-    }
-
-    fn is_tls(&self) -> bool {
-        true
-    }
 }
 
 #[cfg(test)]

@@ -9,12 +9,13 @@ use std::path::PathBuf;
 
 use once_cell::sync::OnceCell;
 use rustls::pki_types::CertificateDer;
+use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::error::{Error, Status};
 use crate::process::PerProcess;
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, Weak, lock};
+use crate::sync::{Arc, Mutex, Weak, lock};
 
 /// A certificate authority's certificate.
 pub type Certificate = CertificateDer<'static>;
@@ -101,9 +102,8 @@ pub fn read_ca(pem: &[u8]) -> Result<Vec<Certificate>, String> {
 /// A trust, and the TLS set-ups made for it.
 pub struct Trust {
     roots: Roots,
-    setup: OnceCell<Arc<ClientConfig>>,
-    wider: OnceCell<Option<Arc<ClientConfig>>>,
-    unreadable: AtomicUsize,
+    setup: OnceCell<Arc<Setup>>,
+    wider: OnceCell<Option<Arc<Setup>>>,
 }
 
 impl Trust {
@@ -117,7 +117,7 @@ impl Trust {
             return trust;
         }
         let (setup, wider) = (OnceCell::new(), OnceCell::new());
-        let trust = Arc::new(Trust { roots, setup, wider, unreadable: AtomicUsize::new(0) });
+        let trust = Arc::new(Trust { roots, setup, wider });
         shared.push(Arc::downgrade(&trust));
         trust
     }
@@ -128,12 +128,12 @@ impl Trust {
     }
 
     /// The set-up, made at the first call. May block on files and on another thread that makes it.
-    pub fn setup(&self) -> Result<Arc<ClientConfig>, Error> {
+    pub fn setup(&self) -> Result<Arc<Setup>, Error> {
         self.setup.get_or_try_init(|| self.build(self.first_roots()?)).cloned()
     }
 
     /// A set-up that trusts more, for an issuer that the first does not know: the directories as well as the file.
-    pub fn wider(&self) -> Option<Arc<ClientConfig>> {
+    pub fn wider(&self) -> Option<Arc<Setup>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
                 let more = paths.directory_roots();
@@ -147,11 +147,6 @@ impl Trust {
             _ => None,
         };
         self.wider.get_or_init(make).clone()
-    }
-
-    /// How many of the roots could not be read, and so are not trusted.
-    pub fn unreadable(&self) -> usize {
-        self.unreadable.load(Ordering::Relaxed)
     }
 
     fn first_roots(&self) -> Result<Store, Error> {
@@ -181,8 +176,7 @@ impl Trust {
         Ok(store)
     }
 
-    fn build(&self, store: Store) -> Result<Arc<ClientConfig>, Error> {
-        self.unreadable.store(store.unreadable, Ordering::Relaxed);
+    fn build(&self, store: Store) -> Result<Arc<Setup>, Error> {
         let provider =
             rustls::crypto::CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
         let provider = Arc::new(provider);
@@ -191,7 +185,54 @@ impl Trust {
             .map_err(|error| Error::new(Status::Internal, format!("TLS cannot be set up: {error}")))?
             .with_root_certificates(store.roots)
             .with_no_client_auth();
-        Ok(Arc::new(config))
+        Ok(Arc::new(Setup { config: Arc::new(config), unreadable: store.unreadable }))
+    }
+}
+
+/// What TLS sessions start with.
+#[derive(Debug)]
+pub struct Setup {
+    config: Arc<ClientConfig>,
+    unreadable: usize,
+}
+
+impl Setup {
+    /// Starts a TLS session with the server of this name.
+    pub fn session(&self, name: ServerName<'static>) -> Result<(ClientConnection, Arc<Witness>), rustls::Error> {
+        let session = ClientConnection::new(self.config.clone(), name)?;
+        Ok((session, Arc::new(Witness { unreadable: self.unreadable })))
+    }
+}
+
+/// What one handshake has seen of the server.
+#[derive(Debug)]
+pub struct Witness {
+    unreadable: usize,
+}
+
+/// The other side of a handshake.
+pub struct Peer<'a> {
+    /// What a message calls it.
+    pub shown: &'a str,
+    /// The option that names it.
+    pub option: &'static str,
+}
+
+impl Witness {
+    /// Whether the server asked for a client certificate.
+    pub fn asked_for_client_certificate(&self) -> bool {
+        false
+    }
+
+    /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
+    pub fn wants_more_roots(&self, error: &rustls::Error) -> bool {
+        use rustls::CertificateError::{BadSignature, UnknownIssuer};
+        matches!(error, rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature))
+    }
+
+    /// The sentence for a failure.
+    pub fn explain(&self, error: &rustls::Error, peer: &Peer<'_>, now: std::time::SystemTime) -> String {
+        explain(error, peer.shown, peer.option, self.unreadable, now)
     }
 }
 
@@ -237,13 +278,7 @@ fn no_roots(paths: &SystemPaths) -> Error {
 
 /// The sentence for a TLS failure: what is wrong with whose certificate, and what to do. `option` is the one that names
 /// the host.
-pub fn explain(
-    error: &rustls::Error,
-    host: &str,
-    option: &str,
-    unreadable: usize,
-    now: std::time::SystemTime,
-) -> String {
+fn explain(error: &rustls::Error, host: &str, option: &str, unreadable: usize, now: std::time::SystemTime) -> String {
     use rustls::CertificateError as Bad;
     let clock = format!("this machine's clock says {}", httpdate::fmt_http_date(now));
     match error {

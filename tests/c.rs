@@ -61,8 +61,26 @@ macro_rules! programs {
 }
 
 programs!(
-    arguments, background, clocks, config, exit, gate, handles, header, life, memory, panic, reads, refresh, resolver,
-    sigpipe, threads, unload, wait, wiped
+    arguments,
+    background,
+    clocks,
+    config,
+    descriptors,
+    exit,
+    gate,
+    handles,
+    header,
+    life,
+    memory,
+    panic,
+    reads,
+    refresh,
+    resolver,
+    sigpipe,
+    threads,
+    unload,
+    wait,
+    wiped
 );
 
 fn passes(program: &str, way: Way) {

@@ -1,0 +1,277 @@
+//! Why a request has no answer: the stage that failed, the peer, and the sentence for it.
+
+use std::fmt;
+use std::io;
+use std::time::SystemTime;
+
+use super::dial::Unconnected;
+use super::route::Target;
+use super::tunnel::Refused;
+use crate::error::{Error, Status};
+use crate::proxy::Proxy;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
+use crate::tls::{Peer, Witness};
+
+/// How far a request has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The name of the gate, or of the proxy, is looked up.
+    #[default]
+    Resolving,
+    /// TCP connections to it are attempted.
+    Connecting,
+    /// TLS with the proxy.
+    ProxyTls,
+    /// The proxy is asked for a tunnel.
+    Tunnel,
+    /// TLS with the gate.
+    Tls,
+    /// The request is sent. From here on the gate may have it.
+    Sending,
+    /// The answer is awaited and read.
+    Waiting,
+}
+
+/// How far a request in flight has come, and whether it is still wanted.
+#[derive(Default)]
+pub struct Progress {
+    cancelled: AtomicBool,
+    seen: Mutex<Seen>,
+}
+
+/// What a request has seen so far.
+#[derive(Clone, Default)]
+pub struct Seen {
+    /// Where it is.
+    pub stage: Stage,
+    /// Its last TLS handshake.
+    pub witness: Option<Arc<Witness>>,
+}
+
+impl Progress {
+    /// Notes that the request has come to this stage.
+    pub fn reach(&self, stage: Stage) {
+        lock(&self.seen).stage = stage;
+    }
+
+    /// Notes that a TLS handshake begins.
+    pub fn watch(&self, witness: Arc<Witness>) {
+        lock(&self.seen).witness = Some(witness);
+    }
+
+    /// What the request has seen.
+    pub fn seen(&self) -> Seen {
+        lock(&self.seen).clone()
+    }
+
+    /// Ends the request soon.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the request is to end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// What failed below HTTP.
+#[derive(Debug)]
+pub enum Fault {
+    /// The resolver gave no address.
+    Resolve(io::Error),
+    /// No address answered.
+    Connect(Unconnected),
+    /// The host of a URL cannot be the name of a TLS server.
+    Name,
+    /// The proxy opened no tunnel.
+    Tunnel(Refused),
+    /// TLS failed.
+    Tls(rustls::Error),
+    /// The connection broke, or its time was over.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    /// A TLS error that came through a read or a write is a TLS error again.
+    fn from(error: io::Error) -> Fault {
+        match error.downcast::<rustls::Error>() {
+            Ok(tls) => Fault::Tls(tls),
+            Err(error) => Fault::Io(error),
+        }
+    }
+}
+
+impl From<Fault> for ureq::Error {
+    fn from(fault: Fault) -> ureq::Error {
+        ureq::Error::Other(Box::new(fault))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request failed below HTTP")
+    }
+}
+
+impl std::error::Error for Fault {}
+
+/// The peers of a request.
+pub struct Peers<'a> {
+    /// The gate.
+    pub gate: &'a Target,
+    /// The proxy before it.
+    pub proxy: Option<&'a Proxy>,
+}
+
+impl Peers<'_> {
+    /// The error for what ureq reports, at the stage that the request had reached.
+    pub fn explain(&self, error: ureq::Error, seen: &Seen) -> Error {
+        match error {
+            ureq::Error::Other(other) => match other.downcast::<Fault>() {
+                Ok(fault) => self.explain_fault(*fault, seen),
+                Err(other) => self.unreachable(&other.to_string()),
+            },
+            ureq::Error::Io(error) => self.explain_fault(error.into(), seen),
+            ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
+                self.bad("does not answer in HTTP/1.1; check `url`")
+            }
+            ureq::Error::LargeResponseHeader(..) => self.bad("answered with headers of more than 12 KiB"),
+            ureq::Error::BodyExceedsLimit(_) => self.bad("answered with a body of more than 64 KiB"),
+            other => self.unreachable(&other.to_string()),
+        }
+    }
+
+    fn explain_fault(&self, fault: Fault, seen: &Seen) -> Error {
+        match fault {
+            Fault::Resolve(error) => self.unresolved(&error),
+            Fault::Connect(unconnected) => self.unconnected(&unconnected),
+            Fault::Name => Error::new(
+                Status::Tls,
+                format!("TLS with {} cannot start: its host is no name of a TLS server; check `url`", self.gate.shown),
+            ),
+            Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), seen),
+            Fault::Tunnel(Refused::Closed) => {
+                self.unreachable(&format!("{} closed the connection and opened no tunnel", self.hop()))
+            }
+            Fault::Tunnel(Refused::NotHttp) => {
+                self.unreachable(&format!("{} does not answer in HTTP/1.1; check `proxy`", self.hop()))
+            }
+            Fault::Tunnel(Refused::Status(status, schemes)) => self.refused_tunnel(status, &schemes),
+            Fault::Tls(error) => Error::new(Status::Tls, self.explain_tls(&error, seen)),
+            Fault::Io(error) => self.broken(&error, seen),
+        }
+    }
+
+    fn explain_tls(&self, error: &rustls::Error, seen: &Seen) -> String {
+        let gate = format!("{}{}", self.gate.shown, self.through());
+        let peer = match self.proxy {
+            Some(proxy) if seen.stage <= Stage::Tunnel => Peer { shown: &proxy.shown, option: "proxy" },
+            _ => Peer { shown: &gate, option: "url" },
+        };
+        match &seen.witness {
+            Some(witness) => witness.explain(error, &peer, SystemTime::now()),
+            None => format!("TLS with {} cannot start", peer.shown),
+        }
+    }
+
+    fn unresolved(&self, error: &io::Error) -> Error {
+        let text = error.to_string();
+        // What Rust's standard library puts before the resolver's reason.
+        let reason = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+        let (name, option) = match self.proxy {
+            Some(proxy) => (format!("the name of the proxy {}", proxy.shown), "proxy"),
+            None => ("its name".to_owned(), "url"),
+        };
+        // An error of the system, such as too many open files, is no error of the name.
+        let advice = match error.raw_os_error() {
+            Some(_) => String::new(),
+            None => format!("; check `{option}`, and DNS on this machine"),
+        };
+        self.unreachable(&format!("{name} cannot be resolved: {reason}{advice}"))
+    }
+
+    fn unconnected(&self, unconnected: &Unconnected) -> Error {
+        let gate = &self.gate.shown;
+        let (who, option) = match self.proxy {
+            Some(proxy) => (format!("{gate} cannot be reached: the proxy {}", proxy.shown), "proxy"),
+            None => (gate.clone(), "url"),
+        };
+        if unconnected.late {
+            let limits = "`connect_timeout` and `timeout` limit the time";
+            let message =
+                format!("{who} did not connect in time ({unconnected}); check the network and the firewall; {limits}");
+            return Error::new(Status::Timeout, message);
+        }
+        let message = format!("{who} did not connect ({unconnected}); check `{option}` and the network");
+        Error::new(Status::Unreachable, message)
+    }
+
+    fn refused_tunnel(&self, status: u16, schemes: &[String]) -> Error {
+        let hop = self.hop();
+        let has_user = self.proxy.is_some_and(|proxy| proxy.authorization.is_some());
+        let takes_basic = schemes.is_empty() || schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
+        let why = match status {
+            407 if !takes_basic => {
+                let schemes = schemes.join(", ");
+                format!("{hop} requires a login by {schemes} (HTTP 407), and only Basic is supported")
+            }
+            407 if has_user => {
+                format!("{hop} refused the user (HTTP 407); check the user and the password in `proxy`")
+            }
+            407 => format!(
+                "{hop} requires a login (HTTP 407); put user and password into `proxy`: http://user:password@host:port"
+            ),
+            _ => format!("{hop} refused to open a tunnel (HTTP {status})"),
+        };
+        self.unreachable(&why).with_http_status(status)
+    }
+
+    /// For a connection that broke, or whose time was over.
+    fn broken(&self, error: &io::Error, seen: &Seen) -> Error {
+        let hop = self.hop();
+        let (peer, does_not, while_it) = match seen.stage {
+            Stage::Resolving | Stage::Connecting => (&hop, "connect", "the connection attempt"),
+            Stage::ProxyTls => (&hop, "finish the TLS handshake", "the TLS handshake"),
+            Stage::Tunnel => (&hop, "open a tunnel", "the CONNECT request"),
+            Stage::Tls => (&self.gate.shown, "finish the TLS handshake", "the TLS handshake"),
+            Stage::Sending => (&self.gate.shown, "take the request", "the sending of the request"),
+            Stage::Waiting => (&self.gate.shown, "answer", "the wait for its answer"),
+        };
+        let through = if seen.stage >= Stage::Tls { self.through() } else { String::new() };
+        if error.kind() == io::ErrorKind::TimedOut {
+            let option =
+                if seen.stage >= Stage::Sending { "`timeout` limits" } else { "`connect_timeout` and `timeout` limit" };
+            let message = format!("{peer} did not {does_not} in time{through}; {option} the time");
+            return Error::new(Status::Timeout, message);
+        }
+        if seen.witness.as_ref().is_some_and(|witness| witness.asked_for_client_certificate()) {
+            let message = format!(
+                "{peer} closed the connection after it asked for a client certificate{through}; dl_auth cannot give \
+                 one: let the server take requests without it"
+            );
+            return Error::new(Status::Tls, message);
+        }
+        Error::new(Status::Unreachable, format!("{peer} closed the connection{through} during {while_it}: {error}"))
+    }
+
+    /// The first peer on the way.
+    fn hop(&self) -> String {
+        match self.proxy {
+            Some(proxy) => format!("the proxy {}", proxy.shown),
+            None => self.gate.shown.clone(),
+        }
+    }
+
+    fn through(&self) -> String {
+        self.proxy.map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default()
+    }
+
+    fn unreachable(&self, why: &str) -> Error {
+        Error::new(Status::Unreachable, format!("{} cannot be reached: {why}", self.gate.shown))
+    }
+
+    fn bad(&self, what: &str) -> Error {
+        Error::new(Status::BadResponse, format!("{} {what}", self.gate.shown))
+    }
+}

@@ -1,0 +1,171 @@
+//! The way to the gate: resolve, connect, the tunnel of a proxy, TLS.
+//!
+//! ureq asks for a connection; [`Route`] makes it. `connect_timeout` bounds all of it but the resolver, which blocks as
+//! long as the system lets it. Names are resolved on the calling thread, because ureq's own resolver starts a thread
+//! and panics when it cannot.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
+
+use rustls::StreamOwned;
+use rustls::pki_types::ServerName;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, ShutdownHandle};
+
+use super::corked::Corked;
+use super::dial::dial;
+use super::link::{Link, Socket, Wire};
+use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tunnel};
+use crate::config::bare;
+use crate::proxy::Proxy;
+use crate::sync::{Arc, Weak};
+use crate::tls::Setup;
+
+/// The way to the gate, for one request.
+pub struct Route {
+    /// Where the request goes.
+    pub target: Target,
+    /// The proxy in between.
+    pub proxy: Option<Proxy>,
+    /// What the proxy and the gate are trusted by.
+    pub tls: Arc<Setup>,
+    /// The whole `User-Agent`.
+    pub user_agent: String,
+    /// The most that the connection may take.
+    pub connect_timeout: Duration,
+    /// When the request ends.
+    pub end: Instant,
+    /// How far the request has come.
+    pub progress: Arc<Progress>,
+}
+
+/// The gate as a place on the network.
+#[derive(Clone)]
+pub struct Target {
+    /// Its host, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// Whether the way to it is TLS.
+    pub tls: bool,
+    /// The URL's host and port, which a message may show.
+    pub shown: String,
+}
+
+impl Target {
+    /// The target of a URL.
+    pub fn new(uri: &Uri) -> Target {
+        let tls = uri.scheme_str() != Some("http");
+        Target {
+            host: bare(uri.host().unwrap_or_default()).to_owned(),
+            port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
+            tls,
+            shown: uri.authority().map(|authority| authority.to_string()).unwrap_or_default(),
+        }
+    }
+
+    /// Host and port for a CONNECT request.
+    fn authority(&self) -> String {
+        let Target { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+}
+
+impl Route {
+    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Link, ureq::Error> {
+        let (host, port) = match &self.proxy {
+            Some(proxy) => (&proxy.host, proxy.port),
+            None => (&self.target.host, self.target.port),
+        };
+        self.progress.reach(Stage::Resolving);
+        let addresses = resolve(host, port).map_err(Fault::Resolve)?;
+
+        self.progress.reach(Stage::Connecting);
+        let end = self.end.min(Instant::now() + self.connect_timeout);
+        let stream = dial(&addresses, end, &|| !self.progress.is_cancelled()).map_err(Fault::Connect)?;
+        let stream = Arc::new(stream);
+        // From here on, another thread can end the connection.
+        (details.register_shutdown)(Arc::downgrade(&stream) as Weak<dyn ShutdownHandle>)?;
+        let mut link = Link::Tcp(Socket::new(stream, end), Vec::new());
+
+        if let Some(proxy) = &self.proxy {
+            if proxy.tls {
+                self.progress.reach(Stage::ProxyTls);
+                link = self.secure(link, &proxy.host)?;
+            }
+            self.progress.reach(Stage::Tunnel);
+            let opened =
+                tunnel::open(&mut link, &self.target.authority(), &self.user_agent, proxy.authorization.as_ref());
+            link.put_back(&opened.map_err(Fault::Tunnel)?);
+        }
+        if self.target.tls {
+            self.progress.reach(Stage::Tls);
+            link = self.secure(link, &self.target.host)?;
+        }
+        link.until(self.end);
+        Ok(link)
+    }
+
+    /// A TLS session over this connection.
+    fn secure(&self, link: Link, host: &str) -> Result<Link, Fault> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| Fault::Name)?;
+        let (mut session, witness) = self.tls.session(name).map_err(Fault::Tls)?;
+        self.progress.watch(witness);
+        let mut socket = Corked::new(link);
+        session.complete_io(&mut socket).map_err(|error| {
+            // The alert that tells the other side why.
+            socket.release().and_then(|()| socket.socket().release()).ok();
+            Fault::from(error)
+        })?;
+        Ok(Link::Tls(Box::new(StreamOwned::new(session, socket)), Vec::new()))
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Route")
+    }
+}
+
+impl Connector for Route {
+    type Out = Wire;
+
+    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Wire>, ureq::Error> {
+        let link = self.open(details)?;
+        Ok(Some(Wire::new(link, self.progress.clone(), INPUT_BUFFER, OUTPUT_BUFFER)))
+    }
+}
+
+/// The addresses of a name, by the system's resolver.
+fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+    match (host, port).to_socket_addrs() {
+        Ok(found) => Ok(found.collect()),
+        Err(error) => Err(no_descriptor().unwrap_or(error)),
+    }
+}
+
+/// The error of a process or a system that has no descriptor left: the resolver does not tell it apart from an unknown
+/// name.
+fn no_descriptor() -> Option<io::Error> {
+    let error = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).err()?;
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)).then_some(error);
+    #[cfg(not(unix))]
+    return None;
+}
+
+/// ureq wants addresses before it asks for a connection. [`Route`] resolves names itself, because it knows whose name
+/// to resolve, so this answers with an address that is not used.
+#[derive(Debug)]
+pub struct Unused;
+
+impl Resolver for Unused {
+    fn resolve(&self, _: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let mut addresses = self.empty();
+        addresses.push(SocketAddr::from(([0, 0, 0, 0], 0)));
+        Ok(addresses)
+    }
+}

@@ -1,0 +1,242 @@
+//! A tunnel through an HTTP proxy: CONNECT (RFC 9110, section 9.3.6).
+
+use std::io::{self, Read, Write};
+
+use zeroize::Zeroizing;
+
+use crate::secret::Secret;
+
+/// The most that the head of an answer may hold.
+const HEAD_MAX: usize = 64 << 10;
+
+/// Why there is no tunnel.
+#[derive(Debug)]
+pub enum Refused {
+    /// The connection to the proxy broke, or its time was over.
+    Io(io::Error),
+    /// The proxy closed the connection before its answer was complete.
+    Closed,
+    /// What came is no HTTP/1 answer, or its head is too long.
+    NotHttp,
+    /// The proxy answered with this status, and asks for one of these authentication schemes.
+    Status(u16, Vec<String>),
+}
+
+/// Asks for a tunnel to `target`, which is `host:port`. The connection is the tunnel afterwards. Returns the bytes that
+/// were read behind the answer's head.
+pub fn open(
+    proxy: &mut (impl Read + Write),
+    target: &str,
+    user_agent: &str,
+    authorization: Option<&Secret>,
+) -> Result<Vec<u8>, Refused> {
+    let user = authorization.map(Secret::expose);
+    proxy.write_all(&request(target, user_agent, user)).map_err(Refused::Io)?;
+    let mut received = Vec::new();
+    let mut buffer = [0; 2048];
+    loop {
+        let amount = match proxy.read(&mut buffer) {
+            Ok(amount) => amount,
+            // What TLS gives for a connection that ends without notice.
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
+            Err(error) => return Err(Refused::Io(error)),
+        };
+        if amount == 0 {
+            return Err(Refused::Closed);
+        }
+        // The empty line may have begun up to three bytes earlier. A byte is not searched more often than that, so an
+        // answer that comes byte by byte costs no more.
+        let mut from = received.len().saturating_sub(3);
+        received.extend_from_slice(buffer.get(..amount).unwrap_or_default());
+        while let Some(head) = head(&received, from) {
+            let rest = received.split_off(head);
+            match answer(&received).ok_or(Refused::NotHttp)? {
+                (100..=199, _) => (received, from) = (rest, 0), // an interim answer: another one follows
+                (200..=299, _) => return Ok(rest),
+                (status, schemes) => return Err(Refused::Status(status, schemes)),
+            }
+        }
+        if received.len() > HEAD_MAX || !could_be_http(&received) {
+            return Err(Refused::NotHttp);
+        }
+    }
+}
+
+/// The request. Its size is known beforehand, so that no copy of the proxy's password is left behind.
+fn request(target: &str, user_agent: &str, authorization: Option<&str>) -> Zeroizing<Vec<u8>> {
+    let start = ["CONNECT ", target, " HTTP/1.1\r\nHost: ", target, "\r\nUser-Agent: ", user_agent];
+    let user = authorization.map(|value| ["\r\nProxy-Authorization: ", value]);
+    let pieces = start.iter().chain(user.iter().flatten()).chain(&["\r\nProxy-Connection: Keep-Alive\r\n\r\n"]);
+    let mut request = Zeroizing::new(Vec::with_capacity(pieces.clone().map(|piece| piece.len()).sum()));
+    pieces.for_each(|piece| request.extend_from_slice(piece.as_bytes()));
+    request
+}
+
+/// The length of the head that these bytes begin with, its empty line included; `None` if it is not complete. The
+/// empty line is searched from `from` on. Lines may end without CR (RFC 9112, section 2.2).
+fn head(bytes: &[u8], from: usize) -> Option<usize> {
+    let new = bytes.get(from..)?.iter().enumerate();
+    let line_ends = new.filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at + 1);
+    line_ends.into_iter().find_map(|at| match bytes.get(at..)? {
+        [b'\n', ..] => Some(at + 1),
+        [b'\r', b'\n', ..] => Some(at + 2),
+        _ => None,
+    })
+}
+
+/// Whether these bytes may be the beginning of an answer: a TLS alert or a page must not be waited for.
+fn could_be_http(bytes: &[u8]) -> bool {
+    bytes.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted)
+}
+
+/// The status of an answer, and the schemes that its `Proxy-Authenticate` headers name; `None` if it is no HTTP/1.
+fn answer(head: &[u8]) -> Option<(u16, Vec<String>)> {
+    let lines = head.iter().filter(|byte| **byte == b'\n').count();
+    let mut headers = vec![httparse::EMPTY_HEADER; lines];
+    let mut response = httparse::Response::new(&mut headers);
+    let mut config = httparse::ParserConfig::default();
+    config
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
+    config.parse_response(&mut response, head).ok()?;
+    let challenges = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("proxy-authenticate"));
+    let schemes = challenges.flat_map(|header| schemes(&String::from_utf8_lossy(header.value))).collect();
+    Some((response.code?, schemes))
+}
+
+/// The schemes in a list of challenges (RFC 9110, section 11.6.1), at most four of them.
+fn schemes(challenges: &str) -> Vec<String> {
+    // Quoted strings may hold commas: every second piece between quotes is left out.
+    let unquoted: String = challenges.split('"').step_by(2).collect();
+    let first_words = unquoted.split(',').filter_map(|part| part.split_whitespace().next().map(str::to_owned));
+    let is_scheme = |word: &String| word.len() <= 20 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    first_words.filter(is_scheme).take(4).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A proxy that sends these pieces, one a read, and keeps what it is sent.
+    struct Proxy {
+        pieces: Vec<Vec<u8>>,
+        sent: Vec<u8>,
+    }
+
+    impl Read for Proxy {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            if self.pieces.is_empty() {
+                return Ok(0);
+            }
+            let piece = self.pieces.remove(0);
+            buffer[..piece.len()].copy_from_slice(&piece);
+            Ok(piece.len())
+        }
+    }
+
+    impl Write for Proxy {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.sent.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What comes of an answer, in one piece and byte by byte: the bytes behind it, or the refusal's debug form.
+    fn outcome(answer: &[u8]) -> Result<Vec<u8>, String> {
+        let mut outcomes = [1 << 10, 1].map(|size| {
+            let mut proxy = Proxy { pieces: answer.chunks(size).map(<[u8]>::to_vec).collect(), sent: Vec::new() };
+            let opened = open(&mut proxy, "gate.test:443", "dl_auth/1", None);
+            let rest = proxy.pieces.concat();
+            opened.map(|early| [early, rest].concat()).map_err(|refused| format!("{refused:?}"))
+        });
+        let last = outcomes[1].clone();
+        assert_eq!(outcomes[0], last, "the pieces make no difference");
+        std::mem::replace(&mut outcomes[0], Ok(Vec::new()))
+    }
+
+    #[test]
+    fn the_request_names_the_target_and_the_user() {
+        let mut proxy = Proxy { pieces: vec![b"HTTP/1.1 200 OK\r\n\r\n".to_vec()], sent: Vec::new() };
+        let user = Secret::new("Basic dTpw".to_owned());
+        open(&mut proxy, "[::1]:443", "dl_auth/1", Some(&user)).unwrap();
+        let wanted = "CONNECT [::1]:443 HTTP/1.1\r\nHost: [::1]:443\r\nUser-Agent: dl_auth/1\r\n\
+                      Proxy-Authorization: Basic dTpw\r\nProxy-Connection: Keep-Alive\r\n\r\n";
+        assert_eq!(String::from_utf8(proxy.sent).unwrap(), wanted);
+        let request = request("[::1]:443", "dl_auth/1", Some("Basic dTpw"));
+        assert_eq!(request.capacity(), request.len(), "it never moves");
+    }
+
+    #[test]
+    fn every_2xx_opens_the_tunnel_and_nothing_behind_its_head_is_lost() {
+        let forty = "X-Corp: v\r\n".repeat(40);
+        let big = format!("X-Big: {}\r\n", "x".repeat(20_000));
+        for head in [
+            "HTTP/1.1 200 Connection established\r\n\r\n",
+            "HTTP/1.0 200 Connection established\r\n\r\n",
+            "HTTP/1.1 200\r\n\r\n",
+            "HTTP/1.1 200 \r\n\r\n",
+            "HTTP/1.1 200 OK\n\n",
+            "HTTP/1.1 201 Created\r\n\r\n",
+            "HTTP/1.1 299 Ok\r\n\r\n",
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nVia: a\r\n b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX (y): z\r\nX : y\r\nno colon\r\n\r\n",
+            &format!("HTTP/1.1 200 OK\r\n{forty}\r\n"),
+            &format!("HTTP/1.1 200 OK\r\n{big}\r\n"),
+        ] {
+            assert_eq!(outcome(head.as_bytes()), Ok(Vec::new()), "{head}");
+            let early = [head.as_bytes(), b"\x16early\r\n\r\n"].concat();
+            assert_eq!(outcome(&early).as_deref(), Ok(&b"\x16early\r\n\r\n"[..]), "{head}");
+        }
+        assert_eq!(outcome(b"HTTP/1.1 200 Verbindung \xfc\r\nVia: 1.1 M\xfcnchen\r\n\r\n"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn any_other_status_is_told_with_the_schemes_that_the_proxy_asks_for() {
+        let many = "X-Corp: v\r\n".repeat(300);
+        for (answer, wanted) in [
+            ("HTTP/1.1 403 Forbidden\r\n\r\nno", "Status(403, [])"),
+            ("HTTP/1.1 302 Found\r\nLocation: https://portal\r\n\r\n", "Status(302, [])"),
+            ("HTTP/1.0 503 Service Unavailable\n\n", "Status(503, [])"),
+            (
+                "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a, b\", charset=\"UTF-8\"\r\n\r\n",
+                r#"Status(407, ["Basic"])"#,
+            ),
+            (
+                "HTTP/1.1 407 No\r\nproxy-authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
+                r#"Status(407, ["Negotiate", "NTLM"])"#,
+            ),
+            (
+                "HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"x\", nonce=y, Negotiate abc=\r\n\r\n",
+                r#"Status(407, ["Digest", "Negotiate"])"#,
+            ),
+            (&format!("HTTP/1.1 407 No\r\n{many}Proxy-Authenticate: Basic\r\n\r\n"), r#"Status(407, ["Basic"])"#),
+            (
+                "HTTP/1.1 407 No\r\nProxy-Authenticate: <b>canary</b>, A, B, C, D, E\r\n\r\n",
+                r#"Status(407, ["A", "B", "C", "D"])"#,
+            ),
+        ] {
+            assert_eq!(outcome(answer.as_bytes()), Err(wanted.to_owned()), "{answer}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_answer_is_refused_without_waiting_for_more() {
+        for bytes in [&b"<html>"[..], b"\x15\x03\x03\x00\x02\x02\x28", b"SSH-2.0-x\r\n", b"HTTP/2 200\r\n\r\n"] {
+            assert_eq!(outcome(bytes), Err("NotHttp".to_owned()), "{bytes:?}");
+        }
+        assert_eq!(outcome(b"HTTP/1.1 abc OK\r\n\r\n"), Err("NotHttp".to_owned()));
+        let endless = [b"HTTP/1.1 200 OK\r\nX: ".to_vec(), vec![b'x'; HEAD_MAX]].concat();
+        assert_eq!(outcome(&endless), Err("NotHttp".to_owned()));
+        for bytes in [&b""[..], b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nVia: x"] {
+            assert_eq!(outcome(bytes), Err("Closed".to_owned()), "{bytes:?}");
+        }
+    }
+}
