@@ -95,7 +95,7 @@ fn a_gate_that_no_route_leads_to_is_unreachable() {
     let options = ["url=https://gate.test", "max_attempts=1"];
     let hosts = [("gate.test", &owned(&[WORKING_6, WORKING_4])[..])];
     let (answer, tried) = namespaces.ask(&program, &gate, &hosts, &options);
-    answer.is_refused("DL_AUTH_E_UNREACHABLE", 0, &["gate.test", "cannot be reached"]);
+    answer.is_refused("DL_AUTH_E_UNREACHABLE", 0, &["gate.test", "did not connect (2 addresses tried"]);
     assert_eq!(tried, [], "no packet leaves");
 }
 

@@ -84,6 +84,16 @@ impl Namespaces {
         }
         let forward = "for file in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 >/proc/sys/net/$file; done";
         run(Command::new("ip").args(["netns", "exec", &made.server, "sh", "-e", "-c", forward]));
+        // Both sides know the other's link address. Without that, the first packet of a family waits until the other side
+        // has told it, and the attempts leave in another order than they start.
+        for (here, there, host, link) in
+            [(&made.client, &made.server, 2, "02:00:00:00:00:02"), (&made.server, &made.client, 1, "02:00:00:00:00:01")]
+        {
+            made.ip(Some(there), &["link", "set", "veth", "address", link]);
+            for address in [format!("10.77.0.{host}"), format!("2001:db8:77::{host}")] {
+                made.ip(Some(here), &["neighbour", "replace", &address, "lladdr", link, "dev", "veth"]);
+            }
+        }
         for (family, router) in [("-4", "10.77.0.2"), ("-6", "2001:db8:77::2")] {
             made.ip(Some(&made.client), &[family, "route", "add", "default", "via", router]);
         }
