@@ -249,6 +249,36 @@ static void each_misbehaviour_has_its_status(void) {
   subject = "";
 }
 
+/* What nobody needs may hold what no strict parser takes; the claims come out as they went in. */
+static void a_token_comes_out_of_anything_that_is_json(void) {
+  static const char claims[] = "{\"exp\":4102444800,\"name\":\"Zaphod \\ud83d\",\"\\udc00\":1e99999,\"name\":[[[]]]}";
+  static const char *const bodies[] = {
+      "{\\'id_token\\':\\'%s\\'}",
+      "\\ufeff{\\'id_token\\':\\'%s\\'}",
+      "{\\'id_token\\':\\'%s\\',\\'name\\':\\'\\\\ud800\\'}",
+      "{\\'\\\\udfff\\':{\\'\\\\ud800\\':[\\'\\\\ud800\\',1e99999]},\\'id_token\\':\\'%s\\'}",
+      "{\\'id_token\\':\\'%s\\',\\'refresh_token\\':\\'\\\\ud800\\'}",
+      "{\\'id_token\\':\\'\\\\ud800\\',\\'id\\\\u005ftoken\\':\\'%s\\'}",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    char jwt[512], body[1024], behaviour[1200], token[DL_AUTH_TOKEN_MAX], told[sizeof claims];
+    subject = bodies[i];
+    reset_gate();
+    make_jwt(claims, jwt);
+    snprintf(body, sizeof body, bodies[i], jwt);
+    snprintf(behaviour, sizeof behaviour, "{'do':'status','status':200,'body':'%s'}", body);
+    plan(behaviour);
+    dl_auth_t *auth = open_gate("password", new_password(), NULL);
+    if (CHECK_STATUS(DL_AUTH_OK, dl_auth_token(auth, token, sizeof token, NULL, &failure)) == DL_AUTH_OK) {
+      CHECK_TEXT(jwt, token);
+      CHECK_STATUS(DL_AUTH_OK, dl_auth_claims(auth, told, sizeof told, NULL, &failure));
+      CHECK_TEXT(claims, told);
+    }
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
 static void a_chunked_body_is_bounded_too(void) {
   char token[DL_AUTH_TOKEN_MAX], *large = calloc(1, 70100);
   int head = sprintf(large, "{'do':'ok','encoding':'chunked','extra':{'canary':'");
@@ -459,6 +489,7 @@ int main(void) {
   begin();
   make_more_addresses();
   each_misbehaviour_has_its_status();
+  a_token_comes_out_of_anything_that_is_json();
   a_chunked_body_is_bounded_too();
   retry_after_is_honoured_without_another_request();
   a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down();
