@@ -11,6 +11,11 @@ use std::time::Duration;
 use crate::clock::{Boot, Now};
 use crate::error::{Error, Status};
 
+mod gate_time;
+#[cfg(test)]
+pub(crate) use gate_time::BUILT_AT;
+pub use gate_time::{Source, gate_time};
+
 /// What a token is good for at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {

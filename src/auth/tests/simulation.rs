@@ -143,11 +143,19 @@ impl Log {
     fn token(&self, state: &mut Scene, took: Duration) -> Response {
         let then_ms = state.gate_ms() + state.rng.i64(0..=took.as_millis() as i64);
         let then_s = then_ms.div_euclid(1000);
-        // Some gates hand out a token that they made a while ago; without its `Date`, nobody could know.
-        let date_ms = (state.rng.u8(..3) > 0).then_some(then_s * 1000);
+        // A proxy may write a `Date` of its own, or none.
+        let date_ms = match state.rng.u8(..6) {
+            0 => None,
+            1 => Some(state.rng.choice([0, 55 * YEARS_MS, 1000 * YEARS_MS]).unwrap_or(0)),
+            _ => Some(then_s * 1000),
+        };
+        let is_dated = date_ms == Some(then_s * 1000);
+        // Some gates hand out a token that they made a while ago. Without `Date`, only a wall clock that is not behind
+        // can tell.
+        let may_be_old = is_dated || state.wrong_ms >= 0;
         let life = state.life;
-        let old = if date_ms.is_some() && state.rng.u8(..4) == 0 { life.unwrap_or(0).clamp(0, 1 << 40) / 3 } else { 0 };
-        let has_issue = date_ms.is_none() || state.rng.bool();
+        let old = if may_be_old && state.rng.u8(..4) == 0 { life.unwrap_or(0).clamp(0, 1 << 40) / 3 } else { 0 };
+        let has_issue = !is_dated || state.rng.bool();
         let mut claims = json!({"n": state.rng.u64(..)});
         let expiry = life.map(|life| (then_s - old).saturating_add(life));
         if let Some(expiry) = expiry {
@@ -157,8 +165,9 @@ impl Log {
             claims["iat"] = json!(then_s - old);
         }
         let id_token = jwt(claims);
-        let left =
-            Duration::from_millis(u64::try_from(expiry.unwrap_or(0).saturating_mul(1000) - then_ms).unwrap_or(0));
+        let unseen_ms = if is_dated { 0 } else { state.wrong_ms.max(0) }; // by a wall clock that is ahead
+        let left_ms = expiry.unwrap_or(0).saturating_mul(1000).saturating_sub(then_ms).saturating_sub(unseen_ms);
+        let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
         let mut seen = lock(&self.seen);
         let sure = state.boot.saturating_add(left).saturating_sub(Duration::from_millis(1000));
         seen.given.push((id_token.clone(), expiry.unwrap_or(0).saturating_mul(1000), sure));
@@ -287,12 +296,15 @@ impl Host {
         }
     }
 
-    /// That token, or all, may end before their time.
+    /// That token, or all, and one on its way, may end before their time.
     fn doubt(&mut self, which: Option<&str>) {
         self.held = None;
         let mut seen = lock(&self.log.seen);
         let doubted = seen.given.iter_mut().filter(|(text, ..)| which.is_none_or(|which| which == text));
         doubted.for_each(|(_, _, sure)| *sure = Boot::ZERO);
+        if !seen.in_flight.is_empty() {
+            seen.braked = Duration::from_secs(1); // the least: the life of the token on its way is in doubt
+        }
     }
 
     fn set_credentials(&mut self, password: String, other_user: bool) {
