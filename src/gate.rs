@@ -139,10 +139,12 @@ fn refusal(status: u16, body: &[u8], secrets: &[&Secret], retry_after: Option<st
         .map(|text| format!(": {}", quote(text.expose(), secrets)))
         .unwrap_or_default();
     let (kind, message) = match status {
-        401 | 400 | 403 if status == 401 || object.is_some() => (
-            Status::Denied,
-            format!("the gate refused the credentials (HTTP {status}{said}); check `username` and `password`"),
-        ),
+        401 | 400 | 403 if status == 401 || object.is_some() => {
+            // API gateways answer so for reasons of their own.
+            let also = if status == 403 { ", and whether something before the gate lets this machine in" } else { "" };
+            let refused = format!("the gate refused the credentials (HTTP {status}{said})");
+            (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
+        }
         400 | 403 => (
             Status::Gate,
             format!(

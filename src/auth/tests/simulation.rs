@@ -15,7 +15,7 @@ use crate::http::Failure;
 use crate::sync::{Mutex, Weak};
 
 mod world;
-use world::{ME, Mood, Scene, World, YEARS_MS};
+use world::{ME, Mood, Refusal, Scene, World, YEARS_MS};
 
 const SEEDS: u64 = 2000;
 
@@ -95,7 +95,8 @@ impl Log {
             let mut took = Duration::from_millis(rng.u64(1..400)).min(limit);
             let fail = |status, sent| Err(Failure { error: Error::new(status, "simulated"), sent });
             let good = password.is_none_or(|password| password == state.good_password);
-            let refused = || Ok(response(401, r#"{"message":"no"}"#.to_owned()));
+            let code = rng.choice([401, 401, 400, 403]).unwrap_or(401);
+            let refused = || Ok(response(code, r#"{"message":"no"}"#.to_owned()));
             let result = match (mood, rng.u8(..4)) {
                 (Mood::Dead, roll) => fail(Status::Unreachable, roll == 0),
                 (Mood::Silent, _) => {
@@ -123,18 +124,22 @@ impl Log {
         let (Some(password), Ok(answer)) = (body["password"].as_str(), result) else { return };
         let credentials = credentials(&body["username"], password);
         self.world.look(|state| match answer.status {
-            401 => {
+            400 | 401 | 403 => {
                 // What was sent before the last refusal was heard is no new try.
-                let so_far = state.refused.iter().filter(|(refused, ..)| *refused == credentials);
-                let (times, heard) = so_far.fold((0, Boot::ZERO), |(times, _), (_, _, heard)| (times + 1, *heard));
-                if sent > heard + crate::policy::refusal_pause(times) + Duration::from_secs(86_400) {
-                    state.refused.retain(|(refused, ..)| *refused != credentials); // that long it is remembered
+                let so_far = state.refused.iter().filter(|refusal| refusal.credentials == credentials).zip(1..).last();
+                let (heard, pause) = so_far.map_or_else(Default::default, |(last, nth)| {
+                    (last.heard, crate::policy::refusal_pause(nth, Some(last.http)))
+                });
+                if sent > heard + pause + Duration::from_secs(86_400) {
+                    state.refused.retain(|refusal| refusal.credentials != credentials); // that long it is remembered
                 }
                 if heard <= sent {
-                    state.refused.push((credentials, sent, state.boot));
+                    state.refused.push(Refusal { credentials, sent, heard: state.boot, http: answer.status });
                 }
             }
-            200 if !answer.body.starts_with(b"<") => state.refused.retain(|(refused, ..)| *refused != credentials),
+            200 if !answer.body.starts_with(b"<") => {
+                state.refused.retain(|refusal| refusal.credentials != credentials);
+            }
             _ => {}
         });
     }
@@ -205,7 +210,7 @@ impl Transport for Way {
         seen.in_flight.retain(|thread| *thread != me);
         log.heard(&body, now, &result);
         seen.answered = log.world.boot();
-        seen.refused = result.as_ref().is_ok_and(|answer| answer.status == 401);
+        seen.refused = result.as_ref().is_ok_and(|answer| matches!(answer.status, 400 | 401 | 403));
         seen.told = result.as_ref().ok().and_then(|answer| {
             let seconds = answer.retry_after.as_ref()?.parse().ok()?;
             Some(Duration::from_secs(seconds).min(Duration::from_secs(3600)))
@@ -311,7 +316,8 @@ impl Host {
         let world = &self.log.world;
         lock(&self.log.seen).anew = true;
         let user = if other_user { "bot2" } else { "bot" };
-        world.look(|state| state.refused.retain(|(refused, ..)| *refused != credentials(&json!(user), &password)));
+        let forgiven = credentials(&json!(user), &password);
+        world.look(|state| state.refused.retain(|refusal| refusal.credentials != forgiven));
         if self.auth.set_credentials(Some(user), &password).is_err() {
             world.broken("new credentials were not taken".to_owned());
         }
@@ -323,19 +329,6 @@ impl Host {
 /// How the world names them.
 fn credentials(username: &Value, password: &str) -> String {
     format!("{username} {password}")
-}
-
-/// A refused password is sent again only on schedule.
-fn judge_refusals(state: &Scene) -> Option<String> {
-    let mut passwords: Vec<&String> = state.refused.iter().map(|(password, ..)| password).collect();
-    passwords.sort();
-    passwords.dedup();
-    passwords.into_iter().find_map(|password| {
-        let sent = state.refused.iter().filter(|(refused, ..)| refused == password).map(|(_, sent, _)| *sent);
-        let sent: Vec<Boot> = sent.collect();
-        let soon = sent.windows(2).zip(1..).find(|(pair, n)| pair[1] - pair[0] < crate::policy::refusal_pause(*n));
-        soon.map(|(pair, n)| format!("a refused password was sent again after {:?}, the {n}th time", pair[1] - pair[0]))
-    })
 }
 
 /// One world, from its seed. How long it lived, and how many requests it saw.
@@ -382,7 +375,7 @@ fn live(seed: u64) -> (Duration, u64) {
             _ => drop((host.auth.generation(), host.auth.info())),
         }
         let broken =
-            world.look(|state| judge_refusals(state).into_iter().chain(state.broken.drain(..)).collect::<Vec<_>>());
+            world.look(|state| state.judge_refusals().into_iter().chain(state.broken.drain(..)).collect::<Vec<_>>());
         assert!(broken.is_empty(), "at step {step}: {broken:?}");
         assert!(hosts.iter().all(|host| host.auth.info().waiting == 0), "nobody waits, but somebody is counted");
     }
