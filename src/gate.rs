@@ -95,17 +95,18 @@ pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tok
 
 fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
     let bad = |what: &str| Error::new(Status::BadResponse, format!("the gate answered without a token: {what}"));
-    if let Some(encoding) = &response.encoding {
-        let encoding = quote(encoding, secrets);
-        return Err(bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for")));
-    }
     if response.body.is_empty() {
         return Err(bad("its body is empty"));
     }
     let body = without_byte_order_mark(&response.body);
-    let object = Object::new(body).ok_or_else(|| {
-        let is_json = json::is_json(body);
-        bad(if is_json { NO_TOKEN } else { "its body is not JSON; is a proxy or a portal in the way?" })
+    let object = Object::new(body).ok_or_else(|| match &response.encoding {
+        _ if json::is_json(body) => bad(NO_TOKEN),
+        // Only now: some servers name an encoding, such as `utf-8`, and send the plain text all the same.
+        Some(encoding) => {
+            let encoding = quote(encoding, secrets);
+            bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for"))
+        }
+        None => bad("its body is not JSON; is a proxy or a portal in the way?"),
     })?;
     let id_token = match object.text("id_token") {
         Ok(Some(text)) => text,

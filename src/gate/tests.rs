@@ -116,6 +116,15 @@ fn a_token_is_read_with_escapes_and_after_a_byte_order_mark_and_the_last_one_cou
 }
 
 #[test]
+fn a_plain_body_gives_its_token_whatever_encoding_is_named() {
+    let body = json!({"id_token": jwt(r#"{"exp":1000}"#)}).to_string();
+    for encoding in ["", "utf-8", "none", "gzip"] {
+        let named = Response { encoding: Some(encoding.to_owned()), ..answer(200, &body) };
+        assert_eq!(read_one(&named).unwrap().expiry, 1000, "{encoding}");
+    }
+}
+
+#[test]
 fn a_refusal_is_an_object_even_where_its_words_cannot_be_read() {
     for (body, said) in [
         (&br#"{"message":"\ud800"}"#[..], "HTTP 403)"),
@@ -159,9 +168,9 @@ fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
         assert!(error.message().contains(word), "{error}");
         assert!(!error.message().to_lowercase().contains("canary"), "{error}");
     }
-    let echo = Response { encoding: Some("hunter2".to_owned()), ..answer(200, "{}") };
+    let echo = Response { encoding: Some("hunter2".to_owned()), ..answer(200, "\u{1f}") };
     let error = read(&echo, &[&secret("hunter2")], NOW_MS).unwrap_err();
-    assert!(!error.message().contains("hunter2"), "{error}");
+    assert!(error.message().contains("[struck out]") && !error.message().contains("hunter2"), "{error}");
     let gzip = Response { encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
     assert!(read_one(&gzip).unwrap_err().message().contains("\"gzip\""));
 }
