@@ -9,6 +9,7 @@ use crate::refresher::Job;
 use crate::sync::Mutex;
 
 mod bench;
+mod dates;
 mod leases;
 mod pauses;
 mod scenarios;
