@@ -1,10 +1,11 @@
-//! Generates the C header from `src/capi/` into `OUT_DIR`.
+//! Generates the C header from `src/capi/` into `OUT_DIR`, and tells the library its build date.
 //!
 //! Nothing is written into the source tree: `make header` copies the header to `include/`, and a test fails when the
 //! two differ.
 
 use std::error::Error;
 use std::path::PathBuf;
+use std::time::SystemTime;
 use std::{env, fs};
 
 /// In the order in which the header is to be read.
@@ -13,6 +14,8 @@ const SOURCES: [&str; 6] = ["handle.rs", "auth.rs", "config.rs", "error.rs", "in
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=cbindgen.toml");
     println!("cargo::rerun-if-changed=src/capi");
+    println!("cargo::rerun-if-env-changed=SOURCE_DATE_EPOCH");
+    println!("cargo::rustc-env=DL_AUTH_BUILT_AT={}", built_at()?);
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?);
 
@@ -39,6 +42,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     builder.generate()?.write(&mut header);
     fs::write(out.join("dl_auth.h"), tidy(&String::from_utf8(header)?))?;
     Ok(())
+}
+
+/// The first of January 2025, in Unix seconds.
+const NOT_BEFORE: u64 = 1_735_689_600;
+
+/// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that a build can be repeated to the byte, else the time. An
+/// earlier date than the source is a placeholder of the build tool, or the clock is wrong.
+fn built_at() -> Result<u64, Box<dyn Error>> {
+    let seconds = match env::var("SOURCE_DATE_EPOCH").ok().filter(|seconds| !seconds.is_empty()) {
+        Some(seconds) => seconds.parse().map_err(|error| format!("SOURCE_DATE_EPOCH={seconds}: {error}"))?,
+        None => SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs(),
+    };
+    Ok(seconds.max(NOT_BEFORE))
 }
 
 /// What cbindgen has no setting for: a negative number in parentheses (`5 X` would else be a subtraction), a comment of

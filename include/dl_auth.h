@@ -156,7 +156,7 @@ typedef struct dl_auth_info_t {
   int64_t refresh_in_ms;
   /**
    * The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last
-   * answer that had a token.
+   * answer that had a token; 0 if that answer did not tell a time to believe.
    */
   int64_t clock_skew_ms;
   /** Tokens that were got for the password. */
@@ -289,8 +289,8 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *
  * After a refresh that failed, calls without a valid token fail at once with its error, until the time that
  * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the Retry-After of a 429 or 503, up to 1 h;
- * after a refused password 30 s, 5 min, 1 h doubling to 24 h, for all handles of the process, or until the credentials
- * change.
+ * after a refused password 30 s, 5 min, 1 h doubling to 24 h (with HTTP 403, 5 min at most), for all handles of the
+ * process, or until the credentials change.
  *
  * DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
  * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;

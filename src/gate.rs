@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Status};
+use crate::json::{self, Object};
 use crate::jwt::{Jwt, TOKEN_MAX};
 use crate::policy;
-use crate::secret::{Secret, SecretJson, quote};
+use crate::secret::{Secret, quote};
 use crate::settings::Credentials;
 
 /// What is given for a token.
@@ -95,48 +95,57 @@ pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tok
 
 fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
     let bad = |what: &str| Error::new(Status::BadResponse, format!("the gate answered without a token: {what}"));
-    if let Some(encoding) = &response.encoding {
-        let encoding = quote(encoding, secrets);
-        return Err(bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for")));
-    }
     if response.body.is_empty() {
         return Err(bad("its body is empty"));
     }
-    let mut body = SecretJson(
-        serde_json::from_slice(&response.body)
-            .map_err(|_| bad("its body is not JSON; is a proxy or a portal in the way?"))?,
-    );
-    let id_token = match body.0.get_mut("id_token") {
-        Some(Value::String(text)) => Secret::new(std::mem::take(text)),
-        Some(Value::Null) | None => return Err(bad("there is no `id_token` in it")),
-        Some(_) => return Err(bad("its `id_token` is not a string")),
+    let body = without_byte_order_mark(&response.body);
+    let object = Object::new(body).ok_or_else(|| match &response.encoding {
+        _ if json::is_json(body) => bad(NO_TOKEN),
+        // Only now: some servers name an encoding, such as `utf-8`, and send the plain text all the same.
+        Some(encoding) => {
+            let encoding = quote(encoding, secrets);
+            bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for"))
+        }
+        None => bad("its body is not JSON; is a proxy or a portal in the way?"),
+    })?;
+    let id_token = match object.text("id_token") {
+        Ok(Some(text)) => text,
+        Ok(None) => return Err(bad(NO_TOKEN)),
+        Err(error) if error.is_data() => return Err(bad("its `id_token` is not a string")),
+        Err(_) => return Err(bad("its `id_token` is not JSON text in UTF-8")),
     };
     if id_token.expose().len() > TOKEN_MAX {
         return Err(bad(&format!("its `id_token` is longer than {TOKEN_MAX} bytes")));
     }
     let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
     let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
-    let refresh_token = match body.0.get_mut("refresh_token") {
-        Some(Value::String(text)) if !text.is_empty() => Some(Secret::new(std::mem::take(text))),
-        _ => None,
-    };
+    let refresh_token = object.text("refresh_token").ok().flatten().filter(|text| !text.expose().is_empty());
     Ok(Tokens { jwt, expiry, refresh_token })
+}
+
+/// Of an answer that is JSON.
+const NO_TOKEN: &str = "there is no `id_token` in it";
+
+/// Some servers write one before the JSON (RFC 8259, 8.1, allows a reader to ignore it).
+fn without_byte_order_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
 /// What any other status means (DESIGN.md, "Failing" and "Refusals").
 fn refusal(status: u16, body: &[u8], secrets: &[&Secret], retry_after: Option<std::time::Duration>) -> Error {
-    let document = SecretJson(serde_json::from_slice(body).unwrap_or(Value::Null));
+    let object = Object::new(without_byte_order_mark(body));
     let said = ["message", "error_description", "error"]
         .iter()
-        .find_map(|name| document.0.get(name)?.as_str())
-        .map(|text| format!(": {}", quote(text, secrets)))
+        .find_map(|name| object?.text(name).ok().flatten())
+        .map(|text| format!(": {}", quote(text.expose(), secrets)))
         .unwrap_or_default();
-    let its_own = document.0.is_object();
     let (kind, message) = match status {
-        401 | 400 | 403 if status == 401 || its_own => (
-            Status::Denied,
-            format!("the gate refused the credentials (HTTP {status}{said}); check `username` and `password`"),
-        ),
+        401 | 400 | 403 if status == 401 || object.is_some() => {
+            // API gateways answer so for reasons of their own.
+            let also = if status == 403 { ", and whether something before the gate lets this machine in" } else { "" };
+            let refused = format!("the gate refused the credentials (HTTP {status}{said})");
+            (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
+        }
         400 | 403 => (
             Status::Gate,
             format!(

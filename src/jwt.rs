@@ -6,11 +6,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::Number;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Status};
-use crate::secret::{Secret, SecretJson};
+use crate::json::Object;
+use crate::secret::Secret;
 
 /// The longest token that is taken from the gate, in bytes: with its NUL it fills `DL_AUTH_TOKEN_MAX`.
 pub const TOKEN_MAX: usize = 8191;
@@ -40,11 +41,14 @@ impl Jwt {
         if signature.is_empty() || !signature.bytes().all(is_base64url) {
             return Err(bad("its third part, the signature, is not base64url"));
         }
-        object(header).ok_or_else(|| bad("its first part is not a JSON object in base64url without padding"))?;
-        let (claims, document) =
-            object(payload).ok_or_else(|| bad("its second part is not a JSON object in base64url without padding"))?;
-        let expiry = document.0.get("exp").and_then(seconds);
-        let issued_at = document.0.get("iat").and_then(seconds);
+        if decoded(header).is_none_or(|json| Object::new(&json).is_none()) {
+            return Err(bad("its first part is not a JSON object in base64url without padding"));
+        }
+        let no_object = || bad("its second part is not a JSON object in base64url without padding");
+        let claims = decoded(payload).and_then(utf8).ok_or_else(no_object)?;
+        let object = Object::new(claims.expose().as_bytes()).ok_or_else(no_object)?;
+        let date = |name| object.get::<Number>(name).ok().flatten().as_ref().and_then(seconds);
+        let (expiry, issued_at) = (date("exp"), date("iat"));
         Ok(Jwt { text, claims, expiry, issued_at })
     }
 
@@ -80,20 +84,21 @@ fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
-/// The JSON object in a part, as text and parsed.
-fn object(part: &str) -> Option<(Secret, SecretJson)> {
+/// The bytes of a part.
+fn decoded(part: &str) -> Option<Zeroizing<Vec<u8>>> {
     // Sized beforehand, so that the text never moves and leaves a copy of itself behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(part.len())));
     URL_SAFE_NO_PAD.decode_vec(part, &mut bytes).ok()?;
-    let document = SecretJson(serde_json::from_slice(&bytes).ok()?);
-    document.0.as_object()?;
-    let text = String::from_utf8(std::mem::take(&mut *bytes)).ok()?;
-    Some((Secret::new(text), document))
+    Some(bytes)
+}
+
+fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
+    std::str::from_utf8(&bytes).ok()?; // first, for an error of the next line would drop the bytes without a wipe
+    String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Secret::new)
 }
 
 /// A date in Unix seconds: an integer or a float (RFC 7519 allows both), rounded down, in range.
-fn seconds(value: &Value) -> Option<i64> {
-    let number = value.as_number()?;
+fn seconds(number: &Number) -> Option<i64> {
     let seconds = match number.as_i64() {
         Some(whole) => whole,
         // Floor, so that a token is not believed to live longer than it does. `as` saturates; the range is checked.
@@ -137,6 +142,7 @@ mod tests {
             ("9223372036854775808", None),
             ("18446744073709551616", None),
             ("1e308", None),
+            ("1e99999", None),
             ("\"1569283579\"", None),
             ("null", None),
             ("[1569283579]", None),
@@ -146,6 +152,38 @@ mod tests {
             assert_eq!(jwt.expect_expiry().is_ok(), wanted.is_some());
         }
         assert_eq!(Jwt::decode(jwt("{}")).unwrap().expiry(), None);
+    }
+
+    #[test]
+    fn a_claim_that_nobody_needs_may_hold_anything_and_is_handed_out_as_it_came() {
+        for claim in [
+            r#""name":"Zaphod \ud83d""#,
+            r#""\udc00":{"\ud800":["\udfff"]}"#,
+            r#""n":1e99999"#,
+            r#""n":123456789012345678901234567890.5"#,
+            r#""exp":"none","exp":1e99999"#,
+            &format!(r#""deep":{}{}"#, "[".repeat(1000), "]".repeat(1000)),
+        ] {
+            let payload = format!("{{ {claim},\r\n\"exp\": 1000, \"iat\": 7 }}\n");
+            let jwt = Jwt::decode(jwt(&payload)).unwrap();
+            assert_eq!((jwt.claims(), jwt.expiry(), jwt.issued_at()), (payload.as_str(), Some(1000), Some(7)));
+        }
+        for iat in ["1e99999", "\"\\ud800\"", "[[7]]", "null"] {
+            let jwt = Jwt::decode(jwt(&format!(r#"{{"iat":{iat},"exp":1000}}"#))).unwrap();
+            assert_eq!((jwt.expiry(), jwt.issued_at()), (Some(1000), None), "{iat}");
+        }
+    }
+
+    #[test]
+    fn of_the_header_only_that_it_is_an_object_matters() {
+        let payload = jwt(r#"{"exp":1000}"#).expose().split('.').nth(1).unwrap().to_owned();
+        let with = |header: &[u8]| decode(&format!("{}.{payload}.c2ln", URL_SAFE_NO_PAD.encode(header)));
+        for header in [&b"{}"[..], br#"{"alg":"RS256","x":"\ud800","n":1e99999}"#, b"{\"x\":\"\xff\"}"] {
+            assert_eq!(with(header).unwrap().expiry(), Some(1000));
+        }
+        for header in [&b""[..], b"[]", b"\"RS256\"", b"{", b"{}x"] {
+            assert_eq!(with(header).unwrap_err().status(), Status::BadJwt);
+        }
     }
 
     #[test]

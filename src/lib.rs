@@ -25,6 +25,7 @@ mod error;
 mod gate;
 mod http;
 mod info;
+mod json;
 mod jwt;
 mod policy;
 mod process;

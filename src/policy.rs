@@ -11,6 +11,11 @@ use std::time::Duration;
 use crate::clock::{Boot, Now};
 use crate::error::{Error, Status};
 
+mod gate_time;
+#[cfg(test)]
+pub(crate) use gate_time::BUILT_AT;
+pub use gate_time::{Source, gate_time};
+
 /// What a token is good for at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -157,13 +162,16 @@ pub fn cool_down(failures: u32, holds_valid: bool, draw: f64) -> Duration {
 }
 
 /// How long a password that was refused for the n-th time, counted from 1, is not sent again: 30 s, 5 min, then 1 h
-/// doubling to 24 h.
-pub fn refusal_pause(refusals: u32) -> Duration {
-    match refusals {
+/// doubling to 24 h; after a 403, 5 min at most, for API gateways answer 403 for reasons of their own. The refusals of
+/// all statuses count; the last one's status decides.
+pub fn refusal_pause(refusals: u32, http_status: Option<u16>) -> Duration {
+    let most = Duration::from_secs(if http_status == Some(403) { 300 } else { 24 * 3600 });
+    let pause = match refusals {
         0 | 1 => Duration::from_secs(30),
         2 => Duration::from_secs(300),
-        more => doubled(Duration::from_secs(3600), more - 2).min(Duration::from_secs(24 * 3600)),
-    }
+        more => doubled(Duration::from_secs(3600), more - 2),
+    };
+    pause.min(most)
 }
 
 /// The first, doubled with each one after it.
@@ -307,19 +315,27 @@ mod tests {
 
     #[test]
     fn a_refused_password_is_sent_3_times_in_the_first_hour_and_10_in_four_days() {
-        let hours = |n| refusal_pause(n).as_secs_f64() / 3600.0;
+        let hours = |n| refusal_pause(n, Some(401)).as_secs_f64() / 3600.0;
         assert_eq!([3, 4, 5, 6, 7, 8, u32::MAX].map(hours), [1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 24.0]);
         let sent = |within: u64| {
             let mut time = Duration::ZERO;
             (1..)
                 .take_while(|n| {
                     let in_time = time < s(within);
-                    time += refusal_pause(*n);
+                    time += refusal_pause(*n, Some(401));
                     in_time
                 })
                 .count()
         };
         assert_eq!((sent(3600), sent(4 * 86400)), (3, 10));
+    }
+
+    #[test]
+    fn after_a_403_a_password_waits_for_5_minutes_at_most() {
+        let pauses = |http| [0, 1, 2, 3, 9, u32::MAX].map(|n| refusal_pause(n, http).as_secs());
+        assert_eq!(pauses(Some(403)), [30, 30, 300, 300, 300, 300]);
+        assert_eq!(pauses(Some(400)), pauses(Some(401)));
+        assert_eq!(pauses(Some(401)), [30, 30, 300, 3600, 86_400, 86_400]);
     }
 
     #[test]

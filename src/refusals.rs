@@ -1,7 +1,7 @@
 //! The budget for refused passwords: one for the process, whatever the number of its handles, so that a wrong password
 //! locks no account.
 //!
-//! A password that was refused is not sent again before a time that grows with each refusal
+//! A password that was refused is not sent again before a time that grows with each refusal, of whichever status
 //! ([`policy::refusal_pause`]). One that is not known to be good is sent by one handle at a time: the others wait for
 //! what it hears. The entries are kept by a keyed hash of gate, user and password, which tells nothing to whoever reads
 //! it. The table is replaced as a whole, without a lock, so that a child process takes it over.
@@ -182,7 +182,8 @@ impl Try<'_> {
             // Where it was sent by many at once, their refusals count as one.
             let refused = before.as_ref().filter(|before| before.until > now).cloned().unwrap_or_else(|| {
                 let times = before.map_or(0, |before| before.times).saturating_add(1);
-                Refused { times, until: now + policy::refusal_pause(times), error: error.clone() }
+                let until = now + policy::refusal_pause(times, error.http_status());
+                Refused { times, until, error: error.clone() }
             });
             let until = refused.until;
             entry.refused = Some(refused);
@@ -264,6 +265,21 @@ mod tests {
         drop(leave);
         refusals.forget(print);
         sent(ask(&refusals, print, now));
+    }
+
+    #[test]
+    fn refusals_of_all_statuses_count_and_the_last_one_s_decides() {
+        let refusals = Refusals::default();
+        let print = refusals.fingerprint("g", &credentials("p"));
+        let mut now = s(0);
+        for (http, pause) in
+            [(403, 30), (403, 300), (403, 300), (401, 7200), (403, 300), (400, 28_800), (401, 57_600), (403, 300)]
+        {
+            let error = Error::new(Status::Denied, "no").with_http_status(http);
+            let leave = sent(ask(&refusals, print, now));
+            assert_eq!(leave.refused(error, now).retry_after(), Some(s(pause)), "{http}");
+            now += s(pause);
+        }
     }
 
     #[test]

@@ -6,8 +6,7 @@
 
 use std::fmt;
 
-use serde_json::Value;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// A string that is wiped when dropped and has no readable `Debug` form.
 #[derive(Clone, PartialEq, Eq)]
@@ -28,24 +27,6 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("[secret]")
-    }
-}
-
-/// A JSON document whose strings are wiped when it is dropped.
-pub struct SecretJson(pub Value);
-
-impl Drop for SecretJson {
-    fn drop(&mut self) {
-        wipe(&mut self.0);
-    }
-}
-
-fn wipe(value: &mut Value) {
-    match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(fields) => fields.values_mut().for_each(wipe),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
@@ -157,12 +138,5 @@ mod tests {
     #[test]
     fn what_is_quoted_stays_one_line_in_one_direction() {
         assert_eq!(quote("a\u{2028}b\u{202e}c\u{2066}d\u{7f}e", &[]), "a b c d e");
-    }
-
-    #[test]
-    fn a_wiped_document_has_no_text_left() {
-        let mut document = serde_json::json!({"a": "canary", "b": ["canary", {"c": "canary"}], "d": 7});
-        wipe(&mut document);
-        assert_eq!(document, serde_json::json!({"a": "", "b": ["", {"c": ""}], "d": 7}));
     }
 }

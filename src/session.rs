@@ -11,7 +11,7 @@ use crate::clock::{Boot, Clock};
 use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
-use crate::policy::{self, Fetched, Lifetime};
+use crate::policy::{self, Fetched, Lifetime, Source};
 use crate::refusals::{Fingerprint, Refusals, Try, Turn};
 use crate::secret::Secret;
 use crate::settings::{self, Credentials, Settings};
@@ -88,7 +88,7 @@ pub struct Fetch {
     pub lifetime: Lifetime,
     /// What it was given for.
     pub grant: Grant,
-    /// The gate's clock minus ours.
+    /// The gate's clock minus this machine's; 0 where only this machine's told the time.
     pub clock_skew_ms: i64,
 }
 
@@ -215,21 +215,28 @@ impl Exchange {
         let secrets: Vec<&Secret> = [username, password].into_iter().chain(refresh_token).collect();
         let tokens = gate::read(&response, &secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
-        let told_ms = response.date_ms.or(issued_at.map(|seconds| seconds.saturating_mul(1000)));
-        // Both are cut to whole seconds: it was half a second later on the average, and may have been almost one.
-        let gate_ms = told_ms.map_or(wall_ms, |ms| ms.saturating_add(500));
-        let latest_ms = told_ms.map_or(wall_ms, |ms| ms.saturating_add(999));
-        let fetched = Fetched { started, ended, gate_ms: latest_ms };
+        // The wall clock when the request began. Where it was set meanwhile, the later one counts.
+        let took_ms = i64::try_from(ended.boot.saturating_sub(started).as_millis()).unwrap_or(i64::MAX);
+        let wall_at_start = wall_started.max(ended.wall_ms.saturating_sub(took_ms));
+        let gate = policy::gate_time(response.date_ms, issued_at, tokens.expiry, wall_at_start);
+        let fetched = Fetched { started, ended, gate_ms: gate.latest_ms };
         let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
-            let left = tokens.expiry.saturating_sub(gate_ms / 1000);
-            let message = if left <= 0 {
-                format!("the gate answered with a token that had ended {} s ago by the gate's own clock", -left)
-            } else {
-                format!("the gate's token had {left} s to live, and its answer took too long for that")
+            let left = tokens.expiry.saturating_sub(gate.likely_ms.div_euclid(1000));
+            let message = match gate.source {
+                _ if left > 0 => format!("the gate's token had {left} s to live, and its answer took too long for that"),
+                Source::Date | Source::IssuedAt => {
+                    format!("the gate answered with a token that had ended {} s ago by the gate's own clock", -left)
+                }
+                Source::Machine => format!(
+                    "the gate answered with a token that had ended {} s ago by this machine's clock, and with no `Date` \
+                     that fits the token; is this clock right?",
+                    -left
+                ),
             };
             (Error::new(Status::BadResponse, message).with_http_status(response.status), true)
         })?;
+        let clock_skew_ms = if gate.source == Source::Machine { 0 } else { gate.likely_ms.saturating_sub(wall_ms) };
         let lifetime = lifetime.drawn(fastrand::f64());
-        Ok(Fetch { tokens, lifetime, grant: request.grant, clock_skew_ms: gate_ms.saturating_sub(wall_ms) })
+        Ok(Fetch { tokens, lifetime, grant: request.grant, clock_skew_ms })
     }
 }

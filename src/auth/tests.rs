@@ -9,6 +9,7 @@ use crate::refresher::Job;
 use crate::sync::Mutex;
 
 mod bench;
+mod dates;
 mod leases;
 mod pauses;
 mod scenarios;
@@ -332,7 +333,7 @@ fn a_token_ends_by_the_gate_s_clock_however_wrong_ours_is() {
     for skew in [0, 3600, -3600, 1_700_000_000, -1_700_000_000] {
         let answer: Answer = Box::new(move |now| {
             let gate = now + skew;
-            let id_token = jwt(json!({"exp": gate + 100}));
+            let id_token = jwt(json!({"iat": gate, "exp": gate + 100}));
             let body = json!({"id_token": id_token}).to_string();
             Ok(Response { date_ms: Some(gate * 1000), ..response(200, body) })
         });

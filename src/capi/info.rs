@@ -54,7 +54,7 @@ pub struct dl_auth_info_t {
     /// Milliseconds until its refresh is due; negative: it is due; 0: none.
     pub refresh_in_ms: i64,
     /// The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last
-    /// answer that had a token.
+    /// answer that had a token; 0 if that answer did not tell a time to believe.
     pub clock_skew_ms: i64,
     /// Tokens that were got for the password.
     pub logins: u64,

@@ -3,7 +3,7 @@
 use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Duration;
 
 const NOW_MS: i64 = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
@@ -13,7 +13,11 @@ fn secret(text: &str) -> Secret {
 }
 
 fn answer(status: u16, body: &str) -> Response {
-    Response { status, date_ms: None, retry_after: None, encoding: None, body: body.as_bytes().to_vec().into() }
+    answer_of_bytes(status, body.as_bytes())
+}
+
+fn answer_of_bytes(status: u16, body: &[u8]) -> Response {
+    Response { status, date_ms: None, retry_after: None, encoding: None, body: body.to_vec().into() }
 }
 
 fn read_one(response: &Response) -> Result<Tokens, Error> {
@@ -71,6 +75,70 @@ fn a_good_answer_has_a_token_and_perhaps_a_refresh_token() {
 }
 
 #[test]
+fn a_field_that_nobody_needs_may_hold_anything() {
+    let id_token = jwt(r#"{"exp":1000}"#);
+    for (more, refresh_token) in [
+        (&br#""name":"\ud800""#[..], Some("r")),
+        (br#""\ud800":{"\udfff":["\ud83d"]}"#, Some("r")),
+        (br#""n":1e99999,"m":[-1e99999]"#, Some("r")),
+        (b"\"name\":\"\xff\",\"\xfe\":\"\xc3\"", Some("r")),
+        (br#""id_token":"\ud800""#, Some("r")),
+        (br#""access_token":"\ud800","message":"\udc00""#, Some("r")),
+        (br#""refresh_token":"\ud800""#, None),
+        (b"\"refresh_token\":\"\xff\"", None),
+        (br#""refresh_token":1e99999"#, None),
+        (br#""refresh_token":{"id_token":"\ud800"}"#, None),
+    ] {
+        // What counts is the last of the same name: `more` stands before the token and after the refresh token.
+        let (before, after) = (&br#"{"refresh_token":"r","#[..], format!(r#","id_token":"{id_token}"}}"#));
+        let body = [before, more, after.as_bytes()].concat();
+        let tokens = read_one(&answer_of_bytes(200, &body)).unwrap();
+        assert_eq!(tokens.jwt.text(), id_token, "{}", more.escape_ascii());
+        assert_eq!(tokens.refresh_token.as_ref().map(Secret::expose), refresh_token, "{}", more.escape_ascii());
+    }
+}
+
+#[test]
+fn a_token_is_read_with_escapes_and_after_a_byte_order_mark_and_the_last_one_counts() {
+    let (first, id_token) = (jwt(r#"{"exp":1}"#), jwt(r#"{"exp":1000}"#));
+    for body in [
+        format!(r#"{{"id_token":"{}"}}"#, id_token.replace('.', "\\u002e")),
+        format!(r#"{{"id\u005ftoken":"{id_token}"}}"#),
+        format!(r#"{{"id_token":"{first}","id_token":"{id_token}"}}"#),
+        format!(r#"{{"id_token":7,"id_token":"{id_token}"}}"#),
+        format!("\u{feff}{{\"id_token\":\"{id_token}\"}}"),
+        format!("\r\n  {{\"id_token\":\"{id_token}\"}}\n\n"),
+    ] {
+        assert_eq!(read_one(&answer(200, &body)).unwrap().jwt.text(), id_token, "{body}");
+    }
+    let error = read_one(&answer(403, "\u{feff}{\"message\":\"go away\"}")).unwrap_err();
+    assert!(error.status() == Status::Denied && error.message().contains("go away"), "{error}");
+}
+
+#[test]
+fn a_plain_body_gives_its_token_whatever_encoding_is_named() {
+    let body = json!({"id_token": jwt(r#"{"exp":1000}"#)}).to_string();
+    for encoding in ["", "utf-8", "none", "gzip"] {
+        let named = Response { encoding: Some(encoding.to_owned()), ..answer(200, &body) };
+        assert_eq!(read_one(&named).unwrap().expiry, 1000, "{encoding}");
+    }
+}
+
+#[test]
+fn a_refusal_is_an_object_even_where_its_words_cannot_be_read() {
+    for (body, said) in [
+        (&br#"{"message":"\ud800"}"#[..], "HTTP 403)"),
+        (b"{\"message\":\"\xff\",\"\xff\":1e99999}", "HTTP 403)"),
+        (br#"{"message":"\ud800","error":"locked"}"#, "HTTP 403: locked)"),
+        (br#"{"message":1e99999,"error_description":[],"error":"locked"}"#, "HTTP 403: locked)"),
+    ] {
+        let error = read_one(&answer_of_bytes(403, body)).unwrap_err();
+        assert_eq!(error.status(), Status::Denied, "{error}");
+        assert!(error.message().contains(said), "{error}");
+    }
+}
+
+#[test]
 fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
     let long = jwt(&format!(r#"{{"exp":1000,"pad":"{}"}}"#, "x".repeat(8000)));
     for (body, word) in [
@@ -83,6 +151,8 @@ fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
         (json!({"id_token": null}).to_string(), "no `id_token`"),
         (json!({"id_token": 7}).to_string(), "not a string"),
         (json!({"id_token": ["canary"]}).to_string(), "not a string"),
+        (r#"{"id_token":"\ud800"}"#.to_owned(), "not JSON"),
+        ("\"\\ud800\"".to_owned(), "no `id_token`"),
         (json!({"id_token": ""}).to_string(), "three parts"),
         (json!({"id_token": "canary"}).to_string(), "three parts"),
         (json!({"id_token": "a.b.c\r\nX-Canary: 1"}).to_string(), "signature"),
@@ -98,9 +168,9 @@ fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
         assert!(error.message().contains(word), "{error}");
         assert!(!error.message().to_lowercase().contains("canary"), "{error}");
     }
-    let echo = Response { encoding: Some("hunter2".to_owned()), ..answer(200, "{}") };
+    let echo = Response { encoding: Some("hunter2".to_owned()), ..answer(200, "\u{1f}") };
     let error = read(&echo, &[&secret("hunter2")], NOW_MS).unwrap_err();
-    assert!(!error.message().contains("hunter2"), "{error}");
+    assert!(error.message().contains("[struck out]") && !error.message().contains("hunter2"), "{error}");
     let gzip = Response { encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
     assert!(read_one(&gzip).unwrap_err().message().contains("\"gzip\""));
 }

@@ -131,7 +131,12 @@ static const struct row rows[] = {
   ROW_WITH("no Date header", NULL, DL_AUTH_OK, 0, "", .settings = "{'send_date':false}"),
   ROW_WITH("a gate whose clock is a year ahead", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':31536000,'iat_offset':31536000}"),
   ROW_WITH("a gate whose clock is a year behind", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':-31536000,'iat_offset':-31536000}"),
-  ROW_WITH("a token that ends by the gate's clock, not by ours", NULL, BAD, 200, "ended", .settings = "{'date_offset':31536000}"),
+  ROW_WITH("a Date three years ahead", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':94608000}"),
+  ROW_WITH("a Date three years behind", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':-94608000}"),
+  ROW_WITH("a token that has ended by the gate's clock", NULL, BAD, 200, "by the gate's own clock", .settings = "{'lifetime':120,'date_offset':240}"),
+  ROW_WITH("an old token that has ended", NULL, BAD, 200, "by the gate's own clock", .settings = "{'lifetime':3600,'iat_offset':-3660}"),
+  ROW_WITH("an old token that has ended, and no Date", NULL, BAD, 200, "by this machine's clock", .settings = "{'lifetime':3600,'iat_offset':-3660,'send_date':false}"),
+  ROW_WITH("an old token that has ended, and a Date of 1997", NULL, BAD, 200, "by this machine's clock", .settings = "{'lifetime':3600,'iat_offset':-3660,'date_offset':-922000000}"),
 
   /* The line. */
   ROW("a reset before the answer", "{'do':'reset'}", UNREACHABLE, 0, "localhost"),
@@ -244,6 +249,62 @@ static void each_misbehaviour_has_its_status(void) {
     CHECK(count("connections") <= 1);
     failure = first;
     if (!works) check_that_it_holds(row, auth);
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+/* What nobody needs may hold what no strict parser takes; the claims come out as they went in. */
+static void a_token_comes_out_of_anything_that_is_json(void) {
+  static const char claims[] = "{\"exp\":4102444800,\"name\":\"Zaphod \\ud83d\",\"\\udc00\":1e99999,\"name\":[[[]]]}";
+  static const char *const bodies[] = {
+      "{\\'id_token\\':\\'%s\\'}",
+      "\\ufeff{\\'id_token\\':\\'%s\\'}",
+      "{\\'id_token\\':\\'%s\\',\\'name\\':\\'\\\\ud800\\'}",
+      "{\\'\\\\udfff\\':{\\'\\\\ud800\\':[\\'\\\\ud800\\',1e99999]},\\'id_token\\':\\'%s\\'}",
+      "{\\'id_token\\':\\'%s\\',\\'refresh_token\\':\\'\\\\ud800\\'}",
+      "{\\'id_token\\':\\'\\\\ud800\\',\\'id\\\\u005ftoken\\':\\'%s\\'}",
+  };
+  for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+    char jwt[512], body[1024], behaviour[1200], token[DL_AUTH_TOKEN_MAX], told[sizeof claims];
+    subject = bodies[i];
+    reset_gate();
+    make_jwt(claims, jwt);
+    snprintf(body, sizeof body, bodies[i], jwt);
+    snprintf(behaviour, sizeof behaviour, "{'do':'status','status':200,'body':'%s'}", body);
+    plan(behaviour);
+    dl_auth_t *auth = open_gate("password", new_password(), NULL);
+    if (CHECK_STATUS(DL_AUTH_OK, dl_auth_token(auth, token, sizeof token, NULL, &failure)) == DL_AUTH_OK) {
+      CHECK_TEXT(jwt, token);
+      CHECK_STATUS(DL_AUTH_OK, dl_auth_claims(auth, told, sizeof told, NULL, &failure));
+      CHECK_TEXT(claims, told);
+    }
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+/* A token ends by `exp`, whatever `Date` says or whether there is one. */
+static void a_date_that_cannot_be_right_moves_no_end(void) {
+  static const struct { const char *settings, *plan; int64_t most_s; } answers[] = {
+      {"{'lifetime':86400,'date_offset':94608000}", NULL, 86400},
+      {"{'lifetime':86400,'date_offset':-94608000}", NULL, 86400},
+      {"{'lifetime':86400,'send_date':false}", NULL, 86400},
+      {"{'lifetime':86400,'send_date':false}", "{'do':'ok','omit':['iat']}", 86400},
+      {"{'lifetime':86400,'date_offset':-922000000}", "{'do':'ok','omit':['iat']}", 86400},
+      {"{'lifetime':86400,'send_date':false}", "{'do':'ok','iat':4000000000}", 86400},
+      {"{'lifetime':86400,'iat_offset':-80000,'send_date':false}", NULL, 6400},
+      {"{'lifetime':86400,'iat_offset':-80000,'date_offset':94608000}", NULL, 6400},
+  };
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    subject = answers[i].settings;
+    reset_gate();
+    set_gate(answers[i].settings);
+    if (answers[i].plan) plan(answers[i].plan);
+    dl_auth_t *auth = open_gate("password", new_password(), NULL);
+    token_of(auth);
+    int64_t left_s = info_of(auth).expires_in_ms / 1000;
+    CHECK(left_s <= answers[i].most_s && left_s > answers[i].most_s - 3600); /* a slow machine takes some of it */
     dl_auth_free(auth);
   }
   subject = "";
@@ -459,6 +520,8 @@ int main(void) {
   begin();
   make_more_addresses();
   each_misbehaviour_has_its_status();
+  a_token_comes_out_of_anything_that_is_json();
+  a_date_that_cannot_be_right_moves_no_end();
   a_chunked_body_is_bounded_too();
   retry_after_is_honoured_without_another_request();
   a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down();

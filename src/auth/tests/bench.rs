@@ -15,8 +15,8 @@ use crate::http::Failure;
 use crate::refresher::Job;
 use crate::sync::Mutex;
 
-/// The machine's clock at the start of each test, and the gate's.
-pub(super) const NOW: i64 = 1_700_000_000;
+/// The machine's clock at the start of each test, and the gate's: after the build date of this library.
+pub(super) const NOW: i64 = crate::policy::BUILT_AT + 86_400;
 
 pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send>;
 

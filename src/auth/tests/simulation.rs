@@ -15,7 +15,7 @@ use crate::http::Failure;
 use crate::sync::{Mutex, Weak};
 
 mod world;
-use world::{ME, Mood, Scene, World, YEARS_MS};
+use world::{ME, Mood, Refusal, Scene, World, YEARS_MS};
 
 const SEEDS: u64 = 2000;
 
@@ -95,7 +95,8 @@ impl Log {
             let mut took = Duration::from_millis(rng.u64(1..400)).min(limit);
             let fail = |status, sent| Err(Failure { error: Error::new(status, "simulated"), sent });
             let good = password.is_none_or(|password| password == state.good_password);
-            let refused = || Ok(response(401, r#"{"message":"no"}"#.to_owned()));
+            let code = rng.choice([401, 401, 400, 403]).unwrap_or(401);
+            let refused = || Ok(response(code, r#"{"message":"no"}"#.to_owned()));
             let result = match (mood, rng.u8(..4)) {
                 (Mood::Dead, roll) => fail(Status::Unreachable, roll == 0),
                 (Mood::Silent, _) => {
@@ -123,18 +124,22 @@ impl Log {
         let (Some(password), Ok(answer)) = (body["password"].as_str(), result) else { return };
         let credentials = credentials(&body["username"], password);
         self.world.look(|state| match answer.status {
-            401 => {
+            400 | 401 | 403 => {
                 // What was sent before the last refusal was heard is no new try.
-                let so_far = state.refused.iter().filter(|(refused, ..)| *refused == credentials);
-                let (times, heard) = so_far.fold((0, Boot::ZERO), |(times, _), (_, _, heard)| (times + 1, *heard));
-                if sent > heard + crate::policy::refusal_pause(times) + Duration::from_secs(86_400) {
-                    state.refused.retain(|(refused, ..)| *refused != credentials); // that long it is remembered
+                let so_far = state.refused.iter().filter(|refusal| refusal.credentials == credentials).zip(1..).last();
+                let (heard, pause) = so_far.map_or_else(Default::default, |(last, nth)| {
+                    (last.heard, crate::policy::refusal_pause(nth, Some(last.http)))
+                });
+                if sent > heard + pause + Duration::from_secs(86_400) {
+                    state.refused.retain(|refusal| refusal.credentials != credentials); // that long it is remembered
                 }
                 if heard <= sent {
-                    state.refused.push((credentials, sent, state.boot));
+                    state.refused.push(Refusal { credentials, sent, heard: state.boot, http: answer.status });
                 }
             }
-            200 if !answer.body.starts_with(b"<") => state.refused.retain(|(refused, ..)| *refused != credentials),
+            200 if !answer.body.starts_with(b"<") => {
+                state.refused.retain(|refusal| refusal.credentials != credentials);
+            }
             _ => {}
         });
     }
@@ -143,11 +148,19 @@ impl Log {
     fn token(&self, state: &mut Scene, took: Duration) -> Response {
         let then_ms = state.gate_ms() + state.rng.i64(0..=took.as_millis() as i64);
         let then_s = then_ms.div_euclid(1000);
-        // Some gates hand out a token that they made a while ago; without its `Date`, nobody could know.
-        let date_ms = (state.rng.u8(..3) > 0).then_some(then_s * 1000);
+        // A proxy may write a `Date` of its own, or none.
+        let date_ms = match state.rng.u8(..6) {
+            0 => None,
+            1 => Some(state.rng.choice([0, 1000 * YEARS_MS]).unwrap_or(0)), // in no token's life
+            _ => Some(then_s * 1000),
+        };
+        let is_dated = date_ms == Some(then_s * 1000);
+        // Some gates hand out a token that they made a while ago. Without `Date`, only a wall clock that is not behind
+        // can tell.
+        let may_be_old = is_dated || state.wrong_ms >= 0;
         let life = state.life;
-        let old = if date_ms.is_some() && state.rng.u8(..4) == 0 { life.unwrap_or(0).clamp(0, 1 << 40) / 3 } else { 0 };
-        let has_issue = date_ms.is_none() || state.rng.bool();
+        let old = if may_be_old && state.rng.u8(..4) == 0 { life.unwrap_or(0).clamp(0, 1 << 40) / 3 } else { 0 };
+        let has_issue = !is_dated || state.rng.bool();
         let mut claims = json!({"n": state.rng.u64(..)});
         let expiry = life.map(|life| (then_s - old).saturating_add(life));
         if let Some(expiry) = expiry {
@@ -157,8 +170,9 @@ impl Log {
             claims["iat"] = json!(then_s - old);
         }
         let id_token = jwt(claims);
-        let left =
-            Duration::from_millis(u64::try_from(expiry.unwrap_or(0).saturating_mul(1000) - then_ms).unwrap_or(0));
+        let unseen_ms = if is_dated { 0 } else { state.wrong_ms.max(0) }; // by a wall clock that is ahead
+        let left_ms = expiry.unwrap_or(0).saturating_mul(1000).saturating_sub(then_ms).saturating_sub(unseen_ms);
+        let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
         let mut seen = lock(&self.seen);
         let sure = state.boot.saturating_add(left).saturating_sub(Duration::from_millis(1000));
         seen.given.push((id_token.clone(), expiry.unwrap_or(0).saturating_mul(1000), sure));
@@ -196,7 +210,7 @@ impl Transport for Way {
         seen.in_flight.retain(|thread| *thread != me);
         log.heard(&body, now, &result);
         seen.answered = log.world.boot();
-        seen.refused = result.as_ref().is_ok_and(|answer| answer.status == 401);
+        seen.refused = result.as_ref().is_ok_and(|answer| matches!(answer.status, 400 | 401 | 403));
         seen.told = result.as_ref().ok().and_then(|answer| {
             let seconds = answer.retry_after.as_ref()?.parse().ok()?;
             Some(Duration::from_secs(seconds).min(Duration::from_secs(3600)))
@@ -287,19 +301,23 @@ impl Host {
         }
     }
 
-    /// That token, or all, may end before their time.
+    /// That token, or all, and one on its way, may end before their time.
     fn doubt(&mut self, which: Option<&str>) {
         self.held = None;
         let mut seen = lock(&self.log.seen);
         let doubted = seen.given.iter_mut().filter(|(text, ..)| which.is_none_or(|which| which == text));
         doubted.for_each(|(_, _, sure)| *sure = Boot::ZERO);
+        if !seen.in_flight.is_empty() {
+            seen.braked = Duration::from_secs(1); // the least: the life of the token on its way is in doubt
+        }
     }
 
     fn set_credentials(&mut self, password: String, other_user: bool) {
         let world = &self.log.world;
         lock(&self.log.seen).anew = true;
         let user = if other_user { "bot2" } else { "bot" };
-        world.look(|state| state.refused.retain(|(refused, ..)| *refused != credentials(&json!(user), &password)));
+        let forgiven = credentials(&json!(user), &password);
+        world.look(|state| state.refused.retain(|refusal| refusal.credentials != forgiven));
         if self.auth.set_credentials(Some(user), &password).is_err() {
             world.broken("new credentials were not taken".to_owned());
         }
@@ -311,19 +329,6 @@ impl Host {
 /// How the world names them.
 fn credentials(username: &Value, password: &str) -> String {
     format!("{username} {password}")
-}
-
-/// A refused password is sent again only on schedule.
-fn judge_refusals(state: &Scene) -> Option<String> {
-    let mut passwords: Vec<&String> = state.refused.iter().map(|(password, ..)| password).collect();
-    passwords.sort();
-    passwords.dedup();
-    passwords.into_iter().find_map(|password| {
-        let sent = state.refused.iter().filter(|(refused, ..)| refused == password).map(|(_, sent, _)| *sent);
-        let sent: Vec<Boot> = sent.collect();
-        let soon = sent.windows(2).zip(1..).find(|(pair, n)| pair[1] - pair[0] < crate::policy::refusal_pause(*n));
-        soon.map(|(pair, n)| format!("a refused password was sent again after {:?}, the {n}th time", pair[1] - pair[0]))
-    })
 }
 
 /// One world, from its seed. How long it lived, and how many requests it saw.
@@ -370,7 +375,7 @@ fn live(seed: u64) -> (Duration, u64) {
             _ => drop((host.auth.generation(), host.auth.info())),
         }
         let broken =
-            world.look(|state| judge_refusals(state).into_iter().chain(state.broken.drain(..)).collect::<Vec<_>>());
+            world.look(|state| state.judge_refusals().into_iter().chain(state.broken.drain(..)).collect::<Vec<_>>());
         assert!(broken.is_empty(), "at step {step}: {broken:?}");
         assert!(hosts.iter().all(|host| host.auth.info().waiting == 0), "nobody waits, but somebody is counted");
     }

@@ -66,9 +66,17 @@ pub(super) struct Scene {
     pub(super) mood: Mood,
     pub(super) life: Option<i64>,
     pub(super) broken: Vec<String>,
-    /// When credentials that the gate refused were sent, and answered, since they were last taken or forgiven.
-    pub(super) refused: Vec<(String, Boot, Boot)>,
+    /// What the gate refused since those credentials were last taken or forgiven.
+    pub(super) refused: Vec<Refusal>,
     pub(super) good_password: String,
+}
+
+pub(super) struct Refusal {
+    pub(super) credentials: String,
+    /// When the password was sent, and the answer heard.
+    pub(super) sent: Boot,
+    pub(super) heard: Boot,
+    pub(super) http: u16,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -178,6 +186,20 @@ impl World {
 impl Scene {
     pub(super) fn gate_ms(&self) -> i64 {
         GATE_MS.saturating_add(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// A refused password is sent again only on schedule.
+    pub(super) fn judge_refusals(&self) -> Option<String> {
+        let mut passwords: Vec<&String> = self.refused.iter().map(|refusal| &refusal.credentials).collect();
+        passwords.sort();
+        passwords.dedup();
+        passwords.into_iter().find_map(|password| {
+            let refusals: Vec<_> = self.refused.iter().filter(|refusal| refusal.credentials == *password).collect();
+            refusals.windows(2).zip(1..).find_map(|(pair, n)| {
+                let (came, pause) = (pair[1].sent - pair[0].sent, crate::policy::refusal_pause(n, Some(pair[0].http)));
+                (came < pause).then(|| format!("a refused password was sent again after {came:?}, the {n}th time"))
+            })
+        })
     }
 }
 
