@@ -133,8 +133,12 @@ impl Peers<'_> {
                 Err(other) => self.unreachable(&other.to_string()),
             },
             ureq::Error::Io(error) => self.explain_fault(error.into(), seen),
+            // ureq does not export the type of this error.
+            ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => {
+                self.bad("answered with too many headers")
+            }
             ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
-                self.bad("does not answer in HTTP/1.1; check `url`")
+                self.bad("does not answer in valid HTTP/1.1; check `url`, and what is between")
             }
             ureq::Error::LargeResponseHeader(..) => self.bad("answered with headers of more than 12 KiB"),
             ureq::Error::BodyExceedsLimit(_) => self.bad("answered with a body of more than 64 KiB"),
