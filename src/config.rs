@@ -294,7 +294,7 @@ pub fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
-/// The gate of an environment's name, as GATE.md lists them.
+/// The gate of an environment's name, as the service lists them.
 pub fn gate_of(environment: &str) -> Option<&'static str> {
     match environment {
         "prod" => Some("https://gate.dataloop.ai"),

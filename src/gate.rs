@@ -1,4 +1,4 @@
-//! What is said to the gate and how its answers are read: GATE.md, as pure functions.
+//! What is said to the gate and how its answers are read, as pure functions.
 //!
 //! Nothing here does I/O or reads a clock. The gate's answer is hostile until proven otherwise: it may be a proxy's
 //! page, a captive portal's, or another server's.
@@ -46,6 +46,15 @@ pub struct Response {
     pub encoding: Option<String>,
     /// The body, at most [`BODY_MAX`] long.
     pub body: Zeroizing<Vec<u8>>,
+    /// Whether the TLS server asked for a client certificate, which it did not get.
+    pub wanted_certificate: bool,
+}
+
+impl Response {
+    /// An answer without headers.
+    pub fn new(status: u16, body: Zeroizing<Vec<u8>>) -> Response {
+        Response { status, date_ms: None, retry_after: None, encoding: None, body, wanted_certificate: false }
+    }
 }
 
 /// What a good answer holds.
@@ -59,14 +68,14 @@ pub struct Tokens {
     pub refresh_token: Option<Secret>,
 }
 
-/// The request that logs in (GATE.md, "Log in").
+/// The request that logs in.
 pub fn login(credentials: &Credentials) -> Request {
     let Credentials { username, password, .. } = credentials;
     let fields = [("username", username.expose()), ("password", password.expose()), ("type", "user_credentials")];
     request(Grant::Login, fields)
 }
 
-/// The request that spends a refresh token (GATE.md, "Refresh").
+/// The request that spends a refresh token.
 pub fn refresh(refresh_token: &Secret) -> Request {
     request(Grant::Refresh, [("type", "refresh_token"), ("refresh_token", refresh_token.expose())])
 }
@@ -88,7 +97,7 @@ pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tok
         status => {
             let gate_ms = response.date_ms.unwrap_or(now_ms);
             let retry_after = response.retry_after.as_deref().and_then(|header| policy::retry_after(header, gate_ms));
-            Err(refusal(status, &response.body, secrets, retry_after))
+            Err(refusal(status, response, secrets, retry_after))
         }
     }
 }
@@ -131,9 +140,9 @@ fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
-/// What any other status means (DESIGN.md, "Failing" and "Refusals").
-fn refusal(status: u16, body: &[u8], secrets: &[&Secret], retry_after: Option<std::time::Duration>) -> Error {
-    let object = Object::new(without_byte_order_mark(body));
+/// What any other status means.
+fn refusal(status: u16, response: &Response, secrets: &[&Secret], retry_after: Option<std::time::Duration>) -> Error {
+    let object = Object::new(without_byte_order_mark(&response.body));
     let said = ["message", "error_description", "error"]
         .iter()
         .find_map(|name| object?.text(name).ok().flatten())
@@ -146,6 +155,14 @@ fn refusal(status: u16, body: &[u8], secrets: &[&Secret], retry_after: Option<st
             let refused = format!("the gate refused the credentials (HTTP {status}{said})");
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
+        // A server before the gate, such as nginx, answers so after the handshake (495 and 496 are its own).
+        400 | 403 | 495 | 496 if response.wanted_certificate => (
+            Status::Tls,
+            format!(
+                "the server asked for a client certificate and refused the request without one (HTTP {status}); dl_auth \
+                 cannot give one: check `url`, or let the server take requests without it"
+            ),
+        ),
         400 | 403 => (
             Status::Gate,
             format!(

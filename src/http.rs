@@ -143,7 +143,11 @@ impl Http {
             .header("Accept-Encoding", "identity")
             .send(request.body.as_slice())
             .and_then(read);
-        answer.map_err(|error| Raw { error, seen: progress.seen() })
+        let seen = progress.seen();
+        match answer {
+            Ok(response) => Ok(Response { wanted_certificate: seen.wanted_certificate(), ..response }),
+            Err(error) => Err(Raw { error, seen }),
+        }
     }
 
     fn register(&self, agent: Agent, progress: Arc<Progress>) -> Listed<'_> {
@@ -217,11 +221,10 @@ fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Erro
         return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
     }
     Ok(Response {
-        status: parts.status.as_u16(),
         date_ms: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()).map(crate::clock::unix_ms),
         retry_after: header("retry-after"),
         encoding: header("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
-        body: bytes,
+        ..Response::new(parts.status.as_u16(), bytes)
     })
 }
 

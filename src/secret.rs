@@ -1,8 +1,7 @@
 //! Text that must not be seen: wiped when dropped, struck out of whatever somebody else wrote.
 //!
-//! `zeroize` does the wiping. Not wiped are rustls's own buffers, which decrypted records pass through; those of ureq
-//! where the connection is plain `http` (to a loopback address, for tests); serde_json's, where a string of the answer
-//! is written with escapes; a proxy's password; and what the environment holds. The README says so.
+//! `zeroize` does the wiping. Not wiped are the buffers of rustls that decrypted records pass through, the buffer of
+//! serde_json if a string of the answer is written with escapes, and what the environment holds. The README says so.
 
 use std::fmt;
 

@@ -333,7 +333,7 @@ pub fn read_password(path: &Path) -> Result<Secret, String> {
     Ok(Secret::new(line.to_owned()))
 }
 
-/// The token endpoint of a URL, by the rules of GATE.md ("Gates"), or why there is none.
+/// The token endpoint of a URL, or why there is none.
 fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
     let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {

@@ -103,7 +103,7 @@ impl Transport for Line {
         let nth = seen.users.iter().filter(|other| **other == user).count();
         let answer = |status, body: Value| {
             let body = body.to_string().into_bytes().into();
-            Ok(Response { status, date_ms: None, retry_after: None, encoding: None, body })
+            Ok(Response::new(status, body))
         };
         match (gate.answer)(&user) {
             Answer::Token => answer(200, json!({"id_token": jwt(&gate.clock, &format!("{user}{nth}"))})),

@@ -17,7 +17,7 @@ fn answer(status: u16, body: &str) -> Response {
 }
 
 fn answer_of_bytes(status: u16, body: &[u8]) -> Response {
-    Response { status, date_ms: None, retry_after: None, encoding: None, body: body.to_vec().into() }
+    Response::new(status, body.to_vec().into())
 }
 
 fn read_one(response: &Response) -> Result<Tokens, Error> {
@@ -235,4 +235,23 @@ fn only_429_and_503_may_say_when() {
     assert_eq!(read_one(&by_our_clock).unwrap_err().retry_after(), Some(Duration::from_secs(10)));
     let by_its_own = Response { date_ms: Some(NOW_MS + 4000), ..by_our_clock };
     assert_eq!(read_one(&by_its_own).unwrap_err().retry_after(), Some(Duration::from_secs(6)));
+}
+
+#[test]
+fn a_server_that_wants_a_client_certificate_is_a_fault_of_tls_unless_the_gate_itself_refuses() {
+    for (status, body, kind) in [
+        (400, "<html>No required SSL certificate was sent</html>", Status::Tls),
+        (403, "", Status::Tls),
+        (495, "", Status::Tls),
+        (496, "", Status::Tls),
+        (400, r#"{"message":"no"}"#, Status::Denied),
+        (401, "", Status::Denied),
+        (500, "", Status::Gate),
+    ] {
+        let asked = Response { wanted_certificate: true, ..answer(status, body) };
+        let error = read_one(&asked).unwrap_err();
+        assert_eq!((error.status(), error.http_status()), (kind, Some(status)), "{status} {body}");
+        assert_eq!(error.message().contains("client certificate"), kind == Status::Tls, "{error}");
+        assert!(!read_one(&answer(status, body)).unwrap_err().message().contains("client certificate"));
+    }
 }

@@ -48,6 +48,13 @@ pub struct Seen {
     pub witness: Option<Arc<Witness>>,
 }
 
+impl Seen {
+    /// Whether the server of the last handshake asked for a client certificate.
+    pub fn wanted_certificate(&self) -> bool {
+        self.witness.as_ref().is_some_and(|witness| witness.asked_for_client_certificate())
+    }
+}
+
 impl Progress {
     /// Notes that the request has come to this stage.
     pub fn reach(&self, stage: Stage) {
@@ -249,7 +256,7 @@ impl Peers<'_> {
             let message = format!("{peer} did not {does_not} in time{through}; {option} the time");
             return Error::new(Status::Timeout, message);
         }
-        if seen.witness.as_ref().is_some_and(|witness| witness.asked_for_client_certificate()) {
+        if seen.wanted_certificate() {
             let message = format!(
                 "{peer} closed the connection after it asked for a client certificate{through}; dl_auth cannot give \
                  one: let the server take requests without it"

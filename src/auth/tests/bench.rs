@@ -47,7 +47,7 @@ impl Transport for Line {
 }
 
 pub(super) fn response(status: u16, body: String) -> Response {
-    Response { status, date_ms: None, retry_after: None, encoding: None, body: body.into_bytes().into() }
+    Response::new(status, body.into_bytes().into())
 }
 
 pub(super) fn jwt(claims: Value) -> String {

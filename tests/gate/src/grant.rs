@@ -1,4 +1,4 @@
-//! The protocol of GATE.md: which requests are token requests, and what a good gate answers.
+//! The service's token protocol: which requests are token requests, and what a good gate answers.
 
 use crate::behave::{Kind, Overrides};
 use crate::http::{Request, Response};
@@ -17,7 +17,7 @@ pub(crate) enum Grant {
 /// Where a request belongs.
 pub(crate) enum Route {
     Token(Grant),
-    /// A `POST` to the token endpoint that is not what GATE.md says, and why.
+    /// A `POST` to the token endpoint that breaks the protocol, and why.
     Malformed(String),
     /// Any other request, and its answer.
     Other(Response),
