@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use std::net::ToSocketAddrs;
 use std::time::{Duration, Instant, SystemTime};
 
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::{ClientConnection, StreamOwned};
 use ureq::Agent;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
@@ -24,7 +24,7 @@ use crate::error::{Error, Status};
 use crate::gate::{BODY_MAX, Request, Response};
 use crate::settings::{Proxy, Settings};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
-use crate::tls::{Trust, explain};
+use crate::tls::{Peer, Setup, Trust, Witness};
 
 mod bounded;
 mod buffers;
@@ -115,13 +115,15 @@ impl Http {
         request: &Request,
         limit: Duration,
         wanted: &dyn Fn() -> bool,
-        tls: Arc<ClientConfig>,
+        tls: Arc<Setup>,
     ) -> Result<Response, Raw> {
         let connected = Arc::new(AtomicBool::new(false));
         let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
         let end = Instant::now() + limit;
-        let connector =
-            connector.chain(Tls { config: tls, gate: self.host.clone(), connected: connected.clone(), end });
+        let witness = Arc::new(Mutex::default());
+        let tls =
+            Tls { setup: tls, witness: witness.clone(), gate: self.host.clone(), connected: connected.clone(), end };
+        let connector = connector.chain(tls);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -148,7 +150,8 @@ impl Http {
             .header("Accept-Encoding", "identity")
             .send(request.body.as_slice())
             .and_then(read);
-        answer.map_err(|error| Raw { error, sent: connected.load(Ordering::Relaxed) })
+        let witness = lock(&witness).take();
+        answer.map_err(|error| Raw { error, witness, sent: connected.load(Ordering::Relaxed) })
     }
 
     fn register(&self, agent: Agent) -> Listed<'_> {
@@ -159,11 +162,12 @@ impl Http {
         Listed(&self.in_flight, number)
     }
 
-    fn untrusted(&self, error: &rustls::Error, server: &str, option: &str) -> Error {
-        Error::new(Status::Tls, explain(error, server, option, self.trust.unreadable(), SystemTime::now()))
-    }
-
-    fn explain(&self, Raw { error, sent }: Raw) -> Error {
+    fn explain(&self, Raw { error, witness, sent }: Raw) -> Error {
+        let untrusted = |error: &rustls::Error, server: &str, option| {
+            let peer = Peer { shown: server, option };
+            let said = witness.as_ref().map(|witness| witness.explain(error, &peer, SystemTime::now()));
+            Error::new(Status::Tls, said.unwrap_or_default())
+        };
         let host = &self.host;
         let through =
             self.proxy.as_ref().map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default();
@@ -192,14 +196,12 @@ impl Http {
                 }
             }
             ureq::Error::Other(error) if error.is::<Handshake>() => match error.downcast::<Handshake>() {
-                Ok(failed) if failed.server == *host => {
-                    self.untrusted(&failed.error, &format!("{host}{through}"), "url")
-                }
-                Ok(failed) => self.untrusted(&failed.error, &failed.server, "proxy"),
+                Ok(failed) if failed.server == *host => untrusted(&failed.error, &format!("{host}{through}"), "url"),
+                Ok(failed) => untrusted(&failed.error, &failed.server, "proxy"),
                 Err(error) => unreachable(error.to_string()),
             },
             ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
-                Some(tls) => self.untrusted(tls, &format!("{host}{through}"), "url"),
+                Some(tls) => untrusted(tls, &format!("{host}{through}"), "url"),
                 None if error.kind() == io::ErrorKind::TimedOut => late("answer"),
                 None => unreachable(error.to_string()),
             },
@@ -219,16 +221,16 @@ impl Http {
 /// A failure in ureq's words.
 struct Raw {
     error: ureq::Error,
+    witness: Option<Arc<Witness>>,
     sent: bool,
 }
 
 impl Raw {
     /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
     fn is_untrusted(&self) -> bool {
-        use rustls::CertificateError::{BadSignature, UnknownIssuer};
         let ureq::Error::Other(error) = &self.error else { return false };
-        let handshake = error.downcast_ref::<Handshake>().map(|failed| &failed.error);
-        matches!(handshake, Some(rustls::Error::InvalidCertificate(UnknownIssuer | BadSignature)))
+        let handshake = error.downcast_ref::<Handshake>();
+        self.witness.as_ref().zip(handshake).is_some_and(|(witness, failed)| witness.wants_more_roots(&failed.error))
     }
 }
 
@@ -305,7 +307,9 @@ impl Resolver for OnThisThread {
 
 /// Puts TLS over whatever connection there is, where the URL wants it.
 struct Tls {
-    config: Arc<ClientConfig>,
+    setup: Arc<Setup>,
+    /// Of the last session.
+    witness: Arc<Mutex<Option<Arc<Witness>>>>,
     /// The gate's host and port. A connection to a proxy passes here as well.
     gate: String,
     /// Set once a request to the gate may be on its way.
@@ -340,7 +344,8 @@ impl<In: Wire> Connector<In> for Tls {
         let host = details.uri.host().unwrap_or_default();
         let name =
             rustls::pki_types::ServerName::try_from(bare(host).to_owned()).map_err(|_| ureq::Error::HostNotFound)?;
-        let mut session = ClientConnection::new(self.config.clone(), name).map_err(io::Error::other)?;
+        let (mut session, witness) = self.setup.session(name).map_err(io::Error::other)?;
+        *lock(&self.witness) = Some(witness);
         let mut socket = TransportAdapter::new(Box::new(plain) as Box<dyn Wire>, details.current_time.clone());
         socket.set_timeout(left_of(details));
         let mut socket = Corked::new(socket);

@@ -255,7 +255,9 @@ impl Sources<'_> {
             Some(kind) if kind.is("system") => Base::System(system()),
             _ => Base::SystemElseBundled(system()),
         };
-        Ok(Roots { base, ca })
+        let roots = Roots { base, ca };
+        roots.check()?;
+        Ok(roots)
     }
 
     fn proxy(&self, endpoint: &str) -> Result<Option<Proxy>, Error> {

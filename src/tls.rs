@@ -5,16 +5,29 @@
 //! once more, only when there is no file or an issuer is unknown. rustls runs on ring: another provider's entropy
 //! set-up was measured to cost 30 ms.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use once_cell::sync::OnceCell;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::client::Resumption;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::error::{Error, Status};
 use crate::process::PerProcess;
-use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, Weak, lock};
+use crate::sync::{Arc, Mutex, Weak, lock, try_lock};
+
+mod certificates;
+mod der;
+mod explain;
+mod pem;
+mod verify;
+mod words;
+
+pub use explain::Peer;
+use verify::Anchors;
+pub use verify::Witness;
 
 /// A certificate authority's certificate.
 pub type Certificate = CertificateDer<'static>;
@@ -41,14 +54,35 @@ pub enum Base {
     Nothing,
 }
 
-/// Where the system keeps its roots. What can be read there is taken; what cannot be read or is no certificate is not:
-/// a system's store is not ours to judge. Found when a handle is made, for that is when the environment is read.
+/// Where the system keeps its roots. What can be read there is taken, and the rest is counted: a system's store is not
+/// ours to judge. A file that the user named must be read whole. Found when a handle is made, for that is when the
+/// environment is read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemPaths {
     file: Option<PathBuf>,
     directories: Vec<PathBuf>,
     /// Whether the user named them, and so meant these and no others.
     named: bool,
+    read: Read,
+}
+
+/// The roots of the file, from its check until the set-up takes them, so that they are parsed once.
+#[derive(Clone, Default)]
+struct Read(Arc<Mutex<Option<Store>>>);
+
+impl PartialEq for Read {
+    /// What was read says nothing on where it is.
+    fn eq(&self, _: &Read) -> bool {
+        true
+    }
+}
+
+impl Eq for Read {}
+
+impl fmt::Debug for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Read")
+    }
 }
 
 impl SystemPaths {
@@ -58,16 +92,43 @@ impl SystemPaths {
         let directories: Vec<PathBuf> =
             variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
         if file.is_some() || !directories.is_empty() {
-            return SystemPaths { file, directories, named: true };
+            return SystemPaths { file, directories, named: true, read: Read::default() };
         }
         let found = openssl_probe::probe();
-        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false }
+        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false, read: Read::default() }
     }
 
-    /// One at a time, so that neither the file nor all of its certificates are ever held at once.
-    fn file_roots(&self) -> impl Iterator<Item = Certificate> {
-        let certificates = self.file.as_deref().and_then(|file| CertificateDer::pem_file_iter(file).ok());
-        certificates.into_iter().flatten().flatten()
+    /// What the file has. One certificate at a time is held besides the roots made of them.
+    fn file_roots(&self) -> Store {
+        // After a fork, another thread of the parent may hold the lock for ever.
+        if let Some(store) = try_lock(&self.read.0).and_then(|mut read| read.take()) {
+            return store;
+        }
+        let mut store = Store::default();
+        if let Some(Ok(file)) = self.file.as_deref().map(pem::read) {
+            for block in pem::certificates(&file) {
+                match block {
+                    Ok(block) => store.add([block.certificate]),
+                    Err(_) => store.unreadable += 1,
+                }
+            }
+        }
+        store
+    }
+
+    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is a pipe, is left to the set-up.
+    fn check(&self) -> Result<(), Error> {
+        let Some(file) = self.file.as_ref().filter(|file| self.named && file.is_file()) else { return Ok(()) };
+        let place = file.display();
+        let invalid = |why: String| {
+            Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
+        };
+        let bytes = pem::read(file).map_err(|error| invalid(error.to_string()))?;
+        let roots = named_roots(&bytes, |_| ()).map_err(invalid)?;
+        if let Some(mut read) = try_lock(&self.read.0) {
+            *read = Some(Store { roots, unreadable: 0 });
+        }
+        Ok(())
     }
 
     fn directory_roots(&self) -> Vec<Certificate> {
@@ -82,44 +143,62 @@ impl SystemPaths {
     }
 }
 
+impl Roots {
+    /// Tells what is wrong with the file that SSL_CERT_FILE names, where it is used and no living handle has read it.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.base {
+            Base::System(paths) | Base::SystemElseBundled(paths) if Trust::living(self).is_none() => paths.check(),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The certificates in a `ca_file`, or what is wrong with it.
-pub fn read_ca(pem: &[u8]) -> Result<Vec<Certificate>, String> {
-    let certificates: Vec<Certificate> = CertificateDer::pem_slice_iter(pem)
-        .collect::<Result<_, _>>()
-        .map_err(|error| format!("the file is no PEM: {error}"))?;
-    if certificates.is_empty() {
-        return Err("there is no certificate in the file".to_owned());
-    }
-    let mut store = RootCertStore::empty();
-    for (index, certificate) in certificates.iter().enumerate() {
-        let place = format!("certificate {} of {} in the file", index + 1, certificates.len());
-        store.add(certificate.clone()).map_err(|error| format!("{place} cannot be used: {error}"))?;
-    }
+pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
+    let mut certificates = Vec::new();
+    named_roots(file, |certificate| certificates.push(certificate))?;
     Ok(certificates)
+}
+
+/// The roots in a file that the user named. All of it is used, or none.
+fn named_roots(file: &[u8], mut keep: impl FnMut(Certificate)) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for block in pem::certificates(file) {
+        let block = block?;
+        roots.add(CertificateDer::from(block.certificate.as_ref())).map_err(|error| {
+            format!("{} is no certificate that can be used: {}", block.place(), words::refused(&error))
+        })?;
+        keep(block.certificate);
+    }
+    if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
 }
 
 /// A trust, and the TLS set-ups made for it.
 pub struct Trust {
     roots: Roots,
-    setup: OnceCell<Arc<ClientConfig>>,
-    wider: OnceCell<Option<Arc<ClientConfig>>>,
-    unreadable: AtomicUsize,
+    setup: OnceCell<Arc<Setup>>,
+    wider: OnceCell<Option<Arc<Setup>>>,
 }
+
+static SHARED: PerProcess<Mutex<Vec<Weak<Trust>>>> = PerProcess::new();
 
 impl Trust {
     /// The one that all handles with these roots share.
     pub fn shared(roots: Roots) -> Arc<Trust> {
-        static SHARED: PerProcess<Mutex<Vec<Weak<Trust>>>> = PerProcess::new();
         let shared = SHARED.get();
         let mut shared = lock(&shared);
         shared.retain(|trust| trust.strong_count() > 0);
-        if let Some(trust) = shared.iter().filter_map(|trust| trust.upgrade()).find(|trust| trust.roots == roots) {
+        if let Some(trust) = living(&shared, &roots) {
             return trust;
         }
-        let (setup, wider) = (OnceCell::new(), OnceCell::new());
-        let trust = Arc::new(Trust { roots, setup, wider, unreadable: AtomicUsize::new(0) });
+        let trust = Arc::new(Trust { roots, setup: OnceCell::new(), wider: OnceCell::new() });
         shared.push(Arc::downgrade(&trust));
         trust
+    }
+
+    /// The one that handles with these roots have already.
+    fn living(roots: &Roots) -> Option<Arc<Trust>> {
+        living(&lock(&SHARED.get()), roots)
     }
 
     /// Whom it trusts.
@@ -128,37 +207,32 @@ impl Trust {
     }
 
     /// The set-up, made at the first call. May block on files and on another thread that makes it.
-    pub fn setup(&self) -> Result<Arc<ClientConfig>, Error> {
-        self.setup.get_or_try_init(|| self.build(self.first_roots()?)).cloned()
+    pub fn setup(&self) -> Result<Arc<Setup>, Error> {
+        self.setup.get_or_try_init(|| Ok(self.build(self.first_roots()?))).cloned()
     }
 
     /// A set-up that trusts more, for an issuer that the first does not know: the directories as well as the file.
-    pub fn wider(&self) -> Option<Arc<ClientConfig>> {
+    pub fn wider(&self) -> Option<Arc<Setup>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
                 let more = paths.directory_roots();
                 if more.is_empty() {
                     return None;
                 }
-                let mut roots = self.first_roots().ok()?;
-                roots.add(more);
-                self.build(roots).ok()
+                let mut store = self.first_roots().ok()?;
+                store.add(more);
+                Some(self.build(store))
             }
             _ => None,
         };
         self.wider.get_or_init(make).clone()
     }
 
-    /// How many of the roots could not be read, and so are not trusted.
-    pub fn unreadable(&self) -> usize {
-        self.unreadable.load(Ordering::Relaxed)
-    }
-
     fn first_roots(&self) -> Result<Store, Error> {
-        let mut store = Store { roots: RootCertStore::empty(), unreadable: 0 };
+        let mut store = Store::default();
         match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) => {
-                store.add(paths.file_roots());
+                store = paths.file_roots();
                 if store.roots.is_empty() {
                     store.add(paths.directory_roots());
                 }
@@ -181,17 +255,43 @@ impl Trust {
         Ok(store)
     }
 
-    fn build(&self, store: Store) -> Result<Arc<ClientConfig>, Error> {
-        self.unreadable.store(store.unreadable, Ordering::Relaxed);
-        let provider =
-            rustls::crypto::CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
-        let provider = Arc::new(provider);
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::new(Status::Internal, format!("TLS cannot be set up: {error}")))?
-            .with_root_certificates(store.roots)
-            .with_no_client_auth();
-        Ok(Arc::new(config))
+    fn build(&self, store: Store) -> Arc<Setup> {
+        let provider = CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
+        let pinned =
+            |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.is_self_issued());
+        let anchors = Anchors {
+            roots: store.roots,
+            pinned: self.roots.ca.iter().filter(pinned).cloned().collect(),
+            unreadable: store.unreadable,
+            algorithms: provider.signature_verification_algorithms,
+        };
+        Arc::new(Setup { provider: Arc::new(provider), anchors: Arc::new(anchors) })
+    }
+}
+
+fn living(shared: &[Weak<Trust>], roots: &Roots) -> Option<Arc<Trust>> {
+    shared.iter().filter_map(|trust| trust.upgrade()).find(|trust| trust.roots == *roots)
+}
+
+/// What the sessions of all handles with the same trust share.
+pub struct Setup {
+    provider: Arc<CryptoProvider>,
+    anchors: Arc<Anchors>,
+}
+
+impl Setup {
+    /// Starts a TLS session with the server of this name.
+    pub fn session(&self, name: ServerName<'static>) -> Result<(ClientConnection, Arc<Witness>), rustls::Error> {
+        let witness = Arc::new(Witness::new(self.anchors.clone(), name.clone()));
+        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(witness.clone())
+            .with_client_cert_resolver(witness.clone());
+        // rustls resumes a session with the same verifier only, and each has one for itself. A session ends long before
+        // the next login.
+        config.resumption = Resumption::disabled();
+        Ok((ClientConnection::new(Arc::new(config), name)?, witness))
     }
 }
 
@@ -212,6 +312,12 @@ impl rustls::crypto::KeyProvider for NoKeys {
 struct Store {
     roots: RootCertStore,
     unreadable: usize,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store { roots: RootCertStore::empty(), unreadable: 0 }
+    }
 }
 
 impl Store {
@@ -235,77 +341,5 @@ fn no_roots(paths: &SystemPaths) -> Error {
     Error::new(Status::Tls, message)
 }
 
-/// The sentence for a TLS failure: what is wrong with whose certificate, and what to do. `option` is the one that names
-/// the host.
-pub fn explain(
-    error: &rustls::Error,
-    host: &str,
-    option: &str,
-    unreadable: usize,
-    now: std::time::SystemTime,
-) -> String {
-    use rustls::CertificateError as Bad;
-    let clock = format!("this machine's clock says {}", httpdate::fmt_http_date(now));
-    match error {
-        rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::UnknownIssuer | Bad::BadSignature => {
-                let skipped =
-                    if unreadable > 0 { format!(" ({unreadable} roots could not be read)") } else { String::new() };
-                format!(
-                    "the certificate of {host} is not trusted: its issuer is unknown{skipped}; if it is your own, give its CA as `ca_file`"
-                )
-            }
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-                format!("the certificate of {host} is for another host; check `{option}`")
-            }
-            Bad::Expired | Bad::ExpiredContext { .. } => {
-                format!("the certificate of {host} has expired, or {clock} and is wrong")
-            }
-            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                format!("the certificate of {host} is not valid yet, or {clock} and is wrong")
-            }
-            Bad::Revoked => format!("the certificate of {host} was revoked"),
-            other => format!("the certificate of {host} is not acceptable: {other}"),
-        },
-        other => format!("TLS with {host} failed: {other}; check that `{option}` names an https port"),
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn handles_with_the_same_roots_share_one_setup() {
-        let roots = || Roots { base: Base::Bundled, ca: Vec::new() };
-        let (first, second) = (Trust::shared(roots()), Trust::shared(roots()));
-        assert!(Arc::ptr_eq(&first.setup().unwrap(), &second.setup().unwrap()));
-        let other = Trust::shared(Roots { base: Base::Nothing, ca: Vec::new() });
-        assert!(!Arc::ptr_eq(&first, &other));
-    }
-
-    #[test]
-    fn a_ca_file_must_hold_certificates_that_can_be_used() {
-        for (pem, why) in [
-            (&b""[..], "no certificate"),
-            (b"hello", "no certificate"),
-            (b"-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n", "no PEM"),
-            (b"-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n", "certificate 1 of 1"),
-        ] {
-            let error = read_ca(pem).unwrap_err();
-            assert!(error.contains(why), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_system_without_roots_is_an_error_or_falls_back_to_the_bundled_ones() {
-        let nowhere = SystemPaths { file: Some("/nowhere/roots.pem".into()), ..SystemPaths::default() };
-        let trust = |base| Trust::shared(Roots { base, ca: Vec::new() });
-        let error = trust(Base::System(nowhere.clone())).setup().unwrap_err();
-        assert_eq!(error.status(), Status::Tls);
-        assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
-        assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().roots.len() > 100);
-        let named = SystemPaths { named: true, ..nowhere };
-        assert!(trust(Base::SystemElseBundled(named)).setup().is_err(), "who names a file means no others");
-    }
-}
+mod tests;
