@@ -5,173 +5,29 @@
 //! once more, only when there is no file or an issuer is unknown. rustls runs on ring: another provider's entropy
 //! set-up was measured to cost 30 ms.
 
-use std::fmt;
-use std::path::PathBuf;
-
 use once_cell::sync::OnceCell;
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection};
 
 use crate::error::{Error, Status};
 use crate::process::PerProcess;
-use crate::sync::{Arc, Mutex, Weak, lock, try_lock};
+use crate::sync::{Arc, Mutex, Weak, lock};
 
 mod certificates;
 mod der;
 mod explain;
 mod pem;
+mod roots;
 mod verify;
 mod words;
 
 pub use explain::Peer;
+use roots::Store;
+pub use roots::{Base, Certificate, Roots, SystemPaths, read_ca};
 use verify::Anchors;
 pub use verify::Witness;
-
-/// A certificate authority's certificate.
-pub type Certificate = CertificateDer<'static>;
-
-/// Whom to trust, before any certificate of the system is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Roots {
-    /// The roots that are there anyway.
-    pub base: Base,
-    /// Those of `ca_file`.
-    pub ca: Vec<Certificate>,
-}
-
-/// Where the roots come from, besides `ca_file`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Base {
-    /// `tls_roots=auto`.
-    SystemElseBundled(SystemPaths),
-    /// `tls_roots=system`.
-    System(SystemPaths),
-    /// `tls_roots=bundled`: Mozilla's, compiled in.
-    Bundled,
-    /// `tls_roots=ca_file_only`.
-    Nothing,
-}
-
-/// Where the system keeps its roots. What can be read there is taken, and the rest is counted: a system's store is not
-/// ours to judge. A file that the user named must be read whole. Found when a handle is made, for that is when the
-/// environment is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SystemPaths {
-    file: Option<PathBuf>,
-    directories: Vec<PathBuf>,
-    /// Whether the user named them, and so meant these and no others.
-    named: bool,
-    read: Read,
-}
-
-/// The roots of the file, from its check until the set-up takes them, so that they are parsed once.
-#[derive(Clone, Default)]
-struct Read(Arc<Mutex<Option<Store>>>);
-
-impl PartialEq for Read {
-    /// What was read says nothing on where it is.
-    fn eq(&self, _: &Read) -> bool {
-        true
-    }
-}
-
-impl Eq for Read {}
-
-impl fmt::Debug for Read {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Read")
-    }
-}
-
-impl SystemPaths {
-    /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say; where neither is set, the usual places.
-    pub fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> SystemPaths {
-        let file = variable("SSL_CERT_FILE");
-        let directories: Vec<PathBuf> =
-            variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
-        if file.is_some() || !directories.is_empty() {
-            return SystemPaths { file, directories, named: true, read: Read::default() };
-        }
-        let found = openssl_probe::probe();
-        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false, read: Read::default() }
-    }
-
-    /// What the file has. One certificate at a time is held besides the roots made of them.
-    fn file_roots(&self) -> Store {
-        // After a fork, another thread of the parent may hold the lock for ever.
-        if let Some(store) = try_lock(&self.read.0).and_then(|mut read| read.take()) {
-            return store;
-        }
-        let mut store = Store::default();
-        if let Some(Ok(file)) = self.file.as_deref().map(pem::read) {
-            for block in pem::certificates(&file) {
-                match block {
-                    Ok(block) => store.add([block.certificate]),
-                    Err(_) => store.unreadable += 1,
-                }
-            }
-        }
-        store
-    }
-
-    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is a pipe, is left to the set-up.
-    fn check(&self) -> Result<(), Error> {
-        let Some(file) = self.file.as_ref().filter(|file| self.named && file.is_file()) else { return Ok(()) };
-        let place = file.display();
-        let invalid = |why: String| {
-            Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
-        };
-        let bytes = pem::read(file).map_err(|error| invalid(error.to_string()))?;
-        let roots = named_roots(&bytes, |_| ()).map_err(invalid)?;
-        if let Some(mut read) = try_lock(&self.read.0) {
-            *read = Some(Store { roots, unreadable: 0 });
-        }
-        Ok(())
-    }
-
-    fn directory_roots(&self) -> Vec<Certificate> {
-        let load = |directory| rustls_native_certs::load_certs_from_paths(None, Some(directory)).certs;
-        self.directories.iter().map(PathBuf::as_path).flat_map(load).collect()
-    }
-
-    /// On systems that keep their roots in no file, and where nobody named one: those of their own store.
-    fn platform_roots(&self) -> Vec<Certificate> {
-        let has_store = cfg!(any(windows, target_vendor = "apple"));
-        if has_store && !self.named { rustls_native_certs::load_native_certs().certs } else { Vec::new() }
-    }
-}
-
-impl Roots {
-    /// Tells what is wrong with the file that SSL_CERT_FILE names, where it is used and no living handle has read it.
-    pub fn check(&self) -> Result<(), Error> {
-        match &self.base {
-            Base::System(paths) | Base::SystemElseBundled(paths) if Trust::living(self).is_none() => paths.check(),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// The certificates in a `ca_file`, or what is wrong with it.
-pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
-    let mut certificates = Vec::new();
-    named_roots(file, |certificate| certificates.push(certificate))?;
-    Ok(certificates)
-}
-
-/// The roots in a file that the user named. All of it is used, or none.
-fn named_roots(file: &[u8], mut keep: impl FnMut(Certificate)) -> Result<RootCertStore, String> {
-    let mut roots = RootCertStore::empty();
-    for block in pem::certificates(file) {
-        let block = block?;
-        roots.add(CertificateDer::from(block.certificate.as_ref())).map_err(|error| {
-            format!("{} is no certificate that can be used: {}", block.place(), words::refused(&error))
-        })?;
-        keep(block.certificate);
-    }
-    if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
-}
 
 /// A trust, and the TLS set-ups made for it.
 pub struct Trust {
@@ -215,12 +71,12 @@ impl Trust {
     pub fn wider(&self) -> Option<Arc<Setup>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
-                let more = paths.directory_roots();
-                if more.is_empty() {
+                let mut store = self.first_roots().ok()?;
+                let before = store.roots.len();
+                paths.add_directories(&mut store);
+                if store.roots.len() == before {
                     return None;
                 }
-                let mut store = self.first_roots().ok()?;
-                store.add(more);
                 Some(self.build(store))
             }
             _ => None,
@@ -234,10 +90,10 @@ impl Trust {
             Base::System(paths) | Base::SystemElseBundled(paths) => {
                 store = paths.file_roots();
                 if store.roots.is_empty() {
-                    store.add(paths.directory_roots());
+                    paths.add_directories(&mut store);
                 }
                 if store.roots.is_empty() {
-                    store.add(paths.platform_roots());
+                    paths.add_platform(&mut store);
                 }
             }
             Base::Bundled | Base::Nothing => {}
@@ -251,7 +107,7 @@ impl Trust {
             Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        store.add(self.roots.ca.iter().cloned());
+        self.roots.ca.iter().for_each(|certificate| store.add(certificate));
         Ok(store)
     }
 
@@ -305,28 +161,6 @@ impl rustls::crypto::KeyProvider for NoKeys {
         _: rustls::pki_types::PrivateKeyDer<'static>,
     ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
         Err(rustls::Error::General("there are no private keys here".to_owned()))
-    }
-}
-
-/// Roots as rustls has them, and how many could not be read.
-struct Store {
-    roots: RootCertStore,
-    unreadable: usize,
-}
-
-impl Default for Store {
-    fn default() -> Store {
-        Store { roots: RootCertStore::empty(), unreadable: 0 }
-    }
-}
-
-impl Store {
-    fn add(&mut self, certificates: impl IntoIterator<Item = Certificate>) {
-        self.unreadable += self.roots.add_parsable_certificates(certificates).1;
-    }
-
-    fn add_bundled(&mut self) {
-        self.roots.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec());
     }
 }
 

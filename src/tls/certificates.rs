@@ -5,7 +5,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use webpki::RawPublicKeyEntity;
 
 use super::der::{Name, X509, key_algorithm, rsa_bits};
-use super::explain::{Peer, Report, date};
+use super::explain::{Report, date};
 use super::words::{algorithm, clean, key, numbers, quoted, words};
 
 /// The server's certificate and those above it, as far as the server sent them.
@@ -45,6 +45,11 @@ impl<'a> Certificates<'a> {
         }
     }
 
+    /// A sentence on a certificate.
+    fn say(&self, certificate: Option<&X509<'_>>, fault: &str) -> String {
+        format!("{} {fault}", self.whose(certificate))
+    }
+
     /// The first certificate of which this holds, those in the path first.
     fn find(&self, is: impl Fn(&X509<'_>) -> bool) -> Option<&X509<'_>> {
         self.path.iter().copied().chain(self.chain).find(|certificate| is(certificate))
@@ -65,11 +70,11 @@ impl<'a> Certificates<'a> {
             Bad::ExpiredContext { not_after, .. } => self.expired(Some(not_after.as_secs())),
             Bad::NotValidYet => self.not_yet(None),
             Bad::NotValidYetContext { not_before, .. } => self.not_yet(Some(not_before.as_secs())),
-            Bad::Revoked => format!("{} was revoked; replace it", self.whose(None)),
+            Bad::Revoked => self.say(None, "was revoked; replace it"),
             Bad::UnhandledCriticalExtension => self.critical_extension(),
-            Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => format!(
-                "{} is not for servers: its extended key usage lacks serverAuth; have it issued with serverAuth",
-                self.whose(self.find(|certificate| !certificate.is_for_servers()))
+            Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => self.say(
+                self.find(|certificate| !certificate.is_for_servers()),
+                "is not for servers: its extended key usage lacks serverAuth; have it issued with serverAuth",
             ),
             Bad::Other(error) => match error.0.downcast_ref::<webpki::Error>() {
                 Some(error) => self.refused_by_webpki(error),
@@ -92,40 +97,34 @@ impl<'a> Certificates<'a> {
             Refused::CaUsedAsEndEntity | Refused::UnsupportedCertVersion if self.is_self_signed() => {
                 self.unknown_issuer()
             }
-            Refused::CaUsedAsEndEntity => format!(
-                "{} is a CA certificate (CA:TRUE), which cannot be a server's; have one issued with CA:FALSE",
-                self.whose(None)
-            ),
-            Refused::EndEntityUsedAsCa => format!(
-                "{} may not issue certificates, for it lacks CA:TRUE; correct the certificates that {} sends",
-                self.whose(self.path.iter().copied().skip(1).find(|issuer| !issuer.ca().0)),
-                self.report.peer.shown
+            Refused::CaUsedAsEndEntity => self
+                .say(None, "is a CA certificate (CA:TRUE), which cannot be a server's; have one issued with CA:FALSE"),
+            Refused::EndEntityUsedAsCa => self.say(
+                self.path.iter().copied().skip(1).find(|issuer| !issuer.ca().0),
+                "may not issue certificates, for it lacks CA:TRUE; correct the certificates that the server sends",
             ),
             Refused::PathLenConstraintViolated => {
-                let short =
-                    self.path.iter().enumerate().skip(1).find(|(at, ca)| ca.ca().1.is_some_and(|most| at - 1 > most));
-                format!(
-                    "{} allows fewer CAs below it than there are (path length); have the certificate of {} issued by a CA \
-                     nearer to it",
-                    self.whose(short.map(|(_, ca)| *ca)),
-                    self.report.peer.shown
+                let mut issuers = self.path.iter().copied().enumerate().skip(1);
+                let short = issuers.find(|(at, ca)| ca.ca().1.is_some_and(|most| at - 1 > most));
+                self.say(
+                    short.map(|(_, ca)| ca),
+                    "allows fewer CAs below it than there are (path length); have the server's certificate issued by a \
+                     CA nearer to it",
                 )
             }
-            Refused::NameConstraintViolation => format!(
-                "the certificate of {} has a name that its CA may not issue for (name constraints): it names {}; have it \
-                 issued by another CA, or for other names",
-                self.report.peer.shown,
-                self.names().unwrap_or_else(|| "nothing".to_owned())
+            Refused::NameConstraintViolation => {
+                let names = self.names().unwrap_or_default();
+                let fault = format!(
+                    "has a name that its CA may not issue for (name constraints): it names {names}; have it issued by \
+                     another CA, or for other names"
+                );
+                self.say(None, &fault)
+            }
+            Refused::UnsupportedCertVersion => self.say(
+                self.find(|certificate| certificate.version < 3),
+                "is X.509 version 1 or 2, and only version 3 is accepted; have it issued as version 3 (`openssl x509 \
+                 -req` needs -extfile for that)",
             ),
-            Refused::UnsupportedCertVersion => {
-                let old = self.find(|certificate| certificate.version < 3);
-                format!(
-                    "{} is X.509 version {}, and only version 3 is accepted; have it issued as version 3 (`openssl x509 -req` \
-                     needs -extfile for that)",
-                    self.whose(old),
-                    old.map_or(1, |old| old.version)
-                )
-            }
             Refused::UnsupportedCriticalExtension => self.critical_extension(),
             other => self.not_acceptable(&words(&format!("{other:?}"))),
         }
@@ -133,12 +132,9 @@ impl<'a> Certificates<'a> {
 
     fn critical_extension(&self) -> String {
         let with = self.find(|certificate| certificate.unknown_critical_extension().is_some());
-        let id = with.and_then(|with| with.unknown_critical_extension()).map(|id| format!(" ({})", numbers(id)));
-        format!(
-            "{} has a critical extension that dl_auth does not know{}; have it issued without",
-            self.whose(with),
-            id.unwrap_or_default()
-        )
+        let id = with.and_then(|with| with.unknown_critical_extension()).map(|id| format!(" (OID {})", numbers(id)));
+        let id = id.unwrap_or_default();
+        self.say(with, &format!("has a critical extension that dl_auth does not know{id}; have it issued without"))
     }
 
     fn is_self_signed(&self) -> bool {
@@ -146,46 +142,36 @@ impl<'a> Certificates<'a> {
     }
 
     fn unknown_issuer(&self) -> String {
-        let shown = self.report.peer.shown;
         let skipped = match self.report.anchors.unreadable {
             0 => String::new(),
             1 => " (1 root could not be read)".to_owned(),
             many => format!(" ({many} roots could not be read)"),
         };
+        let untrusted = |why: String| self.say(None, &format!("is not trusted: {why}"));
         let Some((leaf, last)) = self.path.first().zip(self.path.last()) else {
-            return format!(
-                "the certificate of {shown} is not trusted: its issuer is unknown{skipped}; if it is your own, give its CA \
-                 as `ca_file`"
-            );
+            return untrusted(format!("its issuer is unknown{skipped}; if it is your own, give its CA as `ca_file`"));
         };
         let has = |subject: &[u8]| self.report.anchors.roots.roots.iter().any(|root| root.subject.as_ref() == subject);
         if self.is_self_signed() {
-            let other = if has(leaf.subject) { ", and it is not the trusted certificate of the same name" } else { "" };
-            return format!(
-                "the certificate of {shown} is not trusted: it is self-signed{other}{skipped}; if it is your own, give it as \
-                 `ca_file`"
-            );
+            let other = if has(leaf.subject) { ", and not the trusted certificate of the same name" } else { "" };
+            return untrusted(format!("it is self-signed{other}{skipped}; if it is your own, give it as `ca_file`"));
         }
+        let ca = quoted(last.issuer);
         if has(leaf.subject) {
-            return format!(
-                "the certificate of {shown} is not trusted: its CA {} is unknown, and the certificate itself among the roots \
-                 does not help; give that CA as `ca_file`",
-                quoted(leaf.issuer)
-            );
+            return untrusted(format!(
+                "its CA {ca} is unknown, and the certificate itself among the roots does not help; give that CA as `ca_file`"
+            ));
         }
         if last.is_self_issued() {
-            return format!(
-                "the certificate of {shown} is not trusted: its root CA {} is unknown{skipped}; if that is your own, give it \
-                 as `ca_file`",
-                quoted(last.subject)
-            );
+            return untrusted(format!(
+                "its root CA {ca} is unknown{skipped}; if that is your own, give it as `ca_file`"
+            ));
         }
-        format!(
-            "the certificate of {shown} is not trusted: the CA {} that issued {} is unknown{skipped}; if that is your own root, \
-             give it as `ca_file`; if it is an intermediate CA, configure {shown} to send its certificate",
-            quoted(last.issuer),
-            if self.path.len() > 1 { format!("its CA {}", quoted(last.subject)) } else { "it".to_owned() },
-        )
+        let below = if self.path.len() > 1 { format!("its CA {}", quoted(last.subject)) } else { "it".to_owned() };
+        untrusted(format!(
+            "the CA {ca} that issued {below} is unknown{skipped}; if that is your own root, give it as `ca_file`; if it is \
+             an intermediate CA, configure the server to send its certificate"
+        ))
     }
 
     /// The keys that have the name of this certificate's issuer, and whether they are trusted.
@@ -215,52 +201,43 @@ impl<'a> Certificates<'a> {
 
     /// A signature does not verify, or the kind of its key does not fit.
     fn bad_signature(&self) -> String {
-        let shown = self.report.peer.shown;
         let wrong_size = |key: &[u8]| rsa_bits(key).filter(|bits| !(2048..=8192).contains(bits));
-        if self.report.seen.is_some_and(|seen| seen.trusted) {
-            let Some(leaf) = self.chain.first() else { return self.not_acceptable("bad signature") };
-            return match (wrong_size(leaf.key), self.can_verify_with(leaf.key)) {
+        let in_handshake = self.report.seen.is_some_and(|seen| seen.trusted);
+        if let Some(leaf) = self.chain.first().filter(|_| in_handshake) {
+            let fault = match (wrong_size(leaf.key), self.can_verify_with(leaf.key)) {
                 (Some(bits), _) => format!(
-                    "the certificate of {shown} has an RSA key of {bits} bits; dl_auth accepts 2048 to 8192 bits: have a \
-                     certificate issued for another key"
+                    "has an RSA key of {bits} bits; dl_auth accepts 2048 to 8192 bits: have one issued for another key"
                 ),
-                (None, false) => format!(
-                    "the certificate of {shown} has a key that dl_auth cannot verify with ({}); have one issued for {KEYS}",
-                    key(leaf.key)
-                ),
-                (None, true) => format!(
-                    "{shown} does not sign with the key of its certificate; give the server the key that belongs to its \
-                     certificate"
-                ),
+                (None, false) => {
+                    format!("has a key that dl_auth cannot verify with ({}); have one issued for {KEYS}", key(leaf.key))
+                }
+                (None, true) => {
+                    "has another key than the one that the server signs with; give the server the key that belongs to it"
+                        .to_owned()
+                }
             };
+            return self.say(None, &fault);
         }
         let Some((certificate, keys)) = self.broken_link() else { return self.not_acceptable("bad signature") };
-        let (whose, ca) = (self.whose(Some(certificate)), quoted(certificate.issuer));
-        if let Some(bits) = keys.iter().find_map(|(key, _)| wrong_size(key)) {
-            return format!(
-                "{whose} is not trusted: its CA {ca} has an RSA key of {bits} bits; dl_auth accepts 2048 to 8192 bits: replace \
-                 that CA"
-            );
-        }
-        if let Some((unfit, _)) = keys.iter().find(|(key, _)| !self.can_verify_with(key)) {
-            return format!(
-                "{whose} is not trusted: dl_auth cannot verify with the key of its CA {ca} ({}); use a CA with {KEYS}",
-                key(unfit)
-            );
-        }
-        if self.is_self_signed() {
+        let ca = quoted(certificate.issuer);
+        let fault = if let Some(bits) = keys.iter().find_map(|(key, _)| wrong_size(key)) {
+            format!("its CA {ca} has an RSA key of {bits} bits; dl_auth accepts 2048 to 8192 bits: replace that CA")
+        } else if let Some((unfit, _)) = keys.iter().find(|(key, _)| !self.can_verify_with(key)) {
+            format!("dl_auth cannot verify with the key of its CA {ca} ({}); use a CA with {KEYS}", key(unfit))
+        } else if self.is_self_signed() {
             return self.unknown_issuer();
-        }
-        if keys.iter().any(|(_, trusted)| *trusted) {
-            return format!(
-                "{whose} is not trusted: its signature does not verify with the key of the trusted CA {ca}; that CA has a new \
-                 key, or another CA has the same name: give the right one as `ca_file`"
-            );
-        }
-        format!(
-            "{whose} is not trusted: its signature does not verify with the key of the CA {ca} that {shown} sends; correct \
-             the certificates that {shown} sends"
-        )
+        } else if keys.iter().any(|(_, trusted)| *trusted) {
+            format!(
+                "its signature does not verify with the key of the trusted CA {ca}; that CA has a new key, or another CA \
+                 has the same name: give the right one as `ca_file`"
+            )
+        } else {
+            format!(
+                "its signature does not verify with the key of the CA {ca} that the server sends; correct the certificates \
+                 that the server sends"
+            )
+        };
+        self.say(Some(certificate), &format!("is not trusted: {fault}"))
     }
 
     fn can_verify_with(&self, key: &[u8]) -> bool {
@@ -273,10 +250,8 @@ impl<'a> Certificates<'a> {
         let name = id.map_or_else(|| "an unknown algorithm".to_owned(), |id| algorithm(id));
         let weak = ["sha1", "SHA1", "md5", "md2"].iter().any(|old| name.contains(old));
         let why = if weak { "which is not safe any more" } else { "which dl_auth cannot verify" };
-        format!(
-            "{} is signed with {name}, {why}; have it signed with SHA-256 or SHA-384 by a CA with {KEYS}",
-            self.whose(signed)
-        )
+        let fault = format!("is signed with {name}, {why}; have it signed with SHA-256 or SHA-384 by a CA with {KEYS}");
+        self.say(signed, &fault)
     }
 
     /// A few of the server's names.
@@ -294,42 +269,44 @@ impl<'a> Certificates<'a> {
     }
 
     fn other_name(&self) -> String {
-        let (Peer { shown, option }, host) = (self.report.peer, clean(self.report.host));
+        let (option, host) = (self.report.peer.option, clean(self.report.host));
         let address = self.report.host.parse::<std::net::IpAddr>().is_ok();
         let wanted = if address { format!("IP:{host}") } else { format!("DNS:{host}") };
+        let names = self.names();
         let Some(leaf) = self.chain.first() else {
-            return format!("the certificate of {shown} is for another host; check `{option}`");
+            return self.say(None, &format!("is for another host; check `{option}`"));
         };
-        let common = leaf.common_names().last().map(|name| clean(name));
-        match (leaf.names(), common) {
-            (None, Some(common)) if leaf.version < 3 => format!(
-                "the certificate of {shown} is for another host: its common name is {common}, and not {host}; check `{option}`"
-            ),
-            (None, common) => format!(
-                "the certificate of {shown} has no subjectAltName{}; have it issued with subjectAltName={wanted}",
-                common.map(|common| format!(", and its common name {common} alone does not count")).unwrap_or_default(),
-            ),
-            (Some(names), _) if address && names.contains(&Name::Dns(self.report.host.to_owned())) => format!(
-                "the certificate of {shown} has the address {host} as a DNS name, where it does not count; have it issued with \
+        let common = leaf.common_names().last().map(|name| clean(name)).unwrap_or_default();
+        let as_dns = Name::Dns(self.report.host.to_owned());
+        let fault = match names {
+            None if leaf.version < 3 => {
+                format!("is for another host: its common name is {common}, and not {host}; check `{option}`")
+            }
+            None if common.is_empty() => format!("has no subjectAltName; have it issued with subjectAltName={wanted}"),
+            None => format!(
+                "has no subjectAltName, and its common name {common} alone does not count; have it issued with \
                  subjectAltName={wanted}"
             ),
-            (Some(_), _) => format!(
-                "the certificate of {shown} is for another host: it names {}, and not {host}; check `{option}`, or have it \
-                 issued for {host}",
-                self.names().unwrap_or_default()
+            Some(_) if address && leaf.names().is_some_and(|names| names.contains(&as_dns)) => format!(
+                "has the address {host} as a DNS name, where it does not count; have it issued with \
+                 subjectAltName={wanted}"
             ),
-        }
+            Some(names) => format!(
+                "is for another host: it names {names}, and not {host}; check `{option}`, or have it issued for {host}"
+            ),
+        };
+        self.say(None, &fault)
     }
 
     fn expired(&self, not_after: Option<u64>) -> String {
         let expired = not_after.and_then(|end| self.find(|certificate| certificate.validity.1 == end));
         let when = not_after.map(|end| format!(" on {}", date(end))).unwrap_or_default();
-        format!("{} has expired{when}; replace it, or correct {}", self.whose(expired), self.report.clock())
+        self.say(expired, &format!("has expired{when}; replace it, or correct {}", self.report.clock()))
     }
 
     fn not_yet(&self, not_before: Option<u64>) -> String {
         let early = not_before.and_then(|start| self.find(|certificate| certificate.validity.0 == start));
         let when = not_before.map(|start| format!(": it begins on {}", date(start))).unwrap_or_default();
-        format!("{} is not valid yet{when}; correct {}, or wait", self.whose(early), self.report.clock())
+        self.say(early, &format!("is not valid yet{when}; correct {}, or wait", self.report.clock()))
     }
 }

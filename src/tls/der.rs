@@ -19,6 +19,7 @@ pub struct Elements<'a>(pub &'a [u8]);
 impl<'a> Iterator for Elements<'a> {
     type Item = Element<'a>;
 
+    #[inline(never)] // it is called often, for errors only
     fn next(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
@@ -38,6 +39,7 @@ impl<'a> Iterator for Elements<'a> {
 }
 
 impl<'a> Elements<'a> {
+    #[inline(never)]
     fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.next().filter(|element| element.tag == tag).map(|element| element.value)
     }
@@ -239,14 +241,15 @@ fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     if time.tag == 0x17 {
         year += if year < 50 { 2000 } else { 1900 };
     }
-    let [month, day, hour, minute, second] =
-        [0, 2, 4, 6, 8].map(|start| rest.get(start..start + 2).and_then(|two| two.parse::<u8>().ok()).map(i64::from));
-    let (month, day) = (month?, day?);
-    if rest.len() != 10 || !(1..=12).contains(&month) {
+    // Two digits each: month, day, hour, minute, second.
+    let digits = rest.parse::<u64>().ok().filter(|_| rest.len() == 10)?;
+    let two = |from_the_end: u32| (digits / 100_u64.pow(from_the_end) % 100) as i64;
+    let (month, day) = (two(4), two(3));
+    if !(1..=12).contains(&month) {
         return None;
     }
     // Days since 1970, of a year that begins in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(u64::try_from(((days * 24 + hour?) * 60 + minute?) * 60 + second?).unwrap_or(0))
+    Some(u64::try_from(((days * 24 + two(2)) * 60 + two(1)) * 60 + two(0)).unwrap_or(0))
 }

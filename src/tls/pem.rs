@@ -2,13 +2,9 @@
 //! names the block.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
-use zeroize::Zeroizing;
 
 use super::Certificate;
 use super::der::{Elements, SEQUENCE, X509};
@@ -25,17 +21,6 @@ impl Block {
     pub fn place(&self) -> String {
         format!("block {} ({})", self.number, self.label)
     }
-}
-
-/// The bytes of a file, which may hold a private key besides.
-pub fn read(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
-    // Against a device without an end. Bundles have less than a hundredth of it.
-    const MAX: u64 = 64 << 20;
-    let file = File::open(path)?;
-    let length = file.metadata().map_or(0, |meta| meta.len().min(MAX));
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
-    file.take(MAX).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Each certificate of a file, or why it cannot be read. Blocks that can hold no certificate are left out, a private

@@ -1,6 +1,7 @@
 //! Which roots a handle has, and which sessions share a set-up.
 
 use super::*;
+use std::path::PathBuf;
 
 #[test]
 fn handles_with_the_same_roots_share_one_setup() {

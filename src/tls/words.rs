@@ -24,7 +24,12 @@ pub fn words(debug: &str) -> String {
 /// Text from elsewhere, made fit for a message: short, on one line, without quotes, brackets and what is not visible.
 pub fn clean(text: &str) -> String {
     const MAX: usize = 40;
-    let fit = |character: char| character.is_alphanumeric() || " .,:;-_*@/'+=&!#".contains(character);
+    // Above ASCII, the blocks of letters alone: others have marks that are not visible or change the direction.
+    let fit = |character| match character {
+        '"' | '(' | ')' | '\\' | '<' | '>' | '[' | ']' | '`' | '{' | '|' | '}' => false,
+        ' '..='~' | '\u{a1}'..='\u{5ff}' | '\u{3040}'..='\u{d7ff}' => true,
+        _ => false,
+    };
     let mut cleaned: String =
         text.chars().take(MAX).map(|character| if fit(character) { character } else { '?' }).collect();
     if text.chars().nth(MAX).is_some() {
@@ -41,73 +46,68 @@ pub fn quoted(name: &[u8]) -> String {
     }
 }
 
-/// The names of algorithms, as OpenSSL has them: identifiers without tag and length.
-const ALGORITHMS: &[(&[u8], &str)] = &[
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1], "RSA"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 2], "md2WithRSAEncryption"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 4], "md5WithRSAEncryption"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 5], "sha1WithRSAEncryption"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 10], "rsassaPss"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 11], "sha256WithRSAEncryption"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 12], "sha384WithRSAEncryption"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 13], "sha512WithRSAEncryption"),
-    (&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 14], "sha224WithRSAEncryption"),
-    (&[0x2b, 14, 3, 2, 29], "sha1WithRSA"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1], "ECDSA"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 1], "ecdsa-with-SHA1"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 1], "ecdsa-with-SHA224"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 2], "ecdsa-with-SHA256"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 3], "ecdsa-with-SHA384"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4], "ecdsa-with-SHA512"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 9], "ecdsa-with-SHA3-224"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 10], "ecdsa-with-SHA3-256"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 11], "ecdsa-with-SHA3-384"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 12], "ecdsa-with-SHA3-512"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 14], "RSA-SHA3-256"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 16], "RSA-SHA3-512"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 17], "ML-DSA-44"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 18], "ML-DSA-65"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 19], "ML-DSA-87"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 1], "DSA"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x38, 4, 3], "dsaWithSHA1"),
-    (&[0x60, 0x86, 0x48, 1, 0x65, 3, 4, 3, 2], "dsa-with-SHA256"),
-    (&[0x2b, 0x65, 0x70], "Ed25519"),
-    (&[0x2b, 0x65, 0x71], "Ed448"),
-    (&[0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x83, 0x75], "SM2-with-SM3"),
-    (&[0x2a, 0x85, 3, 7, 1, 1, 3, 2], "GOST R 34.10-2012"),
-    (&[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7], "P-256"),
-    (&[0x2b, 0x81, 4, 0, 33], "P-224"),
-    (&[0x2b, 0x81, 4, 0, 34], "P-384"),
-    (&[0x2b, 0x81, 4, 0, 35], "P-521"),
-    (&[0x2b, 0x81, 4, 0, 10], "secp256k1"),
-    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 7], "brainpoolP256r1"),
-    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 11], "brainpoolP384r1"),
-    (&[0x2b, 0x24, 3, 3, 2, 8, 1, 1, 13], "brainpoolP512r1"),
-    (&[0x2a, 0x81, 0x1c, 0xcf, 0x55, 1, 0x82, 0x2d], "SM2"),
-];
+/// The names of algorithms, keys and curves, as OpenSSL has them.
+const NAMES: &str = "\
+1.2.840.113549.1.1.1 RSA
+1.2.840.113549.1.1.2 md2WithRSAEncryption
+1.2.840.113549.1.1.4 md5WithRSAEncryption
+1.2.840.113549.1.1.5 sha1WithRSAEncryption
+1.2.840.113549.1.1.10 rsassaPss
+1.2.840.113549.1.1.11 sha256WithRSAEncryption
+1.2.840.113549.1.1.12 sha384WithRSAEncryption
+1.2.840.113549.1.1.13 sha512WithRSAEncryption
+1.2.840.113549.1.1.14 sha224WithRSAEncryption
+1.3.14.3.2.29 sha1WithRSA
+1.2.840.10045.2.1 ECDSA
+1.2.840.10045.4.1 ecdsa-with-SHA1
+1.2.840.10045.4.3.1 ecdsa-with-SHA224
+1.2.840.10045.4.3.2 ecdsa-with-SHA256
+1.2.840.10045.4.3.3 ecdsa-with-SHA384
+1.2.840.10045.4.3.4 ecdsa-with-SHA512
+2.16.840.1.101.3.4.3.2 dsa-with-SHA256
+2.16.840.1.101.3.4.3.10 ecdsa-with-SHA3-256
+2.16.840.1.101.3.4.3.11 ecdsa-with-SHA3-384
+2.16.840.1.101.3.4.3.12 ecdsa-with-SHA3-512
+2.16.840.1.101.3.4.3.14 RSA-SHA3-256
+2.16.840.1.101.3.4.3.16 RSA-SHA3-512
+2.16.840.1.101.3.4.3.17 ML-DSA-44
+2.16.840.1.101.3.4.3.18 ML-DSA-65
+2.16.840.1.101.3.4.3.19 ML-DSA-87
+1.2.840.10040.4.1 DSA
+1.2.840.10040.4.3 dsa-with-SHA1
+1.3.101.112 Ed25519
+1.3.101.113 Ed448
+1.2.156.10197.1.501 SM2-with-SM3
+1.2.156.10197.1.301 SM2
+1.2.643.7.1.1.3.2 GOST R 34.10-2012
+1.2.840.10045.3.1.7 P-256
+1.3.132.0.33 P-224
+1.3.132.0.34 P-384
+1.3.132.0.35 P-521
+1.3.132.0.10 secp256k1
+1.3.36.3.3.2.8.1.1.7 brainpoolP256r1
+1.3.36.3.3.2.8.1.1.11 brainpoolP384r1
+1.3.36.3.3.2.8.1.1.13 brainpoolP512r1";
 
 /// An object identifier by its name, or by its numbers where it has none here.
-pub fn named(id: &[u8]) -> String {
-    ALGORITHMS.iter().find(|(known, _)| *known == id).map_or_else(|| numbers(id), |(_, name)| (*name).to_owned())
+fn named(id: &[u8]) -> String {
+    let numbers = numbers(id);
+    let name = NAMES.lines().filter_map(|line| line.split_once(' ')).find(|(known, _)| *known == numbers);
+    name.map_or_else(|| format!("OID {numbers}"), |(_, name)| name.to_owned())
 }
 
 /// An object identifier as numbers with dots between them.
 pub fn numbers(id: &[u8]) -> String {
-    let mut arcs: Vec<u64> = Vec::new();
-    let mut arc = 0_u64;
+    let (mut text, mut arc) = (String::new(), 0_u64);
     for byte in id.iter().take(32) {
         arc = arc.wrapping_shl(7) | u64::from(byte & 0x7f);
         if byte & 0x80 == 0 {
-            if arcs.is_empty() {
-                let first = (arc / 40).min(2);
-                arcs.push(first);
-                arc -= first * 40;
-            }
-            arcs.push(arc);
+            let two = (arc / 40).min(2); // the first number has two in it
+            text += &if text.is_empty() { format!("{two}.{}", arc - two * 40) } else { format!(".{arc}") };
             arc = 0;
         }
     }
-    format!("OID {}", arcs.iter().map(u64::to_string).collect::<Vec<_>>().join("."))
+    text
 }
 
 /// The name of an algorithm with its parameters, of which the curve of a key is told.

@@ -336,7 +336,7 @@ pub const ROWS: &[Row] = &[
         "another pinned of the same name",
         &["self-ca"],
         &["self-other"],
-        &["self-signed", "not the trusted certificate", "`ca_file`"],
+        &["self-signed", "and not the trusted certificate", "`ca_file`"],
     ),
     Row {
         host: "gate.example",
