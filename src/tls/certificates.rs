@@ -91,6 +91,7 @@ impl<'a> Certificates<'a> {
         )
     }
 
+    #[inline(never)]
     fn refused_by_webpki(&self, error: &webpki::Error) -> String {
         use webpki::Error as Refused;
         match error {
@@ -200,6 +201,7 @@ impl<'a> Certificates<'a> {
     }
 
     /// A signature does not verify, or the kind of its key does not fit.
+    #[inline(never)]
     fn bad_signature(&self) -> String {
         let wrong_size = |key: &[u8]| rsa_bits(key).filter(|bits| !(2048..=8192).contains(bits));
         let in_handshake = self.report.seen.is_some_and(|seen| seen.trusted);
@@ -268,6 +270,7 @@ impl<'a> Certificates<'a> {
         Some(if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") + &more })
     }
 
+    #[inline(never)]
     fn other_name(&self) -> String {
         let (option, host) = (self.report.peer.option, clean(self.report.host));
         let address = self.report.host.parse::<std::net::IpAddr>().is_ok();

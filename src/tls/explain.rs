@@ -96,6 +96,7 @@ impl Report<'_> {
         )
     }
 
+    #[inline(never)]
     fn alert(&self, alert: Alert) -> String {
         let Peer { shown, option } = self.peer;
         // What servers answer to a client without a certificate: the first in TLS 1.2, the second in TLS 1.3.
