@@ -166,7 +166,7 @@ impl Http {
         let untrusted = |error: &rustls::Error, server: &str, option| {
             let peer = Peer { shown: server, option };
             let said = witness.as_ref().map(|witness| witness.explain(error, &peer, SystemTime::now()));
-            Error::new(Status::Tls, said.unwrap_or_default())
+            Error::new(Status::Tls, said.unwrap_or_else(|| format!("TLS with {server} cannot be started")))
         };
         let host = &self.host;
         let through =

@@ -154,7 +154,7 @@ impl<'a> Certificates<'a> {
         };
         let has = |subject: &[u8]| self.report.anchors.roots.roots.iter().any(|root| root.subject.as_ref() == subject);
         if self.is_self_signed() {
-            let other = if has(leaf.subject) { ", and not the trusted certificate of the same name" } else { "" };
+            let other = if has(leaf.subject) { ", and `ca_file` does not have exactly this certificate" } else { "" };
             return untrusted(format!("it is self-signed{other}{skipped}; if it is your own, give it as `ca_file`"));
         }
         let ca = quoted(last.issuer);

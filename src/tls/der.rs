@@ -253,3 +253,6 @@ fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
     Some(u64::try_from(((days * 24 + two(2)) * 60 + two(1)) * 60 + two(0)).unwrap_or(0))
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,8 +3,9 @@
 
 use std::borrow::Cow;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 
 use super::Certificate;
 use super::der::{Elements, SEQUENCE, X509};
@@ -36,7 +37,7 @@ pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> 
 /// What a file without a certificate has instead.
 pub fn instead(file: &[u8]) -> String {
     let text = text(file);
-    let first = find(&text, BEGIN, 0).and_then(|at| label(&text, at + BEGIN.len()));
+    let first = mark(&text, 0).and_then(|(at, _)| label(&text, at + BEGIN.len()));
     match first {
         Some((label, _)) => format!("there is no certificate in the file, but block 1 is {label}"),
         None => "there is no certificate in the file".to_owned(),
@@ -61,21 +62,20 @@ impl Iterator for Blocks<'_> {
     fn next(&mut self) -> Option<Result<Block, String>> {
         loop {
             let text = &self.text;
-            let begin = find(text, BEGIN, self.at);
-            let end = find(text, END, self.at);
+            let (begin, is_begin) = mark(text, self.at)?;
             self.number += 1;
             let number = self.number;
-            let Some(begin) = begin.filter(|begin| end.is_none_or(|end| *begin < end)) else {
+            if !is_begin {
                 self.at = text.len();
-                return end.map(|_| Err(format!("block {number} has an END line, but no BEGIN line")));
-            };
+                return Some(Err(format!("block {number} has an END line, but no BEGIN line")));
+            }
             let start = begin + BEGIN.len();
-            let next = find(text, BEGIN, start).unwrap_or(text.len());
-            self.at = next;
+            let next = mark(text, start);
+            self.at = next.map_or(text.len(), |(at, is_begin)| if is_begin { at } else { at + END.len() });
             let Some((name, body)) = label(text, start).filter(|_| dashes_before(text, begin)) else {
                 return Some(Err(format!("the BEGIN line of block {number} is damaged")));
             };
-            let Some(end) = end.filter(|end| *end < next) else {
+            let Some((end, _)) = next.filter(|(_, is_begin)| !is_begin) else {
                 return Some(Err(format!("block {number} ({name}) is cut off: it has no END line")));
             };
             match label(text, end + END.len()) {
@@ -84,10 +84,8 @@ impl Iterator for Blocks<'_> {
             }
             match Kind::of(name) {
                 Kind::Certificate(label) => {
-                    let whole = text.get(begin + 1 - DASHES.len()..self.at).unwrap_or_default();
-                    let body = text.get(body..end + 1 - DASHES.len()).unwrap_or_default();
+                    let certificate = decode(text.get(body..end + 1 - DASHES.len()).unwrap_or_default());
                     let damaged = || format!("block {number} ({name}) is damaged: it is not base64");
-                    let certificate = decode(whole.as_bytes()).or_else(|| decode(&plain(body)));
                     return Some(
                         certificate.map(|certificate| Block { certificate, number, label }).ok_or_else(damaged),
                     );
@@ -128,14 +126,10 @@ impl Kind {
     }
 }
 
-fn decode(pem: &[u8]) -> Option<Certificate> {
-    CertificateDer::from_pem_slice(pem).ok().filter(|certificate| !certificate.is_empty())
-}
-
-/// The block of a certificate, without the white space that the decoder does not take.
-fn plain(body: &str) -> Vec<u8> {
-    let base64: String = body.split_ascii_whitespace().collect();
-    format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n").into_bytes()
+fn decode(body: &str) -> Option<Certificate> {
+    let mut base64 = Vec::with_capacity(body.len());
+    body.split_ascii_whitespace().for_each(|line| base64.extend_from_slice(line.as_bytes()));
+    STANDARD.decode(base64).ok().filter(|der| !der.is_empty()).map(CertificateDer::from)
 }
 
 fn from_der(file: &[u8]) -> Result<Block, String> {
@@ -175,13 +169,15 @@ fn dashes_before(text: &str, last: usize) -> bool {
     text.get(..=last).is_some_and(|before| before.ends_with(DASHES))
 }
 
-/// Looks for `what`, which begins with a dash. Base64 has none, so that most of a file is passed over quickly.
-fn find(text: &str, what: &str, mut from: usize) -> Option<usize> {
+/// Where the next BEGIN or END is, and whether it is a BEGIN. Base64 has no dash, so that most of a file is passed over
+/// quickly.
+fn mark(text: &str, mut from: usize) -> Option<(usize, bool)> {
     loop {
         let rest = text.get(from..)?;
         let dash = rest.find('-')?;
-        if rest.get(dash..)?.starts_with(what) {
-            return Some(from + dash);
+        let rest = rest.get(dash..)?;
+        if rest.starts_with(BEGIN) || rest.starts_with(END) {
+            return Some((from + dash, rest.starts_with(BEGIN)));
         }
         from += dash + 1;
     }
@@ -198,7 +194,7 @@ fn text(file: &[u8]) -> Cow<'_, str> {
         Some(unit) => {
             String::from_utf16_lossy(&file.as_chunks::<2>().0.iter().map(|two| unit(*two)).collect::<Vec<_>>()).into()
         }
-        None => String::from_utf8_lossy(file),
+        None => std::str::from_utf8(file).map_or_else(|_| String::from_utf8_lossy(file), Cow::Borrowed),
     };
     if text.is_ascii() { text } else { text.replace(['\u{2013}', '\u{2014}'], "-").into() }
 }

@@ -111,9 +111,14 @@ impl SystemPaths {
 
     /// What the files of the directories have.
     pub fn add_directories(&self, store: &mut Store) {
-        let entries = self.directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten();
-        let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        paths.filter(|path| path.is_file()).for_each(|path| store.add_file(&path));
+        for entry in
+            self.directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten().flatten()
+        {
+            let path = entry.path();
+            if path.is_file() {
+                store.add_file(&path);
+            }
+        }
         // A directory has each root under several names.
         let mut roots = Vec::with_capacity(store.roots.len());
         for root in std::mem::take(&mut store.roots.roots) {

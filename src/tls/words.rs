@@ -134,3 +134,39 @@ pub fn refused(error: &rustls::Error) -> String {
         error => words(&format!("{error:?}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_become_words() {
+        for (debug, wanted) in [
+            ("TooManyEmptyFragments", "too many empty fragments"),
+            ("UnknownPSKIdentity", "unknown psk identity"),
+            ("Tls12NotOffered", "tls12 not offered"),
+            ("MissingData(\"ServerHello\")", "missing data"),
+            ("BadDer", "bad der"),
+        ] {
+            assert_eq!(words(debug), wanted);
+        }
+    }
+
+    #[test]
+    fn algorithms_have_names_and_unknown_ones_numbers() {
+        let ecdsa_sha512 = [0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4];
+        let p521 = [0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 5, 0x2b, 0x81, 4, 0, 35];
+        assert_eq!(algorithm(&ecdsa_sha512), "ecdsa-with-SHA512");
+        assert_eq!(algorithm(&p521), "ECDSA P-521");
+        assert_eq!(algorithm(&[0x06, 3, 0x2a, 3, 4]), "OID 1.2.3.4");
+        assert_eq!(algorithm(&[0x06, 2, 0x88, 0x37]), "OID 2.999");
+        assert_eq!(algorithm(b"junk"), "an unknown algorithm");
+    }
+
+    #[test]
+    fn names_from_certificates_are_short_and_visible() {
+        assert_eq!(clean("Zürich (G2) 公司"), "Zürich ?G2? 公司");
+        assert_eq!(clean("a\u{202e}b\u{200b}c\n\u{1b}{}[]\""), "a?b?c???????");
+        assert_eq!(clean(&"x".repeat(50)), format!("{}…", "x".repeat(40)));
+    }
+}

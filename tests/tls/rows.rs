@@ -336,7 +336,7 @@ pub const ROWS: &[Row] = &[
         "another pinned of the same name",
         &["self-ca"],
         &["self-other"],
-        &["self-signed", "and not the trusted certificate", "`ca_file`"],
+        &["self-signed", "does not have exactly this", "`ca_file`"],
     ),
     Row {
         host: "gate.example",

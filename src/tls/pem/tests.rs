@@ -2,6 +2,7 @@
 
 use super::super::read_ca;
 use super::*;
+use rustls::pki_types::pem::PemObject;
 
 const ONE: &str = "\
 -----BEGIN CERTIFICATE-----
