@@ -1,9 +1,9 @@
-//! Whom to trust: the root certificates, and the one TLS set-up that all handles with the same trust share.
+//! TLS: the root certificates, and the one set-up that all handles with the same roots share.
 //!
-//! Parsing 145 roots is most of what a first login costs, so it is done once for the process, under a lock, by the
-//! first refresh that needs it. The system's bundle *file* is read first; its directory, which holds the same roots
-//! once more, only when there is no file or an issuer is unknown. rustls runs on ring: another provider's entropy
-//! set-up was measured to cost 30 ms.
+//! Parsing 145 roots costs about as much as the rest of a first login. The process does it once, under a lock, in the
+//! first refresh that needs it; a file that SSL_CERT_FILE names is parsed when a handle is made, so that its faults are
+//! told there. The system's bundle *file* comes first. Its directory has the same roots once more, and is read only
+//! when there is no file or an issuer is unknown. rustls runs on ring: another provider's entropy set-up costs 30 ms.
 
 use once_cell::sync::OnceCell;
 use rustls::client::Resumption;

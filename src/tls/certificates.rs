@@ -250,7 +250,7 @@ impl<'a> Certificates<'a> {
     fn unsupported(&self, id: Option<&Vec<u8>>) -> String {
         let signed = id.and_then(|id| self.find(|certificate| certificate.algorithm == id.as_slice()));
         let name = id.map_or_else(|| "an unknown algorithm".to_owned(), |id| algorithm(id));
-        let weak = ["sha1", "SHA1", "md5", "md2"].iter().any(|old| name.contains(old));
+        let weak = name.starts_with("sha1") || name.starts_with("md") || name.ends_with("SHA1");
         let why = if weak { "which is not safe any more" } else { "which dl_auth cannot verify" };
         let fault = format!("is signed with {name}, {why}; have it signed with SHA-256 or SHA-384 by a CA with {KEYS}");
         self.say(signed, &fault)

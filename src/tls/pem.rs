@@ -158,10 +158,10 @@ fn from_der(file: &[u8]) -> Result<Block, String> {
 /// The label that begins here, without the dashes, and where the text after them begins.
 fn label(text: &str, start: usize) -> Option<(&str, usize)> {
     let rest = text.get(start..)?;
-    let length = rest.find(DASHES).filter(|length| *length <= 40)?;
-    let label = rest.get(..length)?;
+    let (label, dashes) = rest.split_at(rest.find('-').filter(|length| *length <= 40)?);
     let usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" #.".contains(&byte);
-    label.bytes().all(usual).then_some((label, start + length + DASHES.len()))
+    let whole = label.bytes().all(usual) && dashes.starts_with(DASHES);
+    whole.then_some((label, start + label.len() + DASHES.len()))
 }
 
 /// Whether five dashes end with the one at `last`.

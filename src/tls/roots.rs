@@ -39,9 +39,8 @@ pub enum Base {
 /// The most that is read of a file of roots, against devices without an end. Bundles have a hundredth of it.
 const FILE_MAX: u64 = 64 << 20;
 
-/// Where the system keeps its roots. What can be read there is taken, and the rest is counted: a system's store is not
-/// ours to judge. A file that the user named must be read whole. Found when a handle is made, for that is when the
-/// environment is read.
+/// Where the system keeps its roots. What cannot be read there is skipped and counted, for its user did not choose it. A
+/// file that the user named is read whole or refused. The environment is read when a handle is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemPaths {
     pub file: Option<PathBuf>,
@@ -56,7 +55,7 @@ pub struct SystemPaths {
 pub(super) struct Read(Arc<Mutex<Option<Store>>>);
 
 impl PartialEq for Read {
-    /// What was read says nothing on where it is.
+    /// Roots from the same places are equal, read or not.
     fn eq(&self, _: &Read) -> bool {
         true
     }

@@ -171,6 +171,7 @@ impl Witness {
     }
 
     /// The sentence for a failure: what is wrong with whose certificate or with TLS, and what to do.
+    #[inline(never)]
     pub fn explain(&self, error: &Error, peer: &Peer<'_>, now: SystemTime) -> String {
         let seen = lock(&self.seen);
         let report = Report {
