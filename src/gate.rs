@@ -46,14 +46,14 @@ pub struct Response {
     pub encoding: Option<String>,
     /// The body, at most [`BODY_MAX`] long.
     pub body: Zeroizing<Vec<u8>>,
-    /// Whether the TLS server asked for a client certificate, which it did not get.
-    pub wanted_certificate: bool,
+    /// The TLS server, if it asked for a client certificate. It got none.
+    pub certificate_wanted_by: Option<String>,
 }
 
 impl Response {
     /// An answer without headers.
     pub fn new(status: u16, body: Zeroizing<Vec<u8>>) -> Response {
-        Response { status, date_ms: None, retry_after: None, encoding: None, body, wanted_certificate: false }
+        Response { status, date_ms: None, retry_after: None, encoding: None, body, certificate_wanted_by: None }
     }
 }
 
@@ -156,13 +156,12 @@ fn refusal(status: u16, response: &Response, secrets: &[&Secret], retry_after: O
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
         // A server before the gate, such as nginx, answers so after the handshake (495 and 496 are its own).
-        400 | 403 | 495 | 496 if response.wanted_certificate => (
-            Status::Tls,
-            format!(
-                "the server asked for a client certificate and refused the request without one (HTTP {status}); dl_auth \
-                 cannot give one: check `url`, or let the server take requests without it"
-            ),
-        ),
+        400 | 403 | 495 | 496 if response.certificate_wanted_by.is_some() => {
+            let server = response.certificate_wanted_by.as_deref().unwrap_or_default();
+            let refused = format!("{server} asked for a client certificate and refused the request (HTTP {status})");
+            let advice = "dl_auth cannot give one: check `url`, or let the server take requests without it";
+            (Status::Tls, format!("{refused}; {advice}"))
+        }
         400 | 403 => (
             Status::Gate,
             format!(

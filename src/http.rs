@@ -145,9 +145,16 @@ impl Http {
             .and_then(read);
         let seen = progress.seen();
         match answer {
-            Ok(response) => Ok(Response { wanted_certificate: seen.wanted_certificate(), ..response }),
+            Ok(response) => {
+                let certificate_wanted_by = seen.wanted_certificate().then(|| self.peers().gate_through());
+                Ok(Response { certificate_wanted_by, ..response })
+            }
             Err(error) => Err(Raw { error, seen }),
         }
+    }
+
+    fn peers(&self) -> Peers<'_> {
+        Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref() }
     }
 
     fn register(&self, agent: Agent, progress: Arc<Progress>) -> Listed<'_> {
@@ -186,9 +193,9 @@ impl Transport for Http {
                 None => Err(raw),
             }
         });
-        answer.map_err(|Raw { error, seen }| {
-            let peers = Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref() };
-            Failure { sent: seen.stage >= Stage::Sending, error: peers.explain(error, &seen) }
+        answer.map_err(|Raw { error, seen }| Failure {
+            sent: seen.stage >= Stage::Sending,
+            error: self.peers().explain(error, &seen),
         })
     }
 

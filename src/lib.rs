@@ -22,6 +22,7 @@ mod capi;
 mod clock;
 mod config;
 mod error;
+mod file;
 mod gate;
 mod http;
 mod info;

@@ -6,7 +6,6 @@
 //! here, once, and never again.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -241,7 +240,9 @@ impl Sources<'_> {
             Some(kind) if kind.is("system") => Base::System(system()),
             _ => Base::SystemElseBundled(system()),
         };
-        Ok(Roots { base, ca })
+        let roots = Roots { base, ca };
+        roots.check()?;
+        Ok(roots)
     }
 
     fn proxy(&self, endpoint: &str) -> Result<Option<Proxy>, Error> {
@@ -315,11 +316,7 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     if meta.len() > FILE_MAX {
         return Err(cannot("it is larger than 4 MiB"));
     }
-    let open = std::fs::File::open(path).map_err(|error| cannot(&error.to_string()))?;
-    // Sized beforehand, with a byte to spare for the read that finds the end: a copy that grows leaves others behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0) + 1));
-    open.take(FILE_MAX).read_to_end(&mut bytes).map_err(|error| cannot(&error.to_string()))?;
-    Ok(bytes)
+    crate::file::read(path, FILE_MAX).map_err(|error| cannot(&error.to_string()))
 }
 
 /// The password in a `password_file`, or why there is none.

@@ -248,10 +248,14 @@ fn a_server_that_wants_a_client_certificate_is_a_fault_of_tls_unless_the_gate_it
         (401, "", Status::Denied),
         (500, "", Status::Gate),
     ] {
-        let asked = Response { wanted_certificate: true, ..answer(status, body) };
+        let asked = Response { certificate_wanted_by: Some("gate.test:443".to_owned()), ..answer(status, body) };
         let error = read_one(&asked).unwrap_err();
         assert_eq!((error.status(), error.http_status()), (kind, Some(status)), "{status} {body}");
-        assert_eq!(error.message().contains("client certificate"), kind == Status::Tls, "{error}");
+        assert_eq!(
+            error.message().contains("gate.test:443 asked for a client certificate"),
+            kind == Status::Tls,
+            "{error}"
+        );
         assert!(!read_one(&answer(status, body)).unwrap_err().message().contains("client certificate"));
     }
 }

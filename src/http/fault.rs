@@ -175,7 +175,7 @@ impl Peers<'_> {
     }
 
     fn explain_tls(&self, error: &rustls::Error, seen: &Seen) -> String {
-        let gate = format!("{}{}", self.gate.shown, self.through());
+        let gate = self.gate_through();
         let peer = match self.proxy {
             Some(proxy) if seen.stage <= Stage::Tunnel => Peer { shown: &proxy.shown, option: "proxy" },
             _ => Peer { shown: &gate, option: "url" },
@@ -264,6 +264,11 @@ impl Peers<'_> {
             return Error::new(Status::Tls, message);
         }
         Error::new(Status::Unreachable, format!("{peer} closed the connection{through} during {while_it}: {error}"))
+    }
+
+    /// The gate, and the proxy before it.
+    pub fn gate_through(&self) -> String {
+        format!("{}{}", self.gate.shown, self.through())
     }
 
     /// The first peer on the way.

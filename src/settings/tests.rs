@@ -195,6 +195,7 @@ fn a_file_that_cannot_be_used_is_refused_with_its_path() {
         std::fs::write(&path, content).unwrap();
         path.to_str().unwrap().to_owned()
     };
+    let cut = path("cut.pem", b"-----BEGIN CERTIFICATE-----\nTUlJQg==\n");
     let (empty, binary, text) = (path("empty", b""), path("binary", b"\xff\xfe"), path("text", b"hello"));
     for (key, file, word) in [
         ("ca_file", "/nowhere/ca.pem", "No such file"),
@@ -202,6 +203,7 @@ fn a_file_that_cannot_be_used_is_refused_with_its_path() {
         ("ca_file", "/dev/zero", "not a regular file"),
         ("ca_file", &empty, "no certificate"),
         ("ca_file", &text, "no certificate"),
+        ("ca_file", &cut, "block 1 (CERTIFICATE) is cut off"),
         ("password_file", "canary", "No such file"),
         ("password_file", "/dev/stdin", "not a regular file"),
         ("password_file", &empty, "empty"),
@@ -213,6 +215,13 @@ fn a_file_that_cannot_be_used_is_refused_with_its_path() {
         assert!(message.starts_with(&format!("`{key}` (set by call)")) && message.contains(word), "{message}");
         assert!(!message.contains("canary"), "{message}");
     }
+    let ssl = [("SSL_CERT_FILE", cut.as_str())];
+    for roots in ["auto", "system"] {
+        let (status, message) = refused(&with(&[("tls_roots", roots)]), &ssl);
+        assert_eq!(status, Status::InvalidValue);
+        assert!(message.contains("SSL_CERT_FILE") && message.contains("block 1 (CERTIFICATE)"), "{message}");
+    }
+    resolve(&with(&[("tls_roots", "bundled")]), &ssl).unwrap();
     std::fs::remove_dir_all(dir).unwrap();
     let (_, message) = refused(&with(&[("tls_roots", "ca_file_only")]), &[]);
     assert!(message.contains("needs a `ca_file`"), "{message}");

@@ -1,0 +1,203 @@
+//! Reads files of certificates in every form that is in use, and loses none: what is no certificate is an error that
+//! names the block.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::CertificateDer;
+
+use super::Certificate;
+use super::der::{Elements, SEQUENCE, X509};
+
+/// A certificate, and where it is in the file.
+pub struct Block {
+    pub certificate: Certificate,
+    number: usize,
+    label: &'static str,
+}
+
+impl Block {
+    /// Where it is, for a message.
+    pub fn place(&self) -> String {
+        format!("block {} ({})", self.number, self.label)
+    }
+}
+
+/// Each certificate of a file, or why it cannot be read. Blocks that can hold no certificate are left out, a private
+/// key among them: it is never decoded.
+///
+/// A file of DER is one certificate.
+pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> {
+    let der = (file.first() == Some(&SEQUENCE)).then(|| from_der(file));
+    let text = if der.is_some() { Cow::default() } else { text(file) };
+    der.into_iter().chain(Blocks { text, at: 0, number: 0 })
+}
+
+/// What a file without a certificate has instead.
+pub fn instead(file: &[u8]) -> String {
+    let text = text(file);
+    let first = mark(&text, 0).and_then(|(at, _)| label(&text, at + BEGIN.len()));
+    match first {
+        Some((label, _)) => format!("there is no certificate in the file, but block 1 is {label}"),
+        None => "there is no certificate in the file".to_owned(),
+    }
+}
+
+const BEGIN: &str = "-BEGIN ";
+const END: &str = "-END ";
+const DASHES: &str = "-----";
+
+/// The blocks of a PEM file. They are looked for anywhere in a line: files are joined without a line end between them,
+/// editors indent, and a byte order mark may come first.
+struct Blocks<'a> {
+    text: Cow<'a, str>,
+    at: usize,
+    number: usize,
+}
+
+impl Iterator for Blocks<'_> {
+    type Item = Result<Block, String>;
+
+    fn next(&mut self) -> Option<Result<Block, String>> {
+        loop {
+            let text = &self.text;
+            let (begin, is_begin) = mark(text, self.at)?;
+            self.number += 1;
+            let number = self.number;
+            if !is_begin {
+                self.at = text.len();
+                return Some(Err(format!("block {number} has an END line, but no BEGIN line")));
+            }
+            let start = begin + BEGIN.len();
+            let next = mark(text, start);
+            self.at = next.map_or(text.len(), |(at, is_begin)| if is_begin { at } else { at + END.len() });
+            let Some((name, body)) = label(text, start).filter(|_| dashes_before(text, begin)) else {
+                return Some(Err(format!("the BEGIN line of block {number} is damaged")));
+            };
+            let Some((end, _)) = next.filter(|(_, is_begin)| !is_begin) else {
+                return Some(Err(format!("block {number} ({name}) is cut off: it has no END line")));
+            };
+            match label(text, end + END.len()) {
+                Some((other, after)) if other == name && dashes_before(text, end) => self.at = after,
+                _ => return Some(Err(format!("the END line of block {number} ({name}) is damaged"))),
+            }
+            match Kind::of(name) {
+                Kind::Certificate(label) => {
+                    let certificate = decode(text.get(body..end + 1 - DASHES.len()).unwrap_or_default());
+                    let damaged = || format!("block {number} ({name}) is damaged: it is not base64");
+                    return Some(
+                        certificate.map(|certificate| Block { certificate, number, label }).ok_or_else(damaged),
+                    );
+                }
+                Kind::Other => {}
+                Kind::Refused(advice) => return Some(Err(format!("block {number} ({name}) {advice}"))),
+            }
+        }
+    }
+}
+
+/// What a block is by its label.
+enum Kind {
+    Certificate(&'static str),
+    /// It holds no certificate.
+    Other,
+    /// It may hold certificates, and is not read.
+    Refused(&'static str),
+}
+
+impl Kind {
+    fn of(label: &str) -> Kind {
+        match label {
+            "CERTIFICATE" => Kind::Certificate("CERTIFICATE"),
+            "X509 CERTIFICATE" => Kind::Certificate("X509 CERTIFICATE"),
+            // Its trust settings may say that it is not to be trusted for servers.
+            "TRUSTED CERTIFICATE" => Kind::Refused(
+                "has trust settings of OpenSSL, which dl_auth does not read; write it without them: \
+                 `openssl x509 -in OLD -out NEW`",
+            ),
+            "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => Kind::Refused(
+                "is no single certificate; take the certificates out: `openssl pkcs7 -print_certs -in OLD -out NEW`",
+            ),
+            "X509 CRL" | "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Kind::Other,
+            _ if ["PRIVATE KEY", "PUBLIC KEY", "PARAMETERS"].iter().any(|end| label.ends_with(end)) => Kind::Other,
+            _ => Kind::Refused("is no certificate; take it out of the file"),
+        }
+    }
+}
+
+fn decode(body: &str) -> Option<Certificate> {
+    let mut base64 = Vec::with_capacity(body.len());
+    body.split_ascii_whitespace().for_each(|line| base64.extend_from_slice(line.as_bytes()));
+    STANDARD.decode(base64).ok().filter(|der| !der.is_empty()).map(CertificateDer::from)
+}
+
+fn from_der(file: &[u8]) -> Result<Block, String> {
+    if X509::read(file).is_some() {
+        return Ok(Block { certificate: CertificateDer::from(file.to_vec()), number: 1, label: "DER" });
+    }
+    let first = Elements(file).next();
+    Err(match first {
+        None => "the file looks like a certificate in DER, but is cut off".to_owned(),
+        Some(first) if first.whole.len() < file.len() && X509::read(first.whole).is_some() => {
+            "the file has more after its certificate in DER; give one certificate, or write them all as PEM".to_owned()
+        }
+        // The identifier of PKCS #7, or the number 3, with which PKCS #12 begins.
+        Some(first) if first.value.starts_with(&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]) => {
+            "the file is PKCS #7; take the certificates out: \
+             `openssl pkcs7 -inform DER -print_certs -in OLD -out NEW`"
+                .to_owned()
+        }
+        Some(first) if first.value.starts_with(&[0x02, 0x01, 0x03]) => {
+            "the file is PKCS #12; take the certificates out: `openssl pkcs12 -nokeys -in OLD -out NEW`".to_owned()
+        }
+        Some(_) => "the file is DER, but no certificate".to_owned(),
+    })
+}
+
+/// The label that begins here, without the dashes, and where the text after them begins.
+fn label(text: &str, start: usize) -> Option<(&str, usize)> {
+    let rest = text.get(start..)?;
+    let (label, dashes) = rest.split_at(rest.find('-').filter(|length| *length <= 40)?);
+    let usual = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b" #.".contains(&byte);
+    let whole = label.bytes().all(usual) && dashes.starts_with(DASHES);
+    whole.then_some((label, start + label.len() + DASHES.len()))
+}
+
+/// Whether five dashes end with the one at `last`.
+fn dashes_before(text: &str, last: usize) -> bool {
+    text.get(..=last).is_some_and(|before| before.ends_with(DASHES))
+}
+
+/// Where the next BEGIN or END is, and whether it is a BEGIN. Base64 has no dash, so that most of a file is passed over
+/// quickly.
+fn mark(text: &str, mut from: usize) -> Option<(usize, bool)> {
+    loop {
+        let rest = text.get(from..)?;
+        let dash = rest.find('-')?;
+        let rest = rest.get(dash..)?;
+        if rest.starts_with(BEGIN) || rest.starts_with(END) {
+            return Some((from + dash, rest.starts_with(BEGIN)));
+        }
+        from += dash + 1;
+    }
+}
+
+/// The file as text. UTF-16 is decoded, and the dashes of word processors, which would hide a block, become plain ones.
+fn text(file: &[u8]) -> Cow<'_, str> {
+    let unit: Option<fn([u8; 2]) -> u16> = match file {
+        [0xff, 0xfe, ..] | [_, 0, _, 0, ..] => Some(u16::from_le_bytes),
+        [0xfe, 0xff, ..] | [0, _, 0, _, ..] => Some(u16::from_be_bytes),
+        _ => None,
+    };
+    let text = match unit {
+        Some(unit) => {
+            String::from_utf16_lossy(&file.as_chunks::<2>().0.iter().map(|two| unit(*two)).collect::<Vec<_>>()).into()
+        }
+        None => std::str::from_utf8(file).map_or_else(|_| String::from_utf8_lossy(file), Cow::Borrowed),
+    };
+    if text.is_ascii() { text } else { text.replace(['\u{2013}', '\u{2014}'], "-").into() }
+}
+
+#[cfg(test)]
+mod tests;

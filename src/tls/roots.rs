@@ -1,0 +1,203 @@
+//! The root certificates, and where they come from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+
+use super::{Trust, pem, words};
+use crate::error::{Error, Status};
+use crate::file;
+use crate::sync::{Arc, Mutex, try_lock};
+
+/// A certificate authority's certificate.
+pub type Certificate = CertificateDer<'static>;
+
+/// Whom to trust, before any certificate of the system is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Roots {
+    /// The roots that are there anyway.
+    pub base: Base,
+    /// Those of `ca_file`.
+    pub ca: Vec<Certificate>,
+}
+
+/// Where the roots come from, besides `ca_file`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Base {
+    /// `tls_roots=auto`.
+    SystemElseBundled(SystemPaths),
+    /// `tls_roots=system`.
+    System(SystemPaths),
+    /// `tls_roots=bundled`: Mozilla's, compiled in.
+    Bundled,
+    /// `tls_roots=ca_file_only`.
+    Nothing,
+}
+
+/// The most that is read of a file of roots, against devices without an end. Bundles have a hundredth of it.
+const FILE_MAX: u64 = 64 << 20;
+
+/// Where the system keeps its roots. What cannot be read there is skipped and counted, for its user did not choose it. A
+/// file that the user named is read whole or refused. The environment is read when a handle is made.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SystemPaths {
+    pub file: Option<PathBuf>,
+    pub directories: Vec<PathBuf>,
+    /// Whether the user named them, and so meant these and no others.
+    pub named: bool,
+    pub(super) read: Read,
+}
+
+/// The roots of the file, from its check until the set-up takes them, so that they are parsed once.
+#[derive(Clone, Default)]
+pub(super) struct Read(Arc<Mutex<Option<Store>>>);
+
+impl PartialEq for Read {
+    /// Roots from the same places are equal, read or not.
+    fn eq(&self, _: &Read) -> bool {
+        true
+    }
+}
+
+impl Eq for Read {}
+
+impl fmt::Debug for Read {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Read")
+    }
+}
+
+impl SystemPaths {
+    /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say; where neither is set, the usual places.
+    pub fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> SystemPaths {
+        let file = variable("SSL_CERT_FILE");
+        let directories: Vec<PathBuf> =
+            variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
+        if file.is_some() || !directories.is_empty() {
+            return SystemPaths { file, directories, named: true, read: Read::default() };
+        }
+        let found = openssl_probe::probe();
+        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false, read: Read::default() }
+    }
+
+    /// What the file has.
+    pub fn file_roots(&self) -> Store {
+        // After a fork, another thread of the parent may hold the lock for ever.
+        if let Some(store) = try_lock(&self.read.0).and_then(|mut read| read.take()) {
+            return store;
+        }
+        let mut store = Store::default();
+        self.file.iter().for_each(|file| store.add_file(file));
+        store
+    }
+
+    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is a pipe, is left to the set-up.
+    fn check(&self) -> Result<(), Error> {
+        let Some(file) = self.file.as_ref().filter(|file| self.named && file.is_file()) else { return Ok(()) };
+        let place = file.display();
+        let invalid = |why: String| {
+            Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
+        };
+        let bytes = file::read(file, FILE_MAX).map_err(|error| invalid(error.to_string()))?;
+        let roots = named_roots(&bytes, &mut |_| ()).map_err(invalid)?;
+        if let Some(mut read) = try_lock(&self.read.0) {
+            *read = Some(Store { roots, unreadable: 0 });
+        }
+        Ok(())
+    }
+
+    /// What the files of the directories have.
+    pub fn add_directories(&self, store: &mut Store) {
+        for entry in
+            self.directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten().flatten()
+        {
+            let path = entry.path();
+            if path.is_file() {
+                store.add_file(&path);
+            }
+        }
+        // A directory has each root under several names.
+        let mut roots = Vec::with_capacity(store.roots.len());
+        for root in std::mem::take(&mut store.roots.roots) {
+            if !roots.contains(&root) {
+                roots.push(root);
+            }
+        }
+        store.roots.roots = roots;
+    }
+
+    /// On systems that keep their roots in no file, and where nobody named one: those of their own store.
+    #[cfg_attr(not(any(windows, target_vendor = "apple")), allow(unused_variables))]
+    pub fn add_platform(&self, store: &mut Store) {
+        #[cfg(any(windows, target_vendor = "apple"))]
+        if !self.named {
+            rustls_native_certs::load_native_certs().certs.iter().for_each(|certificate| store.add(certificate));
+        }
+    }
+}
+
+impl Roots {
+    /// Tells what is wrong with the file that SSL_CERT_FILE names, where it is used and no living handle has read it.
+    pub fn check(&self) -> Result<(), Error> {
+        match &self.base {
+            Base::System(paths) | Base::SystemElseBundled(paths) if Trust::living(self).is_none() => paths.check(),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The certificates in a `ca_file`, or what is wrong with it.
+pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
+    let mut certificates = Vec::new();
+    named_roots(file, &mut |certificate| certificates.push(certificate))?;
+    Ok(certificates)
+}
+
+/// The roots in a file that the user named. All of it is used, or none.
+fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate)) -> Result<RootCertStore, String> {
+    let mut roots = RootCertStore::empty();
+    for block in pem::certificates(file) {
+        let block = block?;
+        roots.add(CertificateDer::from(block.certificate.as_ref())).map_err(|error| {
+            format!("{} is no certificate that can be used: {}", block.place(), words::refused(&error))
+        })?;
+        keep(block.certificate);
+    }
+    if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
+}
+
+/// Roots as rustls has them, and how many could not be read.
+pub struct Store {
+    pub roots: RootCertStore,
+    pub unreadable: usize,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store { roots: RootCertStore::empty(), unreadable: 0 }
+    }
+}
+
+impl Store {
+    /// One certificate at a time is held besides the roots made of them.
+    fn add_file(&mut self, path: &Path) {
+        let Ok(file) = file::read(path, FILE_MAX) else { return };
+        for block in pem::certificates(&file) {
+            match block {
+                Ok(block) => self.add(&block.certificate),
+                Err(_) => self.unreadable += 1,
+            }
+        }
+    }
+
+    pub fn add(&mut self, certificate: &Certificate) {
+        let read = self.roots.add(CertificateDer::from(certificate.as_ref()));
+        self.unreadable += usize::from(read.is_err());
+    }
+
+    pub fn add_bundled(&mut self) {
+        self.roots.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec());
+    }
+}

@@ -1,0 +1,85 @@
+//! Which roots a handle has, and which sessions share a set-up.
+
+use super::*;
+use std::path::PathBuf;
+
+#[test]
+fn handles_with_the_same_roots_share_one_setup() {
+    let roots = || Roots { base: Base::Bundled, ca: Vec::new() };
+    let (first, second) = (Trust::shared(roots()), Trust::shared(roots()));
+    assert!(Arc::ptr_eq(&first.setup().unwrap(), &second.setup().unwrap()));
+    let other = Trust::shared(Roots { base: Base::Nothing, ca: Vec::new() });
+    assert!(!Arc::ptr_eq(&first, &other));
+}
+
+#[test]
+fn a_system_without_roots_is_an_error_or_falls_back_to_the_bundled_ones() {
+    let nowhere = SystemPaths { file: Some("/nowhere/roots.pem".into()), ..SystemPaths::default() };
+    let trust = |base| Trust::shared(Roots { base, ca: Vec::new() });
+    let error = trust(Base::System(nowhere.clone())).setup().err().unwrap();
+    assert_eq!(error.status(), Status::Tls);
+    assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
+    assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().roots.len() > 100);
+    let named = SystemPaths { named: true, ..nowhere };
+    assert!(trust(Base::SystemElseBundled(named)).setup().is_err(), "a named file excludes others");
+}
+
+fn scratch(name: &str, content: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("dl_auth-tls-{}-{name}", std::process::id()));
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn certificate() -> String {
+    std::fs::read_to_string(dl_auth_gate::Gate::start().ca_file()).unwrap()
+}
+
+fn named(file: &std::path::Path) -> Roots {
+    let file = file.to_owned();
+    let paths = SystemPaths::find(|name| (name == "SSL_CERT_FILE").then(|| file.clone()));
+    Roots { base: Base::System(paths), ca: Vec::new() }
+}
+
+#[test]
+fn a_named_file_is_parsed_once_and_refused_with_the_block_that_is_wrong() {
+    let good = scratch("good.pem", &certificate().replace('\n', "\r\n"));
+    let roots = named(&good);
+    roots.check().unwrap();
+    std::fs::remove_file(&good).unwrap();
+    let trust = Trust::shared(roots.clone());
+    assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1, "the roots that the check has read");
+    roots.check().unwrap();
+
+    let bad = scratch("bad.pem", &format!("{}-----BEGIN CERTIFICATE-----\n", certificate()));
+    let error = named(&bad).check().unwrap_err();
+    assert_eq!(error.status(), Status::InvalidValue);
+    for words in ["SSL_CERT_FILE", "block 2 (CERTIFICATE)", "cut off", bad.to_str().unwrap()] {
+        assert!(error.message().contains(words), "{error}");
+    }
+    std::fs::remove_file(bad).unwrap();
+    named("/nowhere/roots.pem".as_ref()).check().unwrap();
+    named("/dev/null".as_ref()).check().unwrap();
+}
+
+#[test]
+fn what_cannot_be_read_of_the_systems_own_file_is_counted() {
+    let damaged = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
+    let (first, second) = (certificate(), certificate().replace("-----END", "---END"));
+    let file = scratch("system.pem", &format!("\u{feff}{first}{damaged}{second}{first}"));
+    let paths = SystemPaths { file: Some(file.clone()), ..SystemPaths::default() };
+    let roots = Roots { base: Base::System(paths), ca: Vec::new() };
+    roots.check().unwrap();
+    let setup = Trust::shared(roots).setup().unwrap();
+    assert_eq!((setup.anchors.roots.len(), setup.anchors.unreadable), (2, 2));
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn only_certificates_of_the_ca_file_are_pinned() {
+    let own = read_ca(certificate().as_bytes()).unwrap();
+    let file = scratch("roots.pem", &certificate());
+    let trust = Trust::shared(Roots { ca: own.clone(), ..named(&file) });
+    let setup = trust.setup().unwrap();
+    assert_eq!((setup.anchors.roots.len(), &setup.anchors.pinned), (2, &own));
+    std::fs::remove_file(file).unwrap();
+}
