@@ -225,7 +225,10 @@ impl Peers<'_> {
         let why = match status {
             407 if !takes_basic => {
                 let schemes = schemes.join(", ");
-                format!("{hop} requires a login by {schemes} (HTTP 407), and only Basic is supported")
+                format!(
+                    "{hop} requires a login by {schemes} (HTTP 407), and only Basic is supported; let the proxy offer \
+                     Basic, or let this machine through without a login"
+                )
             }
             407 if has_user => {
                 format!("{hop} refused the user (HTTP 407); check the user and the password in `proxy`")
