@@ -67,25 +67,25 @@ impl Iterator for Blocks<'_> {
             let number = self.number;
             if !is_begin {
                 self.at = text.len();
-                return Some(Err(format!("block {number} has an END line, but no BEGIN line")));
+                return Some(Err(format!("block {number} has an END line, but no BEGIN line; copy it again")));
             }
             let start = begin + BEGIN.len();
             let next = mark(text, start);
             self.at = next.map_or(text.len(), |(at, is_begin)| if is_begin { at } else { at + END.len() });
             let Some((name, body)) = label(text, start).filter(|_| dashes_before(text, begin)) else {
-                return Some(Err(format!("the BEGIN line of block {number} is damaged")));
+                return Some(Err(format!("the BEGIN line of block {number} is damaged; copy it again")));
             };
             let Some((end, _)) = next.filter(|(_, is_begin)| !is_begin) else {
-                return Some(Err(format!("block {number} ({name}) is cut off: it has no END line")));
+                return Some(Err(format!("block {number} ({name}) is cut off: it has no END line; copy it again")));
             };
             match label(text, end + END.len()) {
                 Some((other, after)) if other == name && dashes_before(text, end) => self.at = after,
-                _ => return Some(Err(format!("the END line of block {number} ({name}) is damaged"))),
+                _ => return Some(Err(format!("the END line of block {number} ({name}) is damaged; copy it again"))),
             }
             match Kind::of(name) {
                 Kind::Certificate(label) => {
                     let certificate = decode(text.get(body..end + 1 - DASHES.len()).unwrap_or_default());
-                    let damaged = || format!("block {number} ({name}) is damaged: it is not base64");
+                    let damaged = || format!("block {number} ({name}) is damaged: it is not base64; copy it again");
                     return Some(
                         certificate.map(|certificate| Block { certificate, number, label }).ok_or_else(damaged),
                     );
@@ -138,7 +138,7 @@ fn from_der(file: &[u8]) -> Result<Block, String> {
     }
     let first = Elements(file).next();
     Err(match first {
-        None => "the file looks like a certificate in DER, but is cut off".to_owned(),
+        None => "the file looks like a certificate in DER, but is cut off; copy it again".to_owned(),
         Some(first) if first.whole.len() < file.len() && X509::read(first.whole).is_some() => {
             "the file has more after its certificate in DER; give one certificate, or write them all as PEM".to_owned()
         }
@@ -151,7 +151,7 @@ fn from_der(file: &[u8]) -> Result<Block, String> {
         Some(first) if first.value.starts_with(&[0x02, 0x01, 0x03]) => {
             "the file is PKCS #12; take the certificates out: `openssl pkcs12 -nokeys -in OLD -out NEW`".to_owned()
         }
-        Some(_) => "the file is DER, but no certificate".to_owned(),
+        Some(_) => "the file is DER, but no certificate; give a certificate".to_owned(),
     })
 }
 

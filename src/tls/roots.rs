@@ -161,7 +161,11 @@ fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate)) -> Result<RootCer
     for block in pem::certificates(file) {
         let block = block?;
         roots.add(CertificateDer::from(block.certificate.as_ref())).map_err(|error| {
-            format!("{} is no certificate that can be used: {}", block.place(), words::refused(&error))
+            format!(
+                "{} cannot be used as a certificate: {}; replace it, or take it out",
+                block.place(),
+                words::refused(&error)
+            )
         })?;
         keep(block.certificate);
     }

@@ -145,7 +145,7 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
         (
             "a block of something else",
             format!("{ONE}{}", KEY.replace("PRIVATE KEY", "CERTIFICATE")).into(),
-            &["block 2 (CERTIFICATE)", "no certificate that can be used"],
+            &["block 2 (CERTIFICATE)", "cannot be used as a certificate"],
         ),
         ("DER, cut off", der(ONE)[..100].to_vec(), &["DER", "cut off"]),
         ("DER, twice", [der(ONE), der(TWO)].concat(), &["DER", "more after"]),
@@ -155,7 +155,7 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
     ];
     for (name, file, words) in files {
         let why = read_ca(&file).err().unwrap_or_else(|| panic!("{name} is read"));
-        assert!(words.iter().all(|word| why.contains(word)), "{name}: {why}");
+        assert!(words.iter().all(|word| why.contains(word)) && why.len() < 400, "{name}: {why}");
         assert!(
             !why.contains("Y2FuYXJ5") && !why.contains("canary") && !why.contains(['{', '[', '\n']),
             "{name}: {why}"
