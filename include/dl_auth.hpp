@@ -422,7 +422,7 @@ inline constexpr const char *token = "token";
 inline constexpr const char *environment = "environment";
 /** the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`. */
 inline constexpr const char *url = "url";
-/** certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none. */
+/** certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none. */
 inline constexpr const char *ca_file = "ca_file";
 /** whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto. */
 inline constexpr const char *tls_roots = "tls_roots";

@@ -110,9 +110,9 @@ pub static KEYS: [Key; 20] = [
     key(
         c"ca_file",
         "none",
-        "the path of a PEM file with at least one certificate",
+        "the path of a file with at least one certificate: PEM, or one certificate as DER",
         is_text,
-        "certificates trusted besides the roots; read when a handle is made",
+        "certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made",
     ),
     key(
         c"tls_roots",

@@ -16,7 +16,7 @@ const (
 	Environment Key = "environment"
 	// URL: the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
 	URL Key = "url"
-	// CAFile: certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none.
+	// CAFile: certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.
 	CAFile Key = "ca_file"
 	// TLSRoots: whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto.
 	TLSRoots Key = "tls_roots"

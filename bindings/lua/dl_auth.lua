@@ -20,7 +20,7 @@ local ffi = require "ffi"
 ---@field token? string a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none.
 ---@field environment? string which gate of the service; `url` wins over it. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: prod.
 ---@field url? string the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
----@field ca_file? string certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none.
+---@field ca_file? string certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.
 ---@field tls_roots? string whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto.
 ---@field proxy? string the proxy to the gate; percent-encode its user and password; `none`: no proxy, whatever the environment says; `NO_PROXY`, read as curl reads it, lists hosts that `HTTPS_PROXY` is not used for. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
 ---@field connect_timeout? string the most that a connection may take, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: 10s.

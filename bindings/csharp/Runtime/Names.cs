@@ -17,7 +17,7 @@ namespace Dataloop.DlAuth
         public const string Environment = "environment";
         /// <summary>the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.</summary>
         public const string Url = "url";
-        /// <summary>certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none.</summary>
+        /// <summary>certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.</summary>
         public const string CaFile = "ca_file";
         /// <summary>whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto.</summary>
         public const string TlsRoots = "tls_roots";

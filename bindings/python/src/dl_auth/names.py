@@ -70,7 +70,7 @@ class Options(TypedDict, total=False):
     url: Optional[str]
     """the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`."""
     ca_file: Optional[Union[str, os.PathLike[str]]]
-    """certificates trusted besides the roots; read when a handle is made. Must be the path of a PEM file with at least one certificate. Default: none."""
+    """certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none."""
     tls_roots: Optional[str]
     """whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto."""
     proxy: Optional[str]
