@@ -327,7 +327,8 @@ static void a_look_at_a_handle_tells_its_story(void) {
   CHECK_NUMBER(number_in(claims, "exp"), info.expires_at);
   CHECK(info.expires_in_ms > 0 && info.expires_in_ms <= 3601000);
   CHECK(info.refresh_in_ms > 0 && info.refresh_in_ms < info.expires_in_ms);
-  long long ahead_ms = 1000 * (DAY - slept); /* the gate is a day ahead of the machine, this program what it has slept */
+  /* The gate is a day ahead of the machine, and this program is ahead of it by what it has slept. */
+  long long ahead_ms = 1000 * (DAY - slept);
   CHECK(info.clock_skew_ms > ahead_ms - 120000 && info.clock_skew_ms < ahead_ms + 120000);
   CHECK_NUMBER(1, info.logins);
   CHECK_NUMBER(0, info.refreshes);
