@@ -13,7 +13,7 @@ if [ -n "${DL_AUTH_USERNAME:-}" ] && [ -n "${DL_AUTH_PASSWORD:-}${DL_AUTH_PASSWO
   echo "make demo: logging in as DL_AUTH_USERNAME"
 else
   "$built/dl_auth_gate" >"$work/gate.json" &
-  for _ in $(seq 100); do [ -s "$work/gate.json" ] && break; sleep 0.1; done
+  until [ -s "$work/gate.json" ] || ! kill -0 $!; do sleep 0.1; done
   field() { sed -n "s/.*\"$1\":\"\([^\"]*\)\".*/\1/p" "$work/gate.json"; }
   unset DL_AUTH_TOKEN DL_AUTH_PASSWORD_FILE DL_AUTH_ENVIRONMENT DL_AUTH_TLS_ROOTS
   export DL_AUTH_URL DL_AUTH_CA_FILE DL_AUTH_USERNAME DL_AUTH_PASSWORD DL_AUTH_PROXY=none

@@ -72,7 +72,7 @@ fn goes_through_all_scenarios(host: &str, tests: &str) {
     let scratch = target().join("hosts").join(host); // kept: what it has installed is there the next time
     fs::create_dir_all(&scratch).unwrap();
     let told = run(command("timeout", &gate)
-        .arg("900") // a guard against what would hang for ever
+        .arg(common::patience(3600).as_secs().to_string()) // guards against a hang
         .arg(root().join(tests))
         .env("STUB_FAILING", stub(&stubs, 1))
         .env("STUB_OLD", stub(&stubs, 0))

@@ -59,7 +59,7 @@ impl Plan {
             slice: Duration::from_millis(10),
             live_handles: 100,
             stall_rounds: 1,
-            stall: Duration::from_secs(2),
+            stall: Duration::from_secs(4),
             refresh: Duration::from_millis(100),
             lifetime_s: 5, // so it is due once the first second is over
             host_rounds: 2,

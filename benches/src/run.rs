@@ -6,11 +6,10 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use dl_auth_gate::patience;
+
 /// What worked, or a sentence about what did not.
 pub type Outcome<T> = Result<T, String>;
-
-/// No program is silent for so long, or takes so long to end.
-const LIMIT: Duration = Duration::from_secs(120);
 
 /// A program with nothing of this environment but its `PATH`.
 pub fn clean(program: impl AsRef<OsStr>) -> Command {
@@ -37,6 +36,7 @@ pub struct Process {
     stdin: Option<ChildStdin>,
     lines: Receiver<(Instant, String)>,
     began: Instant,
+    /// Guards against a program that hangs.
     limit: Duration,
     ended: bool,
 }
@@ -59,7 +59,7 @@ impl Process {
                 }
             }
         });
-        Ok(Self { name, child, stdin, lines, began, limit: LIMIT, ended: false })
+        Ok(Self { name, child, stdin, lines, began, limit: patience(600), ended: false })
     }
 
     /// The next line that it prints, and how long after its start.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -89,6 +90,8 @@ func opened(t *testing.T, more dlauth.Options) *dlauth.Auth {
 	options := dlauth.Options{
 		dlauth.URL: os.Getenv("GATE_URL"), dlauth.CAFile: os.Getenv("GATE_CA_FILE"), dlauth.Proxy: "none",
 		dlauth.Username: os.Getenv("GATE_USERNAME"), dlauth.Password: os.Getenv("GATE_PASSWORD"), dlauth.MaxAttempts: "1",
+		// A busy machine must not reach a limit that a test does not set itself.
+		dlauth.Wait: "10m", dlauth.ConnectTimeout: "5m", dlauth.Timeout: "10m",
 	}
 	for key, value := range more {
 		options[key] = value
@@ -101,10 +104,18 @@ func opened(t *testing.T, more dlauth.Options) *dlauth.Auth {
 	return auth
 }
 
+// patience is a limit that ends a test that hangs; the factor is the setting that all tests read.
+func patience(limit time.Duration) time.Duration {
+	if factor, err := strconv.Atoi(os.Getenv("DL_AUTH_TEST_PATIENCE")); err == nil && factor > 0 {
+		return limit * time.Duration(factor)
+	}
+	return limit
+}
+
 // infoUntil looks at the handle until it is as it should be.
 func infoUntil(t *testing.T, auth *dlauth.Auth, done func(dlauth.Info) bool) dlauth.Info {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(patience(5 * time.Minute)); ; time.Sleep(time.Millisecond) {
 		info, err := auth.Info()
 		if err != nil {
 			t.Fatal(err)

@@ -26,14 +26,12 @@ func TestAHandleThatNobodyHoldsAnyMoreIsFreed(t *testing.T) {
 	}
 	handle := auth.handle
 	auth = nil
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for { // tests/run.sh ends what hangs
 		runtime.GC()
 		if _, err := handle.info(); errors.Is(err, ErrClosed) {
 			return
 		}
-		if time.Now().After(end) {
-			t.Fatal("it is still open")
-		}
+		time.Sleep(time.Millisecond)
 	}
 }
 

@@ -111,11 +111,11 @@ func ask(get func() (string, error)) chan asked {
 func TestALateCallerWaitsToItsOwnEnd(t *testing.T) {
 	gate := newGate(t)
 	gate.plan(`{"do": "hang"}`)
-	auth := opened(t, dlauth.Options{dlauth.Wait: "2s"})
+	auth := opened(t, dlauth.Options{dlauth.Wait: "6s"})
 	token := func() (string, error) { return auth.Token(ctx) }
 	early := ask(token)
 	gate.waits("hanging=1")
-	time.Sleep(time.Second)
+	time.Sleep(3 * time.Second) // so long may the release below come after the first one's end
 	late := ask(token)
 	failed(t, (<-early).err, dlauth.ErrTimeout, 0)
 	gate.release()
@@ -129,7 +129,7 @@ func TestALateCallerWaitsToItsOwnEnd(t *testing.T) {
 func TestNobodyWaitsLongerThanTheOptionSays(t *testing.T) {
 	gate := newGate(t)
 	gate.plan(`{"do": "hang"}`)
-	auth := opened(t, dlauth.Options{dlauth.Wait: "500ms", dlauth.Timeout: "60s"})
+	auth := opened(t, dlauth.Options{dlauth.Wait: "500ms"})
 	over := make(chan struct{})
 	var others sync.WaitGroup
 	for i := 0; i < 4; i++ {

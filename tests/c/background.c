@@ -1,12 +1,12 @@
 /* Background handles: they log in and refresh with no call, share four threads at most, and hold nobody up.
  *
  * A look (dl_auth_info) is no call for a token: it begins nothing. No test measures time. */
-#include "gate.h"
+#include "clock.h"
 
 enum { THE_FOUR = 4, THOUSAND = 1000 };
 
-/* The options of all handles here. They are patient, for the machine may be busy. */
-#define BACKGROUND "refresh", "background", "connect_timeout", "5m", "timeout", "10m"
+/* The option of all handles here. */
+#define BACKGROUND "refresh", "background"
 
 static void keep_token(const dl_auth_t *auth, char *token) { strcpy(token, token_of(auth)); }
 
@@ -14,29 +14,27 @@ static void wait_for_generation(const dl_auth_t *auth, uint64_t generation) {
   WAIT_UNTIL(info_of(auth).generation >= generation);
 }
 
-/* After the last free no thread is left within 5 s: so many looks, 100 ms apart. */
-static void check_that_no_thread_is_left(void) {
-  int looks = 0;
-  while (other_threads() > 0 && ++looks < 50) nanosleep(&(struct timespec){0, 100000000}, NULL);
-  CHECK(looks < 50);
-}
+/* After the last free all threads end. */
+static void wait_until_no_thread_is_left(void) { WAIT_UNTIL(other_threads() == 0); }
 
 /* Frees it; afterwards no thread is left, and the gate holds nothing. */
 static void free_and_rest(dl_auth_t *auth) {
   dl_auth_free(auth);
-  check_that_no_thread_is_left();
+  wait_until_no_thread_is_left();
   WAIT_UNTIL(count("hanging") == 0);
 }
 
 static void it_logs_in_and_replaces_each_token_with_no_call(void) {
   reset_gate();
-  set_gate("{'lifetime':10}");
   dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.1", NULL);
   wait_for("issued", 1);
   wait_for_generation(auth, 1);
   CHECK_NUMBER(1, info_of(auth).logins);
-  wait_for("issued", 3);
-  wait_for_generation(auth, 3);
+  for (int generation = 2; generation <= 3; generation++) {
+    suspend(DAY / 2);
+    wait_for("issued", generation);
+    wait_for_generation(auth, (uint64_t)generation);
+  }
   dl_auth_info_t info = info_of(auth);
   CHECK_NUMBER(1, info.logins);
   CHECK_NUMBER(0, info.failures);
@@ -73,7 +71,6 @@ static void check_reads(const dl_auth_t *auth, const char *known, dl_auth_status
 static void nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll(void) {
   static char first[DL_AUTH_TOKEN_MAX];
   reset_gate();
-  set_gate("{'lifetime':30}");
   plan("[{'do':'hang'},{'do':'hang'}]");
   dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.1", NULL);
   wait_for("hanging", 1);
@@ -82,6 +79,7 @@ static void nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll(void) 
   wait_for_generation(auth, 1);
   keep_token(auth, first);
   check_reads(auth, first, DL_AUTH_OK);
+  suspend(DAY / 2);
   wait_for("requests", 2);
   wait_for("hanging", 1);
   check_reads(auth, first, DL_AUTH_OK);
@@ -98,18 +96,18 @@ static void a_rejected_token_is_replaced_with_no_call(void) {
   static char first[DL_AUTH_TOKEN_MAX];
   for (int braked = 0; braked < 2; braked++) {
     subject = braked ? "inside the brake" : "after the brake";
+    int looks = 0;
     reset_gate();
-    set_gate("{'lifetime':15}");
     dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.9", NULL);
     wait_for_generation(auth, 1);
     keep_token(auth, first);
-    set_gate("{'lifetime':86400}");
-    if (!braked) WAIT_UNTIL(info_of(auth).retry_in_ms == 0);
+    if (!braked) pass_the_brake(auth);
     CHECK_NUMBER(1, count("requests"));
     CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure));
     for (dl_auth_info_t info; (info = info_of(auth)).generation == 1;) {
       CHECK(info.refresh_in_ms > 0); /* it is not its age that ends it */
       if (info.retry_in_ms > 0) CHECK_NUMBER(DL_AUTH_STATE_DUE, info.state);
+      if (braked && ++looks == 20) suspend(LONGEST_BRAKE_MS / 1000);
       nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
     CHECK(strcmp(first, token_of(auth)) != 0);
@@ -145,11 +143,7 @@ static void new_credentials_are_used_with_no_call(void) {
 }
 
 /* No more than the four, but for those that have just ended and are still listed: they are gone at another look. */
-static void check_at_most_four(void) {
-  int looks = 0;
-  while (other_threads() > THE_FOUR && ++looks < 100) nanosleep(&(struct timespec){0, 2000000}, NULL);
-  CHECK(looks < 100);
-}
+static void check_at_most_four(void) { WAIT_UNTIL(other_threads() <= THE_FOUR); }
 
 /* Without TLS: a thousand handshakes would be the gate's work, not the library's. */
 static void a_thousand_handles_share_four_threads_and_one_at_rest(void) {
@@ -171,7 +165,7 @@ static void a_thousand_handles_share_four_threads_and_one_at_rest(void) {
   CHECK_NUMBER(number, count("logins"));
   CHECK_NUMBER(number, count("requests"));
   for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
-  check_that_no_thread_is_left();
+  wait_until_no_thread_is_left();
 }
 
 /* Background handles of which the gate holds so many first requests: four at a time, for there are no more threads. */
@@ -183,7 +177,7 @@ static void hold_the_four(const char *hanging) {
   dl_auth_t *auth = open_gate(NULL); /* a password that is known to be good is sent by many at once */
   token_of(auth);
   dl_auth_free(auth);
-  check_that_no_thread_is_left();
+  wait_until_no_thread_is_left();
   plan(hanging);
   for (int n = 0; n < HELD; n++) held[n] = open_gate(BACKGROUND, NULL);
   wait_for("hanging", THE_FOUR);

@@ -1,39 +1,7 @@
-/* A machine that sleeps, and one whose clock is set: this program is its own clock.
- *
- * `clock_gettime` below stands before the C library's for the whole process, the library included. A suspend moves the
- * clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves the wall clock alone.
- * After either, the 50 ms pass for which a token may be read without a look at these clocks. */
-#define _GNU_SOURCE
-#include "gate.h"
-#include <stdatomic.h>
-#include <sys/syscall.h>
+/* A machine that sleeps, and one whose clock is set: this program is its own clock. */
+#include "clock.h"
 
-enum { HOUR = 3600, DAY = 24 * HOUR, YEARS = 10 * 366 * DAY };
-
-static _Atomic long long slept, jumped; /* seconds */
-static _Atomic long leases;             /* of 50 ms that are over */
-
-int clock_gettime(clockid_t clock, struct timespec *now) {
-  int result = (int)syscall(SYS_clock_gettime, clock, now);
-  if (result == 0 && (clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME)) now->tv_sec += atomic_load(&slept);
-  if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += atomic_load(&jumped);
-  if (result == 0 && clock == CLOCK_MONOTONIC_COARSE) {
-    long ns = now->tv_nsec + atomic_load(&leases) * 50000000;
-    now->tv_sec += ns / 1000000000;
-    now->tv_nsec = ns % 1000000000;
-  }
-  return result;
-}
-
-static void suspend(long long seconds) {
-  atomic_fetch_add(&slept, seconds);
-  atomic_fetch_add(&leases, 1);
-}
-
-static void set_the_clock(long long ahead) {
-  atomic_fetch_add(&jumped, ahead);
-  atomic_fetch_add(&leases, 1);
-}
+enum { YEARS = 10 * 366 * DAY };
 
 /* A handle with a token of that life, as text in `token`. */
 static dl_auth_t *with_token(int life, char *token, const char *key, const char *value) {

@@ -351,12 +351,19 @@ static void use_environment(bool use) {
     {"DL_AUTH_URL", "GATE_URL"}, {"DL_AUTH_CA_FILE", "GATE_CA_FILE"}, {"DL_AUTH_USERNAME", "GATE_USERNAME"},
     {"DL_AUTH_PASSWORD", "GATE_PASSWORD"},
   };
+  /* As `be_patient` of gate.h. */
+  static const char *const fixed[][2] = {
+    {"DL_AUTH_TLS_ROOTS", "ca_file_only"}, {"DL_AUTH_WAIT", "10m"}, {"DL_AUTH_CONNECT_TIMEOUT", "5m"},
+    {"DL_AUTH_TIMEOUT", "10m"},
+  };
   for (size_t i = 0; i < sizeof given / sizeof *given; i++) {
     if (use) setenv(given[i][0], gate(given[i][1]), 1);
     else unsetenv(given[i][0]);
   }
-  if (use) setenv("DL_AUTH_TLS_ROOTS", "ca_file_only", 1);
-  else unsetenv("DL_AUTH_TLS_ROOTS");
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+    if (use) setenv(fixed[i][0], fixed[i][1], 1);
+    else unsetenv(fixed[i][0]);
+  }
 }
 
 /* Makes a handle from the environment and perhaps one option, asks for a token, and frees it. */
@@ -375,7 +382,7 @@ static void check_token(dl_auth_status_t wanted, const char *key, const char *va
 
 static void the_environment_alone_is_enough(void) {
   use_environment(true);
-  setenv("DL_AUTH_TIMEOUT", "", 1); /* as good as unset */
+  setenv("DL_AUTH_REFRESH_AT", "", 1); /* as good as unset */
   setenv("DL_AUTH_UNHEARD_OF", "canary", 1); /* nobody's */
   dl_auth_t *auth;
   CHECK_STATUS(DL_AUTH_OK, dl_auth_new(NULL, &auth, &failure));
@@ -384,15 +391,15 @@ static void the_environment_alone_is_enough(void) {
   token_of(auth);
   dl_auth_free(auth);
   unsetenv("DL_AUTH_UNHEARD_OF");
-  unsetenv("DL_AUTH_TIMEOUT");
+  unsetenv("DL_AUTH_REFRESH_AT");
   use_environment(false);
 }
 
 static void a_call_wins_over_the_environment(void) {
   use_environment(true);
-  setenv("DL_AUTH_TIMEOUT", "canary", 1); /* is not even read */
-  check_token(DL_AUTH_OK, "timeout", "20s");
-  unsetenv("DL_AUTH_TIMEOUT");
+  setenv("DL_AUTH_REFRESH_AT", "canary", 1); /* is not even read */
+  check_token(DL_AUTH_OK, "refresh_at", "0.5");
+  unsetenv("DL_AUTH_REFRESH_AT");
   setenv("DL_AUTH_USERNAME", "canary-wrong", 1);
   check_token(DL_AUTH_E_DENIED, NULL, NULL);
   check_token(DL_AUTH_OK, "username", gate("GATE_USERNAME")); /* the password comes from the environment all the same */
@@ -405,10 +412,8 @@ static void a_source_that_sets_one_of_a_pair_hides_the_other_s_pair(void) {
 
   /* The environment's `url` and a call's `environment`: the credentials go to the call's gate, or nowhere. */
   reset_gate();
-  setenv("DL_AUTH_TIMEOUT", "500ms", 1);
   check_token(DL_AUTH_E_UNREACHABLE, "environment", "local");
   CHECK_CONTAINS(failure.message, "localhost:8443");
-  unsetenv("DL_AUTH_TIMEOUT");
   CHECK_NUMBER(0, count("connections"));
   /* The environment's `environment` and a call's `url`. */
   unsetenv("DL_AUTH_URL");

@@ -141,7 +141,7 @@ static void a_free_wakes_all_sixteen_who_wait(void) {
   int closed = 0;
   reset_gate();
   plan("{'do':'hang'}");
-  dl_auth_t *auth = open_gate("wait", "10m", NULL);
+  dl_auth_t *auth = open_gate(NULL);
   for (int n = 0; n < WAITERS; n++) {
     waiters[n] = (struct waiter){auth, n % 4, DL_AUTH_OK};
     threads[n] = start(wait_for_a_token, &waiters[n]);

@@ -23,9 +23,9 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
  * answered with a reset, and the next one is a SIGPIPE: where the peer goes first, that is so each time. */
 ssize_t send(int connection, const void *bytes, size_t length, int flags) {
   struct pollfd closed = {connection, POLLIN, 0}, reset = {connection, 0, 0};
-  if (peer_goes_first) poll(&closed, 1, 10000);
+  if (peer_goes_first) poll(&closed, 1, -1);
   ssize_t sent = sendto(connection, bytes, length, flags, NULL, 0);
-  if (peer_goes_first && sent >= 0) poll(&reset, 1, 10000);
+  if (peer_goes_first && sent >= 0) poll(&reset, 1, -1);
   if (sent < 0 && errno == EPIPE) failed_sends++;
   return sent;
 }
@@ -88,7 +88,7 @@ static void the_peer_breaks_the_pipe_of_who_does_not_care(void) {
   CHECK(read(connection, block, sizeof block) > 0);
   for (int time = 0; time < 3 && !broken_pipes; time++) {
     if (write(connection, block, sizeof block) < 0) break;
-    poll(&(struct pollfd){connection, 0, 0}, 1, 10000); /* until the reset is there */
+    poll(&(struct pollfd){connection, 0, 0}, 1, -1); /* until the reset is there */
   }
   CHECK_NUMBER(1, broken_pipes);
   broken_pipes = 0;

@@ -18,7 +18,7 @@ static dl_auth_t *a_handle_in_refresh(void) {
   WAIT_UNTIL(count("hanging") == 0); /* the gate has seen the last one go */
   reset_gate();
   plan("{'do':'hang'}");
-  dl_auth_t *auth = open_gate("timeout", "10m", NULL);
+  dl_auth_t *auth = open_gate(NULL);
   CHECK_NUMBER(0, others());
   CHECK_STATUS(DL_AUTH_E_PENDING, dl_auth_token_within(auth, 0, 0, token, sizeof token, NULL, &failure));
   wait_for("hanging", 1);

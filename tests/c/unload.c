@@ -47,11 +47,16 @@ static void *use_it(void *unused) {
   static const char *const options[][2] = {
     {"url", "GATE_URL"}, {"ca_file", "GATE_CA_FILE"}, {"username", "GATE_USERNAME"}, {"password", "GATE_PASSWORD"},
   };
+  /* As `be_patient` of gate.h. */
+  static const char *const fixed[][2] = {
+    {"tls_roots", "ca_file_only"}, {"wait", "10m"}, {"connect_timeout", "5m"}, {"timeout", "10m"},
+  };
   char token[DL_AUTH_TOKEN_MAX];
   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
   dl_auth_t *auth;
   dl_auth_config_t *config = library.config_new();
-  CHECK_NUMBER(DL_AUTH_OK, library.config_set(config, "tls_roots", "ca_file_only", &error));
+  for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+    CHECK_NUMBER(DL_AUTH_OK, library.config_set(config, fixed[i][0], fixed[i][1], &error));
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     CHECK_NUMBER(DL_AUTH_OK, library.config_set(config, options[i][0], gate(options[i][1]), &error));
   CHECK_NUMBER(DL_AUTH_OK, library.new_handle(config, &auth, &error));

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 pub mod server;
 
+pub use dl_auth_gate::patience;
+
 /// The repository, of which the package that includes this file may be a part.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -59,6 +61,9 @@ pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
 pub fn in_a_clean_environment(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
+        if upper == "DL_AUTH_TEST_PATIENCE" {
+            continue;
+        }
         if ["DL_AUTH_", "SSL_CERT_"].iter().any(|start| upper.starts_with(start)) || upper.ends_with("_PROXY") {
             command.env_remove(name);
         }

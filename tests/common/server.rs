@@ -31,7 +31,7 @@ impl Server {
 
     /// Blocks until `ready`. Fails the test if the server ends before that.
     pub fn wait_until(&mut self, ready: impl Fn() -> bool) {
-        let limit = Instant::now() + Duration::from_secs(120); // guards against a hang
+        let limit = Instant::now() + super::patience(600); // guards against a hang
         while !ready() {
             let ended = self.child.try_wait().expect("the state of the server");
             assert!(ended.is_none() && Instant::now() < limit, "the server did not start: {ended:?}\n{}", self.log());

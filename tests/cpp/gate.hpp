@@ -70,6 +70,9 @@ inline dl::config gate_config(std::initializer_list<dl::option> more = {}) {
   set(dl::key::password, gate("GATE_PASSWORD"));
   set(dl::key::proxy, "none");
   set(dl::key::max_attempts, "1");
+  set(dl::key::wait, "10m"); // limits that a busy machine does not reach
+  set(dl::key::connect_timeout, "5m");
+  set(dl::key::timeout, "10m");
   for (const dl::option &each : more) set(each.key, each.value);
   return config;
 }

@@ -24,7 +24,7 @@ compiled() {
   jobs=()
 }
 run() { # DIRECTORY-OF-THE-LIBRARY PROGRAM ARGUMENTS...
-  LD_LIBRARY_PATH=$1 timeout 100 "${@:2}"
+  LD_LIBRARY_PATH=$1 patiently 1200 "${@:2}"
 }
 again() { # WHAT: the scenarios of a further run, which count for nothing by themselves
   sed "s/^ok /passed $1: /"

@@ -78,7 +78,7 @@ void wrong_password() {
 }
 
 void gate_down_with_a_valid_token() {
-  set_gate("{'lifetime':10}");
+  set_gate("{'lifetime':30}");
   const dl::auth auth = open_gate({{dl::key::refresh_at, "0.1"}});
   const std::string token = auth.token();
   plan("{'do':'status','status':503,'times':100}");

@@ -24,7 +24,7 @@ void dl_auth_test_without_fork_hook(void) __attribute__((weak));
 static pid_t forked(void) {
   pid_t child = fork();
   if (child < 0) give_up("no child can be made");
-  if (child == 0) alarm(without_hook ? 5 : 60); /* so long may it hang before it is ended */
+  if (child == 0) alarm(patience(without_hook ? 5 : 600)); /* ends it where it hangs */
   return child;
 }
 
@@ -179,7 +179,6 @@ static _Noreturn void live_as_a_child(bool platform_refuses) {
 
 static void forks_out_of_a_crowd(int forks) {
   pthread_t askers[ASKERS], maker;
-  alarm(570);
   reset_gate();
   set_gate(SHORT);
   /* A refresh of `hot` takes a third of a second, so that many a fork comes upon its connection. */
@@ -236,14 +235,13 @@ static void forks_while_a_refresh_is_in_flight(void) {
   char byte = 0;
   reset_gate();
   plan("{'do':'hang'}");
-  dl_auth_t *auth = open_gate("wait", "10m", "timeout", "10m", NULL), *second = open_gate(NULL);
+  dl_auth_t *auth = open_gate(NULL), *second = open_gate(NULL);
   pthread_t asker = start(ask, auth);
   wait_for("hanging", 1);
   WAIT_UNTIL(info_of(auth).waiting == 1);
   if (pipe(pipe_ends)) give_up("no pipe");
   pid_t child = forked();
   if (child == 0) {
-    alarm(60);
     if (write(pipe_ends[1], &byte, 1) != 1) give_up("the pipe takes nothing");
     token_of(auth);
     dl_auth_info_t info = info_of(auth);
@@ -271,7 +269,7 @@ static void forks_while_a_refresh_is_in_flight(void) {
   close(pipe_ends[0]);
   close(pipe_ends[1]);
   /* The child is about to ask. Without the hook it waits for a thread that it does not have, and sends nothing. */
-  control("GET", without_hook ? "/wait?requests=2&timeout_ms=3000" : "/wait?requests=2&timeout_ms=60000", "", 200, 504);
+  control("GET", without_hook ? "/wait?requests=2&timeout_ms=3000" : "/wait?requests=2", "", 200, 504);
   int how;
   if (count("requests") == 1) kill(child, SIGKILL);
   if (waitpid(child, &how, 0) != child) give_up("a child cannot be waited for");
@@ -301,8 +299,7 @@ static dl_auth_t *open_with_the_systems_roots(void) {
   set_option(config, "proxy", "none");
   set_option(config, "username", gate("GATE_USERNAME"));
   set_option(config, "password", gate("GATE_PASSWORD"));
-  set_option(config, "wait", "10m");
-  set_option(config, "timeout", "10m");
+  be_patient(config);
   if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
   dl_auth_config_free(config);
   return auth;
@@ -367,7 +364,7 @@ static void forks_with_a_background_handle(bool in_flight) {
   reset_gate();
   set_gate(SHORT);
   if (in_flight) plan("{'do':'hang'}");
-  dl_auth_t *auth = open_gate("refresh", "background", "refresh_at", "0.1", "wait", "10m", "timeout", "10m", NULL);
+  dl_auth_t *auth = open_gate("refresh", "background", "refresh_at", "0.1", NULL);
   if (in_flight) wait_for("hanging", 1);
   else token_of(auth);
   pid_t child = forked();

@@ -15,7 +15,8 @@ import threading
 import urllib.request
 
 WORKERS = 8
-HANG_GUARD_SECONDS = 110  # the workers end before their parent would
+PATIENCE = int(os.environ.get("DL_AUTH_TEST_PATIENCE") or 1)
+HANG_GUARD_SECONDS = 900 * PATIENCE  # the workers end before their parent would
 TOKEN_MAX = 8192
 
 lib = ctypes.CDLL(os.path.join(sys.argv[1], "libdl_auth.so.0"))
@@ -34,6 +35,7 @@ def new_handle():
     options = {"url": "GATE_URL", "ca_file": "GATE_CA_FILE", "username": "GATE_USERNAME", "password": "GATE_PASSWORD"}
     options = {key: os.environ[name] for key, name in options.items()}
     options |= {"tls_roots": "ca_file_only", "proxy": "none", "max_attempts": "1", "wait": "10m", "timeout": "10m"}
+    options |= {"connect_timeout": "5m"}
     for key, value in options.items():
         assert lib.dl_auth_config_set(config, key.encode(), value.encode(), None) == 0, key
     handle = P()
@@ -83,7 +85,7 @@ if __name__ == "__main__":
     threads = [threading.Thread(target=wait)] + [threading.Thread(target=keep_reading) for _ in range(4)]
     for thread in threads:
         thread.start()
-    gate("/wait?hanging=1&timeout_ms=60000")
+    gate("/wait?hanging=1")
     with context.Pool(WORKERS, signal.alarm, (HANG_GUARD_SECONDS - 10,)) as pool:
         results = pool.map_async(work, range(WORKERS), chunksize=1).get(timeout=HANG_GUARD_SECONDS - 20)
     pids, inherited, own = (set(column) for column in zip(*results))

@@ -1,22 +1,26 @@
 # What the bindings' tests/run.sh share; to be sourced. tests/hosts.rs says what the environment holds.
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
+# Runs a command under a limit that ends it where it hangs: `patiently SECONDS COMMAND...`. The factor is the setting that
+# all tests read.
+patiently() { timeout $(($1 * ${DL_AUTH_TEST_PATIENCE:-1})) "${@:2}"; }
+
 # The test gate's control endpoint: `control POST /reset`, `control GET /counts`. Prints the answer's JSON.
 control() {
   local address=${GATE_CONTROL_URL#http://}
   exec 9<>"/dev/tcp/${address%:*}/${address#*:}"
   printf '%s %s HTTP/1.1\r\nHost: gate\r\nContent-Length: 0\r\nConnection: close\r\n\r\n' "$1" "$2" >&9
   local answer
-  answer=$(timeout 60 cat <&9)
+  answer=$(patiently 900 cat <&9)
   exec 9<&-
   [[ $answer == "HTTP/1.1 200 "* ]] || { echo "the gate says to $1 $2: $answer" >&2; return 1; }
   tail -n 1 <<<"$answer"
 }
 
-# Runs a command in a user's environment, which says who logs in, and where.
+# Runs a command in a user's environment, which says who logs in, and where. A busy machine must not reach a limit.
 as_a_user() {
-  DL_AUTH_URL=$GATE_URL DL_AUTH_CA_FILE=$GATE_CA_FILE DL_AUTH_PROXY=none \
-    DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD=$GATE_PASSWORD timeout 120 "$@"
+  DL_AUTH_WAIT=10m DL_AUTH_CONNECT_TIMEOUT=5m DL_AUTH_TIMEOUT=10m DL_AUTH_URL=$GATE_URL DL_AUTH_CA_FILE=$GATE_CA_FILE DL_AUTH_PROXY=none \
+    DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD=$GATE_PASSWORD patiently 900 "$@"
 }
 
 # Checks how often the gate has been logged in at since its reset.

@@ -17,7 +17,7 @@ beside_the_library "$page"
 unpack "$binding/README.md" "$page"
 
 lua() { # with the binding, the tests and the page at hand
-  LUA_PATH="$binding/?.lua;$tests/?.lua;$page/?.lua" LD_LIBRARY_PATH=${libraries-$LIBRARY_DIR} timeout 120 luajit "$@"
+  LUA_PATH="$binding/?.lua;$tests/?.lua;$page/?.lua" LD_LIBRARY_PATH=${libraries-$LIBRARY_DIR} patiently 1200 luajit "$@"
 }
 gate() { lua -e "local gate = require 'gate'; print(gate.$1)"; }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import faulthandler
+import os
 import sys
 import unittest
 from pathlib import Path
@@ -15,7 +16,7 @@ class Result(unittest.TextTestResult):
 
 
 if __name__ == "__main__":
-    faulthandler.dump_traceback_later(150, exit=True)
+    faulthandler.dump_traceback_later(1500 * int(os.environ.get("DL_AUTH_TEST_PATIENCE") or 1), exit=True)
     tests = unittest.defaultTestLoader.discover(str(Path(__file__).parent))
     runner = unittest.TextTestRunner(resultclass=Result, verbosity=0, warnings="error")  # type: ignore[arg-type]
     result = runner.run(tests)

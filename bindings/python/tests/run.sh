@@ -3,6 +3,7 @@
 # from a wheel that is made now. The environment says where the gate and the library are. Writes into SCRATCH only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. ../../tests/hosts/common.sh
 export PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 unset PYTHONPATH DL_AUTH_LIBRARY
 environment=$SCRATCH/environment python=$SCRATCH/environment/bin/python
@@ -15,16 +16,16 @@ if [ "$(cat "$SCRATCH/environment.is" 2>/dev/null)" != "$wanted" ]; then
   echo "installing from PyPI, into $environment: $(grep -o '^[^#]*' tests/requirements.txt | xargs)"
   rm -rf "$environment" "$SCRATCH/environment.is"
   python3 -m venv "$environment"
-  timeout 300 "$python" -m pip install --quiet --no-deps -r tests/requirements.txt
+  patiently 1200 "$python" -m pip install --quiet --no-deps -r tests/requirements.txt
   printf '%s\n' "$wanted" >"$SCRATCH/environment.is"
 fi
 
 rm -rf "$SCRATCH/wheel"
-timeout 60 "$python" -m pip wheel --quiet --no-deps --wheel-dir "$SCRATCH/wheel" .
+patiently 1200 "$python" -m pip wheel --quiet --no-deps --wheel-dir "$SCRATCH/wheel" .
 export WHEEL=$(echo "$SCRATCH"/wheel/*.whl)
 echo "installing $WHEEL"
-timeout 60 "$python" -m pip install --quiet --no-deps --no-index --force-reinstall "$WHEEL"
+patiently 1200 "$python" -m pip install --quiet --no-deps --no-index --force-reinstall "$WHEEL"
 
-timeout 120 "$python" -m mypy --cache-dir "$SCRATCH/mypy" src/dl_auth backend.py example/login.py tests
-timeout 180 "$python" tests/run.py
+patiently 1200 "$python" -m mypy --cache-dir "$SCRATCH/mypy" src/dl_auth backend.py example/login.py tests
+patiently 1800 "$python" tests/run.py
 diff <(echo "$before") <(tree) || { echo "that was left in the source tree" >&2; exit 1; }

@@ -35,7 +35,7 @@ class FailureTest(GateTest):
         self.assert_counts(requests=1, refused=1)
 
     def test_gate_down_with_a_valid_token(self) -> None:
-        gate("/set", {"lifetime": 10})
+        gate("/set", {"lifetime": 30})
         auth = self.open(refresh_at=0.1, max_attempts=1)
         token = auth.token()
         gate("/plan", {"do": "status", "status": 503, "times": 100})

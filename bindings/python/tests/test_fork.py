@@ -12,10 +12,10 @@ from typing import Optional
 
 import dl_auth
 from dl_auth import Status
-from support import GateTest, gate, hanging
+from support import PATIENCE, GateTest, gate, hanging
 
 CHILDREN, AT_ONCE, WORKERS = 200, 10, 4
-HUNG = 20
+HUNG = PATIENCE
 """Seconds after which a child is ended that does not end by itself."""
 
 inherited: Optional[dl_auth.Auth] = None
@@ -48,7 +48,7 @@ class ForkTest(GateTest):
             try:
                 while not over.is_set():
                     hot.token()
-                    hot.token(timeout=1)
+                    hot.token(timeout=PATIENCE)
                     hot.info()
                     hot.invalidate("another")
                     if number == 0:
@@ -81,7 +81,7 @@ class ForkTest(GateTest):
             return pid
         signal.alarm(HUNG)
         try:
-            assert hot.token() and hot.token(timeout=1) and hot.info().generation
+            assert hot.token() and hot.token(timeout=PATIENCE) and hot.info().generation
             try:
                 cold.token()
             except dl_auth.Error as error:

@@ -13,7 +13,7 @@ import dl_auth.requests
 import httpx
 import requests
 import trio
-from support import GateTest, gate, platform
+from support import PATIENCE, GateTest, gate, platform
 
 
 class Requests:
@@ -24,7 +24,7 @@ class Requests:
         with requests.Session() as session:
             session.auth = dl_auth.requests.BearerAuth(auth)
             method = "GET" if body is None else "POST"
-            answer = session.request(method, url, data=body, timeout=30, proxies={"http": ""})
+            answer = session.request(method, url, data=body, timeout=PATIENCE, proxies={"http": ""})
             return answer.status_code, [before.status_code for before in answer.history]
 
 
@@ -170,12 +170,12 @@ class RequestsTest(Promises.Test):
         with platform() as server, requests.Session() as session:
             session.trust_env = False
             session.auth = dl_auth.requests.BearerAuth(self.open())
-            response = session.get(f"{server.url}/to/302/{server.url}/there", timeout=30)
+            response = session.get(f"{server.url}/to/302/{server.url}/there", timeout=PATIENCE)
             with self.assertRaises(requests.ConnectionError) as raised:
-                session.get("http://127.0.0.1:1/", timeout=30)
+                session.get("http://127.0.0.1:1/", timeout=PATIENCE)
             for again in (pickle.loads(pickle.dumps(response)), copy.deepcopy(response)):
                 self.assertEqual((again.status_code, again.url), (200, response.url))
-                self.assertEqual(session.send(again.request, timeout=30).status_code, 200)
+                self.assertEqual(session.send(again.request, timeout=PATIENCE).status_code, 200)
             self.assertIn("refused", str(pickle.loads(pickle.dumps(raised.exception))))
 
     def test_https_is_another_origin_than_http(self) -> None:

@@ -77,17 +77,17 @@ fn change(shared: &Shared, request: &Request, apply: fn(&mut State, &Value) -> R
 
 /// Blocks until each named count has come so far.
 fn wait(shared: &Shared, query: &str) -> Result<Response, String> {
-    let (mut timeout, mut goals) = (10_000, Vec::new());
+    let (mut timeout, mut goals) = (crate::patience(crate::WAIT_SECONDS), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, number) = pair.split_once('=').ok_or_else(|| format!("`{pair}` should be NAME=NUMBER"))?;
         let number: u64 = number.parse().map_err(|_| format!("`{pair}`: not a number"))?;
         match name {
-            "timeout_ms" => timeout = number.min(600_000),
+            "timeout_ms" => timeout = Duration::from_millis(number.min(600_000)),
             count if Counts::NAMES.contains(&count) => goals.push((count.to_owned(), number)),
             other => return Err(format!("there is no count `{other}`; there are {}", Counts::NAMES.join(", "))),
         }
     }
     let met = |counts: &Counts| goals.iter().all(|(name, least)| counts.get(name) >= Some(*least));
-    let came = shared.wait(Duration::from_millis(timeout), |state| met(&state.counts));
+    let came = shared.wait(timeout, |state| met(&state.counts));
     Ok(Response::json(if came { 200 } else { 504 }, &shared.with(|state| state.counts.to_json())))
 }

@@ -43,8 +43,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// How long [`Gate::wait`] is patient.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The limit of [`Gate::wait`] and `GET /wait`, before [`patience`] scales it. Clients that have a limit of their own need
+/// a longer one.
+pub(crate) const WAIT_SECONDS: u64 = 600;
+
+/// A limit that ends a test that hangs: so many seconds, times the factor in `DL_AUTH_TEST_PATIENCE` (a whole number,
+/// default 1). The tests in other languages read the same variable. Panics when the variable holds anything else.
+#[must_use]
+pub fn patience(seconds: u64) -> Duration {
+    let factor = std::env::var("DL_AUTH_TEST_PATIENCE").unwrap_or_default();
+    let factor = if factor.is_empty() { Ok(1) } else { factor.parse::<u32>() };
+    let factor = factor.ok().filter(|factor| *factor > 0);
+    Duration::from_secs(seconds) * factor.expect("DL_AUTH_TEST_PATIENCE must be a whole number from 1")
+}
 
 /// A running gate; it stops when dropped. Any number can run in one process.
 pub struct Gate {
@@ -173,15 +184,16 @@ impl Gate {
         self.shared.with(|state| state.counts)
     }
 
-    /// Waits until the counts are as `done` wants them, and returns them. Panics after 30 s.
+    /// Waits until the counts are as `done` wants them, and returns them. Panics after [`patience`] for 10 minutes.
     #[track_caller]
     pub fn wait(&self, done: impl Fn(&Counts) -> bool) -> Counts {
         let mut counts = Counts::default();
-        let came = self.shared.wait(PATIENCE, |state| {
+        let limit = patience(WAIT_SECONDS);
+        let came = self.shared.wait(limit, |state| {
             counts = state.counts;
             done(&counts)
         });
-        assert!(came, "the gate waited {PATIENCE:?} in vain: {counts:?}");
+        assert!(came, "the gate waited {limit:?} in vain: {counts:?}");
         counts
     }
 

@@ -1,7 +1,7 @@
 //! The gate as a program, for tests in other languages: prints one line of JSON that says where everything is, then
 //! serves until it is told to stop, its time is up, or the process that started it is gone.
 
-use dl_auth_gate::{Gate, Settings};
+use dl_auth_gate::{Gate, Settings, patience};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,7 +14,7 @@ Options:
   --rotate          each refresh spends the refresh token and gives a new one
   --username U      the user name that is let in (bot@example.com)
   --password P      the password that is let in (correct horse battery staple)
-  --max-seconds N   end after so long in any case (900)
+  --max-seconds N   end after so long in any case (3600)
   --help            this text
 
 Prints one line of JSON: url, ca_file, control_url, ... Ends at POST /stop on
@@ -62,7 +62,7 @@ struct Options {
 impl Options {
     /// `None` is a call for help.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut options = Self { settings: Settings::default(), max_time: Duration::from_secs(900) };
+        let mut options = Self { settings: Settings::default(), max_time: patience(3600) };
         while let Some(name) = arguments.next() {
             let mut value = || arguments.next().ok_or_else(|| format!("{name} needs a value"));
             match name.as_str() {

@@ -12,7 +12,6 @@ use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
 
 pub(crate) fn serve(shared: &Arc<Shared>, mut wire: Wire) {
     let mut rest = Vec::new();
@@ -35,7 +34,7 @@ pub(crate) fn serve(shared: &Arc<Shared>, mut wire: Wire) {
         return finish(shared, wire, Reply::to(&behaviour, answer, &manner, now));
     }
     match destination(&request).and_then(|address| {
-        TcpStream::connect_timeout(&address, Duration::from_secs(5)).map_err(|e| plain_error(502, &e.to_string()))
+        TcpStream::connect_timeout(&address, crate::patience(60)).map_err(|e| plain_error(502, &e.to_string()))
     }) {
         Ok(tcp) => tunnel(shared, wire, Arc::new(tcp), &rest),
         Err(refusal) => {

@@ -205,7 +205,7 @@ impl Shared {
             let _ = socket.shutdown(Shutdown::Both);
         }
         for door in doors {
-            let _ = TcpStream::connect_timeout(&door, Duration::from_secs(1));
+            let _ = TcpStream::connect_timeout(&door, crate::patience(60));
         }
     }
 

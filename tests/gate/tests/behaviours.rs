@@ -236,11 +236,10 @@ fn a_gate_that_stops_ends_all_its_waits() {
         wire.write_all(post(&login_body()).as_bytes()).unwrap();
     }
     gate.wait(|counts| counts.requests == 2);
-    let start = Instant::now();
-    drop(gate);
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    drop(gate); // the slow answer would take hours
     for wire in &mut wires {
-        read_all(wire).1.unwrap_err();
+        let end = read_all(wire).1.unwrap_err().kind();
+        assert!([io::ErrorKind::ConnectionReset, io::ErrorKind::UnexpectedEof].contains(&end), "{end:?}");
     }
 }
 

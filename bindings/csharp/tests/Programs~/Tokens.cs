@@ -69,7 +69,7 @@ static class Tokens
             Check.Equal(0, Garbage(1000000, () => auth.TokenAsync().Result != null), "bytes by TokenAsync");
         }
         // Nor while a refresh is in flight, and the copy is not to be trusted.
-        Gate.Reset("{\"lifetime\": 10}", "[{\"do\": \"ok\"}, {\"do\": \"hang\"}]");
+        Gate.Reset("{\"lifetime\": 60}", "[{\"do\": \"ok\"}, {\"do\": \"hang\"}]");
         using (var auth = Gate.Handle(Key.RefreshAt, "0.1"))
         {
             Check.Soon(() => auth.Token() != null && auth.Info().Activity == AuthActivity.Refreshing, "it is due");
@@ -146,7 +146,7 @@ static class Tokens
 
     public static void GateDownWithAValidToken()
     {
-        Gate.Reset("{\"lifetime\": 10}");
+        Gate.Reset("{\"lifetime\": 30}");
         using (var auth = Gate.Handle(Key.RefreshAt, "0.1"))
         {
             string token = auth.Token();

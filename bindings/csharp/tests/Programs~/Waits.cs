@@ -42,16 +42,32 @@ static class Waits
         }
     }
 
-    /// <summary>Such a token ends before another may be fetched, a second after it came.</summary>
-    const string LongOnItsWay = "{\"do\": \"slow\", \"bytes\": 500, \"delay_ms\": 130}";
+    /// <summary>Has a token that ends before another may be fetched, a second after it came.</summary>
+    static void GetTokenLongOnItsWay(Auth auth)
+    {
+        Gate.Reset("{\"lifetime\": 2}", "{\"do\": \"slow\", \"bytes\": 500, \"delay_ms\": 130, \"times\": 999}");
+        Check.Soon(() => HasToken(auth), "it comes before it ends");
+        Check.Soon(() => auth.Info().State == TokenState.Expired, "it ends");
+    }
+
+    /// <summary>On a busy machine a token of two seconds may have ended when it comes, and then the login fails.</summary>
+    static bool HasToken(Auth auth)
+    {
+        try
+        {
+            return auth.TokenWithin(TimeSpan.Zero, TimeSpan.FromMinutes(5)) != null;
+        }
+        catch (DlAuthException failure) when (failure.Status == Status.BadResponse)
+        {
+            return false;
+        }
+    }
 
     public static void TokenAsyncWaitsForWhatMayBeFetchedOnlyThen()
     {
-        Gate.Reset("{\"lifetime\": 2}", LongOnItsWay);
         using (var auth = Gate.Handle())
         {
-            auth.Token();
-            Check.Soon(() => auth.Info().State == TokenState.Expired, "it ends");
+            GetTokenLongOnItsWay(auth);
             Gate.Reset();
             string token = auth.TokenAsync().Result;
             Check.Equal(Gate.LastToken(), token, "the token after it");
@@ -117,11 +133,9 @@ static class Waits
     /// <summary>Whether it is told, right after its token has ended, that the next comes later than it may wait.</summary>
     static bool IsTold()
     {
-        Gate.Reset("{\"lifetime\": 2}", LongOnItsWay);
         using (var auth = Gate.Handle(Key.Wait, "100ms"))
         {
-            auth.TokenWithin(TimeSpan.Zero, TimeSpan.FromSeconds(10));
-            Check.Soon(() => auth.Info().State == TokenState.Expired, "it ends");
+            GetTokenLongOnItsWay(auth);
             try
             {
                 return auth.TokenAsync().GetAwaiter().GetResult() == null;
@@ -136,7 +150,7 @@ static class Waits
     /// <summary>A machine that is slow just then may miss it, but not each time.</summary>
     public static void NotForWhatComesTooLate()
     {
-        Check.That(Enumerable.Range(0, 5).Any(i => IsTold()), "TokenAsync says so at once");
+        Check.That(Enumerable.Range(0, 50).Any(i => IsTold()), "TokenAsync says so at once");
     }
 
     public static void AfterSetCredentials()

@@ -4,7 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use dl_auth_gate::Gate;
+use dl_auth_gate::{Gate, patience};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
@@ -13,7 +13,6 @@ use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub const USERNAME: &str = "bot@example.com";
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -27,7 +26,7 @@ pub fn authority(url: &str) -> &str {
 
 pub fn tcp(url: &str) -> TcpStream {
     let stream = TcpStream::connect(authority(url).replace("localhost", "127.0.0.1")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(patience(900))).unwrap();
     stream
 }
 

@@ -1,0 +1,50 @@
+/* The clock of a C test: time passes when the test says so, so that no test waits for a token's end, or misses it on a
+ * busy machine. Include it in place of gate.h.
+ *
+ * `clock_gettime` below stands before the C library's for the whole process, the library included. A suspend moves the
+ * clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves the wall clock alone.
+ * After either, the 50 ms pass for which a token may be read without a look at these clocks. */
+#ifndef CLOCK_H
+#define CLOCK_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "gate.h"
+#include <stdatomic.h>
+#include <sys/syscall.h>
+
+enum { HOUR = 3600, DAY = 24 * HOUR };
+
+static _Atomic long long slept, jumped; /* seconds */
+static _Atomic long leases;             /* of 50 ms that are over */
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+  int result = (int)syscall(SYS_clock_gettime, clock, now);
+  if (result == 0 && (clock == CLOCK_BOOTTIME || clock == CLOCK_REALTIME)) now->tv_sec += atomic_load(&slept);
+  if (result == 0 && clock == CLOCK_REALTIME) now->tv_sec += atomic_load(&jumped);
+  if (result == 0 && clock == CLOCK_MONOTONIC_COARSE) {
+    long ns = now->tv_nsec + atomic_load(&leases) * 50000000;
+    now->tv_sec += ns / 1000000000;
+    now->tv_nsec = ns % 1000000000;
+  }
+  return result;
+}
+
+static inline void suspend(long long seconds) {
+  atomic_fetch_add(&slept, seconds);
+  atomic_fetch_add(&leases, 1);
+}
+
+static inline void set_the_clock(long long ahead) {
+  atomic_fetch_add(&jumped, ahead);
+  atomic_fetch_add(&leases, 1);
+}
+
+/* Lets the pause after a login or a refresh end. */
+static inline void pass_the_brake(const dl_auth_t *auth) {
+  suspend(LONGEST_BRAKE_MS / 1000);
+  CHECK_NUMBER(0, info_of(auth).retry_in_ms);
+}
+
+#endif
