@@ -79,6 +79,8 @@ impl Program {
 pub fn ask(command: &mut Command, gate: &Gate, options: &[&str]) -> Answer {
     command.arg(format!("username={USER}")).arg(format!("password={PASSWORD}"));
     command.arg(format!("url={}", gate.url())).arg(format!("ca_file={}", gate.ca_file().display()));
+    // The machine may be busy. A test that lets a time-out pass sets a shorter one.
+    command.args(["wait=10m", "timeout=10m", "connect_timeout=5m"]);
     let told = run(command.arg("tls_roots=ca_file_only").args(options));
     let lines: Vec<&str> = told.lines().collect();
     let [status, http_status, text] = lines[..] else { panic!("not three lines: {told}") };
