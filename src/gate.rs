@@ -46,14 +46,22 @@ pub struct Response {
     pub encoding: Option<String>,
     /// The body, at most [`BODY_MAX`] long.
     pub body: Zeroizing<Vec<u8>>,
-    /// The TLS server, if it asked for a client certificate. It got none.
-    pub certificate_wanted_by: Option<String>,
+    /// The gate's host and port, and the proxy before it, as a message shows them.
+    pub peer: String,
+    /// Whether the TLS server asked for a client certificate. It got none.
+    pub wanted_certificate: bool,
 }
 
 impl Response {
     /// An answer without headers.
     pub fn new(status: u16, body: Zeroizing<Vec<u8>>) -> Response {
-        Response { status, date_ms: None, retry_after: None, encoding: None, body, certificate_wanted_by: None }
+        let (date_ms, retry_after, encoding) = (None, None, None);
+        Response { status, date_ms, retry_after, encoding, body, peer: String::new(), wanted_certificate: false }
+    }
+
+    /// How a message begins.
+    fn gate(&self) -> String {
+        format!("the gate {}", self.peer).trim_end().to_owned()
     }
 }
 
@@ -103,7 +111,8 @@ pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tok
 }
 
 fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
-    let bad = |what: &str| Error::new(Status::BadResponse, format!("the gate answered without a token: {what}"));
+    let bad =
+        |what: &str| Error::new(Status::BadResponse, format!("{} answered without a token: {what}", response.gate()));
     if response.body.is_empty() {
         return Err(bad("its body is empty"));
     }
@@ -148,38 +157,40 @@ fn refusal(status: u16, response: &Response, secrets: &[&Secret], retry_after: O
         .find_map(|name| object?.text(name).ok().flatten())
         .map(|text| format!(": {}", quote(text.expose(), secrets)))
         .unwrap_or_default();
+    let gate = response.gate();
     let (kind, message) = match status {
         401 | 400 | 403 if status == 401 || object.is_some() => {
             // API gateways answer so for reasons of their own.
             let also = if status == 403 { ", and whether something before the gate lets this machine in" } else { "" };
-            let refused = format!("the gate refused the credentials (HTTP {status}{said})");
+            let refused = format!("{gate} refused the credentials (HTTP {status}{said})");
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
         // A server before the gate, such as nginx, answers so after the handshake (495 and 496 are its own).
-        400 | 403 | 495 | 496 if response.certificate_wanted_by.is_some() => {
-            let server = response.certificate_wanted_by.as_deref().unwrap_or_default();
-            let refused = format!("{server} asked for a client certificate and refused the request (HTTP {status})");
+        400 | 403 | 495 | 496 if response.wanted_certificate => {
+            let refused = format!("{gate} asked for a client certificate and refused the request (HTTP {status})");
             let advice = "dl_auth cannot give one: check `url`, or let the server take requests without it";
             (Status::Tls, format!("{refused}; {advice}"))
         }
-        400 | 403 => (
-            Status::Gate,
-            format!(
-                "something before the gate refused the request (HTTP {status}, not in the gate's form); is a proxy in the way?"
-            ),
-        ),
-        407 => {
-            (Status::Unreachable, "a proxy wants to be logged in to (HTTP 407); put its user into `proxy`".to_owned())
+        400 | 403 => {
+            let refused =
+                format!("something before {gate} refused the request (HTTP {status}, not in the gate's form)");
+            (Status::Gate, format!("{refused}; is a proxy or a firewall in the way?"))
         }
-        429 => (Status::RateLimited, format!("the gate has had too many requests (HTTP 429{said})")),
-        408 | 425 | 500..=599 => (Status::Gate, format!("the gate is not well (HTTP {status}{said})")),
+        407 => {
+            let required = format!("a proxy before {gate} requires a login (HTTP 407)");
+            (Status::Unreachable, format!("{required}; set `proxy` to http://user:password@host:port"))
+        }
+        429 => (Status::RateLimited, format!("{gate} limits the rate of requests (HTTP 429{said}); wait")),
+        408 | 425 | 500..=599 => {
+            (Status::Gate, format!("{gate} has a server error (HTTP {status}{said}); if it lasts, ask its operator"))
+        }
         300..=399 => (
             Status::BadResponse,
-            format!("the gate answered with a redirect (HTTP {status}), which is never followed; check `url`"),
+            format!("{gate} answered with a redirect (HTTP {status}), which is never followed; check `url`"),
         ),
-        404 => (Status::BadResponse, "there is no token endpoint at this `url` (HTTP 404)".to_owned()),
+        404 => (Status::BadResponse, format!("{gate} has no token endpoint at this `url` (HTTP 404); check `url`")),
         _ => {
-            (Status::BadResponse, format!("the gate answered what no gate answers (HTTP {status}{said}); check `url`"))
+            (Status::BadResponse, format!("{gate} answered with HTTP {status}{said}, which no gate does; check `url`"))
         }
     };
     let honoured = matches!(status, 429 | 503);

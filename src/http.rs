@@ -38,6 +38,11 @@ pub trait Transport: Send + Sync {
     /// Makes the requests in flight fail soon, for nobody wants their answers any more.
     fn cancel(&self) {}
 
+    /// What the request in flight does, as a message says it.
+    fn doing(&self) -> Option<String> {
+        None
+    }
+
     /// The same way for a child process, which shares neither a lock nor a connection with this one.
     fn for_child(&self) -> Box<dyn Transport>;
 }
@@ -144,13 +149,14 @@ impl Http {
             .send(request.body.as_slice())
             .and_then(read);
         let seen = progress.seen();
-        match answer {
-            Ok(response) => {
-                let certificate_wanted_by = seen.wanted_certificate().then(|| self.peers().gate_through());
-                Ok(Response { certificate_wanted_by, ..response })
-            }
-            Err(error) => Err(Raw { error, seen }),
-        }
+        let response = match (answer, seen.status) {
+            (Ok(response), _) => response,
+            // What the gate refused stays refused, whatever is wrong with the rest of its answer.
+            (Err(_), Some(status)) if status >= 300 => Response::new(status, Zeroizing::default()),
+            (Err(error), _) => return Err(Raw { error, seen }),
+        };
+        let wanted_certificate = seen.wanted_certificate();
+        Ok(Response { peer: self.peers().gate_through(), wanted_certificate, ..response })
     }
 
     fn peers(&self) -> Peers<'_> {
@@ -207,16 +213,35 @@ impl Transport for Http {
         }
     }
 
+    fn doing(&self) -> Option<String> {
+        let stage = lock(&self.in_flight).requests.last().map(|(.., progress)| progress.seen().stage)?;
+        Some(self.peers().doing(stage))
+    }
+
     fn for_child(&self) -> Box<dyn Transport> {
         let trust = Trust::shared(self.trust.roots().clone());
         Box::new(Http { way: self.way.clone(), trust, in_flight: Mutex::default() })
     }
 }
 
-/// Reads the answer, body and all, within the limit.
+/// Reads the answer. Of a refusal, a body that cannot be read counts as empty: its headers are worth more.
 fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
     let (parts, mut body) = answer.into_parts();
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let bytes = match read_body(&mut body) {
+        Err(_) if !parts.status.is_success() => Zeroizing::default(),
+        bytes => bytes?,
+    };
+    Ok(Response {
+        date_ms: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()).map(crate::clock::unix_ms),
+        retry_after: header("retry-after"),
+        encoding: header("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
+        ..Response::new(parts.status.as_u16(), bytes)
+    })
+}
+
+/// Reads a body within the limit.
+fn read_body(body: &mut ureq::Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
     if body.content_length().is_some_and(|length| length > BODY_MAX as u64) {
         return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
     }
@@ -227,12 +252,7 @@ fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Erro
     if bytes.len() > BODY_MAX {
         return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
     }
-    Ok(Response {
-        date_ms: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()).map(crate::clock::unix_ms),
-        retry_after: header("retry-after"),
-        encoding: header("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
-        ..Response::new(parts.status.as_u16(), bytes)
-    })
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ pub fn split_scheme(url: &str) -> Option<(&str, &str)> {
 /// [`Authority`] accepts any text in and after brackets, and a sign before the port.
 fn has_host_and_port(place: &Authority) -> bool {
     let host = place.host();
-    let valid_host = if host.starts_with('[') { bare(host).parse::<IpAddr>().is_ok() } else { !host.is_empty() };
+    let valid_host =
+        if host.starts_with('[') { bare(host).parse::<IpAddr>().is_ok() } else { (1..=253).contains(&host.len()) };
     let valid_port = match place.as_str().strip_prefix(host) {
         Some("") => true,
         Some(port) => port.strip_prefix(':').and_then(number).is_some_and(|port| port != 0),

@@ -23,18 +23,24 @@ pub(super) fn no_thread() -> Error {
     Error::new(Status::Pending, message)
 }
 
-pub(super) fn deadline_passed() -> Error {
-    Error::new(
-        Status::Timeout,
-        "there was no token that serves in the time that the call may wait (`wait`, or wait_ms); the refresh goes on",
-    )
+/// `doing` says what the refresh does at this moment.
+pub(super) fn deadline_passed(doing: Option<String>) -> Error {
+    let doing = doing.map(|doing| format!(": it is {doing}")).unwrap_or_default();
+    let message = format!(
+        "there was no valid token within the time that the call may wait (`wait`, or wait_ms); the refresh goes on{doing}"
+    );
+    Error::new(Status::Timeout, message)
 }
 
-pub(super) fn hangs() -> Error {
-    Error::new(
-        Status::Timeout,
-        "the refresh has not ended within `timeout`; does the system's name resolver hang, or the file system of `password_file`?",
-    )
+/// The same.
+pub(super) fn hangs(doing: Option<String>) -> Error {
+    let message = match doing {
+        Some(doing) => format!(
+            "the refresh has not ended within `timeout`: it is still {doing}; check the network, and DNS on this machine"
+        ),
+        None => "the refresh has not ended within `timeout`; does the file system of `password_file` hang?".to_owned(),
+    };
+    Error::new(Status::Timeout, message)
 }
 
 pub(super) fn panicked(what: &str) -> Error {

@@ -226,6 +226,11 @@ impl Inner {
         }
     }
 
+    /// What the refresh in flight does.
+    fn doing(&self) -> Option<String> {
+        self.exchange.transport.doing()
+    }
+
     /// Joins the refresh in flight, or begins one, or says why not.
     fn begin(self: &Arc<Self>, shared: &mut Shared, now: Now) -> Result<Begun, Error> {
         if shared.closed {
@@ -240,7 +245,7 @@ impl Inner {
             return Ok(Begun::Cooling(error, flight));
         }
         if let Some(flight) = shared.in_flight {
-            return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs()) };
+            return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs(self.doing())) };
         }
         if facts.brake_ends > now.boot {
             return Ok(Begun::Braked(facts.brake_ends));
@@ -254,7 +259,7 @@ impl Inner {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
-        let session = session.try_lock_arc().ok_or_else(hangs)?;
+        let session = session.try_lock_arc().ok_or_else(|| hangs(self.doing()))?;
         shared.flights += 1;
         let flight = Flight { number: shared.flights, limit: now.saturating_add(self.exchange.rules.timeout) };
         shared.in_flight = Some(flight);
@@ -280,7 +285,7 @@ impl Inner {
     /// The slow path: there is no token that serves.
     pub(super) fn wait_for_token(self: &Arc<Self>, need: Duration, at_most: Duration) -> Result<Arc<Token>, Error> {
         let deadline = self.exchange.clock.boot().saturating_add(at_most);
-        let late = if at_most.is_zero() { pending } else { deadline_passed };
+        let late = if at_most.is_zero() { |_| pending() } else { deadline_passed };
         loop {
             let now = self.exchange.clock.now();
             let mut shared = lock(&self.state);
@@ -335,7 +340,7 @@ impl Inner {
         &self,
         flight: Flight,
         deadline: Boot,
-        late: fn() -> Error,
+        late: fn(Option<String>) -> Error,
     ) -> Result<Option<Arc<Token>>, Error> {
         let mut shared = lock(&self.state);
         shared.waiting += 1;
@@ -348,10 +353,10 @@ impl Inner {
             }
             let now = self.exchange.clock.boot();
             if now >= deadline {
-                break Err(late());
+                break Err(late(self.doing()));
             }
             if now >= flight.limit {
-                break Err(hangs());
+                break Err(hangs(self.doing()));
             }
             shared = self.wait(shared, deadline.min(flight.limit).saturating_sub(now));
         };

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
-/// The time after which the next attempt starts beside the present ones (RFC 8305, section 8).
+/// The time after which the next attempt starts beside the present ones (RFC 8305, section 8). It is shorter if there
+/// would be no time for all addresses, but not shorter than the second one.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+const ATTEMPT_DELAY_MIN: Duration = Duration::from_millis(100);
 
 /// The most addresses that are tried. It bounds the number of sockets.
 const ADDRESSES_MAX: usize = 64;
@@ -103,10 +105,12 @@ trait Race {
     fn left(&self) -> Option<Duration>;
 }
 
-/// Starts an attempt as soon as the one before has failed, or has been pending for [`ATTEMPT_DELAY`]. The first
-/// connection wins.
+/// Starts an attempt as soon as the one before has failed, or has been pending for the delay. The first connection
+/// wins.
 fn race<R: Race>(race: &mut R, addresses: &[SocketAddr]) -> Result<R::Socket, Unconnected> {
     let mut rest = addresses.iter();
+    let slots = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let delay = (race.left().unwrap_or_default() / slots).clamp(ATTEMPT_DELAY_MIN, ATTEMPT_DELAY);
     let mut next_start = None; // the time left at which the next attempt starts; `None`: at once
     let (mut tried, mut failures) = (0, Vec::new());
     loop {
@@ -128,7 +132,7 @@ fn race<R: Race>(race: &mut R, addresses: &[SocketAddr]) -> Result<R::Socket, Un
             if let Some(address) = rest.next() {
                 tried += 1;
                 match race.start(*address) {
-                    Ok(()) => next_start = Some(left.saturating_sub(ATTEMPT_DELAY)),
+                    Ok(()) => next_start = Some(left.saturating_sub(delay)),
                     Err(error) => failures.push(error),
                 }
             } else if tried == failures.len() {
@@ -235,7 +239,7 @@ mod tests {
         }
 
         fn wait(&mut self, at_most: Duration) -> Vec<io::Result<SocketAddr>> {
-            let until = self.now + u64::try_from(at_most.as_millis()).unwrap();
+            let until = self.now + u64::try_from(at_most.as_micros().div_ceil(1000)).unwrap();
             self.now = self.pending.iter().filter_map(|(_, at, _)| *at).fold(until, u64::min).max(self.now);
             let ended = |at: &Option<u64>| at.is_some_and(|at| at <= self.now);
             let (done, rest) = self.pending.iter().copied().partition(|(_, at, _)| ended(at));
@@ -312,6 +316,13 @@ mod tests {
         let order = [v6(1), v4(1), v6(2), v4(2), v6(3), v4(3), v6(4), v4(4)];
         let wanted: Attempts = order.into_iter().enumerate().map(|(n, address)| (250 * n as u64, address)).collect();
         assert_eq!((result.unwrap(), started), (v4(4), wanted));
+    }
+
+    #[test]
+    fn attempts_start_faster_if_there_would_be_no_time_for_all_addresses() {
+        let many: Vec<_> = (0..ADDRESSES_MAX as u16).map(|n| (v6(n), (n == 63).then_some(20), true)).collect();
+        let (result, started) = run(&many);
+        assert_eq!((result.unwrap(), started.len(), started[1].0), (v6(63), 64, END / 65 + 1));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use super::dial::Unconnected;
 use super::route::Target;
-use super::tunnel::Refused;
+use super::tunnel::{self, Login, Refused};
 use crate::error::{Error, Status};
 use crate::proxy::Proxy;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
@@ -46,6 +46,8 @@ pub struct Seen {
     pub stage: Stage,
     /// Its last TLS handshake.
     pub witness: Option<Arc<Witness>>,
+    /// The status of the answer, once its first line has come.
+    pub status: Option<u16>,
 }
 
 impl Seen {
@@ -64,6 +66,14 @@ impl Progress {
     /// Notes that a TLS handshake begins.
     pub fn watch(&self, witness: Arc<Witness>) {
         lock(&self.seen).witness = Some(witness);
+    }
+
+    /// Notes the status of an answer that begins so. Interim answers do not count.
+    pub fn answered(&self, begin: &[u8]) {
+        let mut seen = lock(&self.seen);
+        if seen.status.is_none() {
+            seen.status = tunnel::status(begin).filter(|status| *status >= 200);
+        }
     }
 
     /// What the request has seen.
@@ -87,6 +97,8 @@ impl Progress {
 pub enum Fault {
     /// The resolver gave no address.
     Resolve(io::Error),
+    /// The resolver took all the time.
+    SlowResolver,
     /// No address answered.
     Connect(Unconnected),
     /// The host of a URL cannot be the name of a TLS server.
@@ -156,19 +168,35 @@ impl Peers<'_> {
     fn explain_fault(&self, fault: Fault, seen: &Seen) -> Error {
         match fault {
             Fault::Resolve(error) => self.unresolved(&error),
-            Fault::Connect(unconnected) => self.unconnected(&unconnected),
-            Fault::Name => Error::new(
-                Status::Tls,
-                format!("TLS with {} cannot start: its host is no name of a TLS server; check `url`", self.gate.shown),
-            ),
-            Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), seen),
-            Fault::Tunnel(Refused::Closed) => {
-                self.unreachable(&format!("{} closed the connection and opened no tunnel", self.hop()))
+            Fault::SlowResolver => {
+                let (name, option) = self.resolved();
+                let message = format!(
+                    "{} cannot be reached: {name} was not resolved in time; check `{option}`, and DNS on this machine; \
+                     `timeout` limits the time",
+                    self.gate.shown
+                );
+                Error::new(Status::Timeout, message)
             }
+            Fault::Connect(unconnected) => self.unconnected(&unconnected),
+            Fault::Name => {
+                let (hop, option) = if seen.stage == Stage::ProxyTls {
+                    (self.hop(), "proxy")
+                } else {
+                    (self.gate.shown.clone(), "url")
+                };
+                let message =
+                    format!("TLS with {hop} cannot start: its host is no name of a TLS server; check `{option}`");
+                Error::new(Status::Tls, message)
+            }
+            Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), seen),
+            Fault::Tunnel(Refused::Closed) => self.unreachable(&format!(
+                "{} closed the connection and opened no tunnel; check `proxy`, and the proxy's log",
+                self.hop()
+            )),
             Fault::Tunnel(Refused::NotHttp) => {
                 self.unreachable(&format!("{} does not answer in HTTP/1.1; check `proxy`", self.hop()))
             }
-            Fault::Tunnel(Refused::Status(status, schemes)) => self.refused_tunnel(status, &schemes),
+            Fault::Tunnel(Refused::Status(status, login)) => self.refused_tunnel(status, &login),
             Fault::Tls(error) => Error::new(Status::Tls, self.explain_tls(&error, seen)),
             Fault::Io(error) => self.broken(&error, seen),
         }
@@ -186,18 +214,23 @@ impl Peers<'_> {
         }
     }
 
+    /// What is resolved, and the option that names it.
+    fn resolved(&self) -> (String, &'static str) {
+        match self.proxy {
+            Some(proxy) => (format!("the name of the proxy {}", proxy.shown), "proxy"),
+            None => ("its name".to_owned(), "url"),
+        }
+    }
+
     fn unresolved(&self, error: &io::Error) -> Error {
         let text = error.to_string();
         // What Rust's standard library puts before the resolver's reason.
         let reason = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-        let (name, option) = match self.proxy {
-            Some(proxy) => (format!("the name of the proxy {}", proxy.shown), "proxy"),
-            None => ("its name".to_owned(), "url"),
-        };
-        // An error of the system, such as too many open files, is no error of the name.
-        let advice = match error.raw_os_error() {
-            Some(_) => String::new(),
-            None => format!("; check `{option}`, and DNS on this machine"),
+        let (name, option) = self.resolved();
+        let advice = if is_no_descriptor(error) {
+            String::new()
+        } else {
+            format!("; check `{option}`, and DNS on this machine")
         };
         self.unreachable(&format!("{name} cannot be resolved: {reason}{advice}"))
     }
@@ -214,17 +247,21 @@ impl Peers<'_> {
                 format!("{who} did not connect in time ({unconnected}); check the network and the firewall; {limits}");
             return Error::new(Status::Timeout, message);
         }
-        let message = format!("{who} did not connect ({unconnected}); check `{option}` and the network");
-        Error::new(Status::Unreachable, message)
+        let advice = if unconnected.failures.iter().any(is_no_descriptor) {
+            String::new()
+        } else {
+            format!("; check `{option}` and the network")
+        };
+        Error::new(Status::Unreachable, format!("{who} did not connect ({unconnected}){advice}"))
     }
 
-    fn refused_tunnel(&self, status: u16, schemes: &[String]) -> Error {
+    fn refused_tunnel(&self, status: u16, login: &Login) -> Error {
         let hop = self.hop();
         let has_user = self.proxy.is_some_and(|proxy| proxy.authorization.is_some());
-        let takes_basic = schemes.is_empty() || schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic"));
         let why = match status {
-            407 if !takes_basic => {
-                let schemes = schemes.join(", ");
+            407 if !login.basic => {
+                let schemes =
+                    if login.others.is_empty() { "another scheme".to_owned() } else { login.others.join(", ") };
                 format!(
                     "{hop} requires a login by {schemes} (HTTP 407), and only Basic is supported; let the proxy offer \
                      Basic, or let this machine through without a login"
@@ -236,7 +273,9 @@ impl Peers<'_> {
             407 => format!(
                 "{hop} requires a login (HTTP 407); put user and password into `proxy`: http://user:password@host:port"
             ),
-            _ => format!("{hop} refused to open a tunnel (HTTP {status})"),
+            _ => format!(
+                "{hop} refused to open a tunnel (HTTP {status}); check its rules and its log, or set another `proxy`"
+            ),
         };
         self.unreachable(&why).with_http_status(status)
     }
@@ -244,16 +283,17 @@ impl Peers<'_> {
     /// For a connection that broke, or whose time was over.
     fn broken(&self, error: &io::Error, seen: &Seen) -> Error {
         let hop = self.hop();
-        let (peer, does_not, while_it) = match seen.stage {
-            Stage::Resolving | Stage::Connecting => (&hop, "connect", "the connection attempt"),
-            Stage::ProxyTls => (&hop, "finish the TLS handshake", "the TLS handshake"),
-            Stage::Tunnel => (&hop, "open a tunnel", "the CONNECT request"),
-            Stage::Tls => (&self.gate.shown, "finish the TLS handshake", "the TLS handshake"),
-            Stage::Sending => (&self.gate.shown, "take the request", "the sending of the request"),
-            Stage::Waiting => (&self.gate.shown, "answer", "the wait for its answer"),
+        let (peer, does_not, before) = match seen.stage {
+            Stage::Resolving | Stage::Connecting => (&hop, "connect", "it was ready"),
+            Stage::ProxyTls => (&hop, "finish the TLS handshake", "the TLS handshake ended"),
+            Stage::Tunnel => (&hop, "open a tunnel", "it opened a tunnel"),
+            Stage::Tls => (&self.gate.shown, "finish the TLS handshake", "the TLS handshake ended"),
+            Stage::Sending => (&self.gate.shown, "take the request", "it had the request"),
+            Stage::Waiting => (&self.gate.shown, "answer", "its answer was complete"),
         };
         let through = if seen.stage >= Stage::Tls { self.through() } else { String::new() };
-        if error.kind() == io::ErrorKind::TimedOut {
+        // The kernel has the same error for a peer that it has given up.
+        if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
             let option =
                 if seen.stage >= Stage::Sending { "`timeout` limits" } else { "`connect_timeout` and `timeout` limit" };
             let message = format!("{peer} did not {does_not} in time{through}; {option} the time");
@@ -262,11 +302,30 @@ impl Peers<'_> {
         if seen.wanted_certificate() {
             let message = format!(
                 "{peer} closed the connection after it asked for a client certificate{through}; dl_auth cannot give \
-                 one: let the server take requests without it"
+                 one: let the server take requests without it, or check `url`"
             );
             return Error::new(Status::Tls, message);
         }
-        Error::new(Status::Unreachable, format!("{peer} closed the connection{through} during {while_it}: {error}"))
+        // Of an early end, rustls and ureq write in words that are not the operator's.
+        let reason = if error.kind() == io::ErrorKind::UnexpectedEof { String::new() } else { format!(" ({error})") };
+        let message = format!(
+            "the connection to {peer}{through} ended before {before}{reason}; check its log, and what is in between"
+        );
+        Error::new(Status::Unreachable, message)
+    }
+
+    /// What a request at this stage does.
+    pub fn doing(&self, stage: Stage) -> String {
+        let (hop, gate) = (self.hop(), self.gate_through());
+        match stage {
+            Stage::Resolving => format!("resolving the name of {hop} by the system's name resolver"),
+            Stage::Connecting => format!("connecting to {hop}"),
+            Stage::ProxyTls => format!("in the TLS handshake with {hop}"),
+            Stage::Tunnel => format!("waiting for a tunnel through {hop}"),
+            Stage::Tls => format!("in the TLS handshake with {gate}"),
+            Stage::Sending => format!("sending the request to {gate}"),
+            Stage::Waiting => format!("waiting for the answer of {gate}"),
+        }
     }
 
     /// The gate, and the proxy before it.
@@ -293,4 +352,12 @@ impl Peers<'_> {
     fn bad(&self, what: &str) -> Error {
         Error::new(Status::BadResponse, format!("{} {what}", self.gate.shown))
     }
+}
+
+/// Whether the process or the system has no file descriptor left. Then no other advice helps.
+pub fn is_no_descriptor(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
+    #[cfg(not(unix))]
+    return false;
 }

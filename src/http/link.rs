@@ -150,6 +150,15 @@ impl std::fmt::Debug for Wire {
     }
 }
 
+/// ureq knows the errors that end a body without a length, and looks for them in this variant alone.
+fn for_ureq(error: io::Error) -> ureq::Error {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
+    match error.kind() {
+        ConnectionAborted | ConnectionReset | UnexpectedEof => ureq::Error::Io(error),
+        _ => Fault::from(error).into(),
+    }
+}
+
 /// The connection has its own deadline, so ureq's time-outs are not set, and their values are not used.
 impl Transport for Wire {
     fn buffers(&mut self) -> &mut dyn Buffers {
@@ -165,8 +174,10 @@ impl Transport for Wire {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         self.link.release().map_err(Fault::from)?;
         self.progress.reach(Stage::Waiting);
-        let amount = self.link.read(self.buffers.input_append_buf()).map_err(Fault::from)?;
+        self.progress.answered(self.buffers.input()); // what is left behind an interim answer
+        let amount = self.link.read(self.buffers.input_append_buf()).map_err(for_ureq)?;
         self.buffers.input_appended(amount);
+        self.progress.answered(self.buffers.input());
         Ok(amount > 0)
     }
 

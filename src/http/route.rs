@@ -17,6 +17,7 @@ use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, Sh
 
 use super::corked::Corked;
 use super::dial::dial;
+use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
 use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tunnel};
 use crate::config::bare;
@@ -82,6 +83,9 @@ impl Route {
         };
         self.progress.reach(Stage::Resolving);
         let addresses = resolve(host, port).map_err(Fault::Resolve)?;
+        if Instant::now() >= self.end {
+            return Err(Fault::SlowResolver.into());
+        }
 
         self.progress.reach(Stage::Connecting);
         let end = self.end.min(Instant::now() + self.connect_timeout);
@@ -150,11 +154,7 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// The error of a process or a system that has no descriptor left: the resolver does not tell it apart from an unknown
 /// name.
 fn no_descriptor() -> Option<io::Error> {
-    let error = std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).err()?;
-    #[cfg(unix)]
-    return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE)).then_some(error);
-    #[cfg(not(unix))]
-    return None;
+    std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).err().filter(is_no_descriptor)
 }
 
 /// ureq wants addresses before it asks for a connection. [`Route`] resolves names itself, because it knows whose name

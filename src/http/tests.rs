@@ -408,3 +408,59 @@ fn a_proxy_is_told_apart_by_what_it_asks_for() {
         assert!(error.message().contains(words), "{error}");
     }
 }
+
+#[test]
+fn an_answer_that_the_end_of_the_connection_ends_is_whole_without_a_notice_of_tls() {
+    for head in ["HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
+        let answer = outcome(json!({"do": "abrupt", "head": head})).unwrap();
+        assert!(gate::read(&answer, &[], crate::clock::unix_ms(SystemTime::now())).is_ok(), "{head}");
+    }
+}
+
+#[test]
+fn what_the_gate_refused_stays_refused_whatever_is_wrong_with_the_rest_of_its_answer() {
+    let long = format!("HTTP/1.1 401 No\r\nX: {}\r\n\r\n", "x".repeat(20_000));
+    let many = format!("HTTP/1.1 401 No\r\n{}\r\n", "X: y\r\n".repeat(300));
+    for (head, body) in [
+        ("HTTP/1.0 401 No\r\n\r\n", "{}"),
+        ("HTTP/1.1 401 No\r\nContent-Length: 500\r\n\r\n", "{"),
+        ("HTTP/1.1 401 No\r\nTransfer-Encoding: chunked\r\n\r\n", "5\r\n{"),
+        ("HTTP/1.1 401 No\r\nContent-Length: 99999999\r\n\r\n", ""),
+        ("HTTP/1.1 401 No\r\nX: a\r\n b\r\n\r\n", ""),
+        ("HTTP/1.1 401 No\r\nContent-Length: +2\r\n\r\n", "{}"),
+        ("HTTP/1.1 401 No\r\nX", ""),
+        ("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 401 No\r\nX", ""),
+        (&long, ""),
+        (&many, ""),
+    ] {
+        let answer = outcome(json!({"do": "abrupt", "head": head, "body": body})).unwrap();
+        let start: String = head.chars().take(60).collect();
+        assert_eq!(answer.status, 401, "{start}");
+        assert_eq!(gate::read(&answer, &[], 0).unwrap_err().status(), Status::Denied, "{start}");
+    }
+    let head = "HTTP/1.1 429 No\r\nRetry-After: 60\r\nContent-Length: 99999999\r\n\r\n";
+    let limited = outcome(json!({"do": "abrupt", "head": head, "body": ""})).unwrap();
+    assert_eq!(gate::read(&limited, &[], 0).unwrap_err().retry_after(), Some(Duration::from_secs(60)));
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
+    let failure = outcome(json!({"do": "abrupt", "head": head, "body": "{"})).err().unwrap();
+    assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, true), "{}", failure.error);
+    let message = failure.error.message();
+    assert!(message.contains("ended before its answer was complete") && !message.contains("http"), "{message}");
+}
+
+#[test]
+fn a_request_in_flight_says_what_it_does() {
+    let gate = Gate::start();
+    gate.plan(json!({"do": "hang"}));
+    let way = way(&gate, gate.url(), &[]);
+    assert_eq!(way.doing(), None);
+    thread::scope(|scope| {
+        let request = scope.spawn(|| way.send(&login(), limit(), &|| true));
+        gate.wait(|counts| counts.hanging == 1);
+        let place = gate.url().trim_start_matches("https://").split('/').next().unwrap().to_owned();
+        assert_eq!(way.doing(), Some(format!("waiting for the answer of {place}")));
+        gate.release();
+        assert_eq!(request.join().unwrap().unwrap().peer, place);
+    });
+    assert_eq!(way.doing(), None);
+}

@@ -18,8 +18,17 @@ pub enum Refused {
     Closed,
     /// What came is no HTTP/1 answer, or its head is too long.
     NotHttp,
-    /// The proxy answered with this status, and asks for one of these authentication schemes.
-    Status(u16, Vec<String>),
+    /// The proxy answered with this status.
+    Status(u16, Login),
+}
+
+/// What a proxy says about logging in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Login {
+    /// Whether it takes Basic. A proxy that names no scheme may.
+    pub basic: bool,
+    /// The other schemes that it names, as far as they are known.
+    pub others: Vec<&'static str>,
 }
 
 /// Asks for a tunnel to `target`, which is `host:port`. The connection is the tunnel afterwards. Returns the bytes that
@@ -33,6 +42,15 @@ pub fn open(
     let user = authorization.map(Secret::expose);
     proxy.write_all(&request(target, user_agent, user)).map_err(Refused::Io)?;
     let mut received = Vec::new();
+    read_answer(proxy, &mut received).map_err(|refused| match status(&received) {
+        // A refusal counts, whatever is wrong with the rest of the answer: the user is not sent again.
+        Some(status) if status >= 300 => Refused::Status(status, login(&received)),
+        _ => refused,
+    })
+}
+
+/// Reads answers until the last one's head is complete and opens the tunnel. `received` is the last answer so far.
+fn read_answer(proxy: &mut impl Read, received: &mut Vec<u8>) -> Result<Vec<u8>, Refused> {
     let mut buffer = [0; 2048];
     loop {
         let amount = match proxy.read(&mut buffer) {
@@ -48,15 +66,15 @@ pub fn open(
         // answer that comes byte by byte costs no more.
         let mut from = received.len().saturating_sub(3);
         received.extend_from_slice(buffer.get(..amount).unwrap_or_default());
-        while let Some(head) = head(&received, from) {
+        while let Some(head) = head(received, from) {
             let rest = received.split_off(head);
-            match answer(&received).ok_or(Refused::NotHttp)? {
-                (100..=199, _) => (received, from) = (rest, 0), // an interim answer: another one follows
-                (200..=299, _) => return Ok(rest),
-                (status, schemes) => return Err(Refused::Status(status, schemes)),
+            match status(received) {
+                Some(100..=199) => (*received, from) = (rest, 0), // an interim answer: another one follows
+                Some(200..=299) => return Ok(rest),
+                _ => return Err(Refused::NotHttp), // or another status, which the caller looks at
             }
         }
-        if received.len() > HEAD_MAX || !could_be_http(&received) {
+        if received.len() > HEAD_MAX || !could_be_http(received) {
             return Err(Refused::NotHttp);
         }
     }
@@ -89,30 +107,39 @@ fn could_be_http(bytes: &[u8]) -> bool {
     bytes.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted)
 }
 
-/// The status of an answer, and the schemes that its `Proxy-Authenticate` headers name; `None` if it is no HTTP/1.
-fn answer(head: &[u8]) -> Option<(u16, Vec<String>)> {
-    let lines = head.iter().filter(|byte| **byte == b'\n').count();
-    let mut headers = vec![httparse::EMPTY_HEADER; lines];
-    let mut response = httparse::Response::new(&mut headers);
-    let mut config = httparse::ParserConfig::default();
-    config
-        .allow_multiple_spaces_in_response_status_delimiters(true)
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .ignore_invalid_headers_in_responses(true);
-    config.parse_response(&mut response, head).ok()?;
-    let challenges = response.headers.iter().filter(|header| header.name.eq_ignore_ascii_case("proxy-authenticate"));
-    let schemes = challenges.flat_map(|header| schemes(&String::from_utf8_lossy(header.value))).collect();
-    Some((response.code?, schemes))
+/// The status in the first line of an HTTP/1 answer, once its three digits are there (RFC 9112, section 4).
+pub fn status(answer: &[u8]) -> Option<u16> {
+    let line = answer.strip_prefix(b"HTTP/1.")?.get(1..)?;
+    let code = line.trim_ascii_start();
+    let (digits, end) = (code.get(..3)?, code.get(3)?);
+    let whole = code.len() < line.len() && end.is_ascii_whitespace() && digits.iter().all(u8::is_ascii_digit);
+    std::str::from_utf8(digits).ok().filter(|_| whole)?.parse().ok().filter(|status| *status >= 100)
 }
 
-/// The schemes in a list of challenges (RFC 9110, section 11.6.1), at most four of them.
-fn schemes(challenges: &str) -> Vec<String> {
-    // Quoted strings may hold commas: every second piece between quotes is left out.
-    let unquoted: String = challenges.split('"').step_by(2).collect();
-    let first_words = unquoted.split(',').filter_map(|part| part.split_whitespace().next().map(str::to_owned));
-    let is_scheme = |word: &String| word.len() <= 20 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-    first_words.filter(is_scheme).take(4).collect()
+/// The schemes of the IANA registry, and NTLM. Only these are named: a proxy may write anything.
+const SCHEMES: [&str; 9] =
+    ["Negotiate", "NTLM", "Kerberos", "Digest", "Bearer", "Mutual", "SCRAM-SHA-1", "SCRAM-SHA-256", "HOBA"];
+
+/// What the `Proxy-Authenticate` headers of an answer say (RFC 9110, section 11.7.1).
+fn login(answer: &[u8]) -> Login {
+    let mut login = Login { basic: true, others: Vec::new() };
+    let mut first = true;
+    for line in answer.split(|byte| *byte == b'\n') {
+        let line = String::from_utf8_lossy(line);
+        let Some((name, challenges)) = line.split_once(':') else { continue };
+        if !name.trim().eq_ignore_ascii_case("proxy-authenticate") {
+            continue;
+        }
+        login.basic &= !std::mem::take(&mut first);
+        // Quoted strings may hold commas: every second piece between quotes is left out.
+        let unquoted: String = challenges.split('"').step_by(2).collect();
+        for word in unquoted.split(',').filter_map(|challenge| challenge.split_whitespace().next()) {
+            login.basic |= word.eq_ignore_ascii_case("basic");
+            let known = SCHEMES.into_iter().find(|known| known.eq_ignore_ascii_case(word));
+            login.others.extend(known.filter(|known| !login.others.contains(known)));
+        }
+    }
+    login
 }
 
 #[cfg(test)]
@@ -187,7 +214,7 @@ mod tests {
             "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n",
             "HTTP/1.1 200 OK\r\nVia: a\r\n b\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nX (y): z\r\nX : y\r\nno colon\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX (y): z\r\nX : y\r\nno colon\r\nX: \0\r\n\r\n",
             &format!("HTTP/1.1 200 OK\r\n{forty}\r\n"),
             &format!("HTTP/1.1 200 OK\r\n{big}\r\n"),
         ] {
@@ -199,32 +226,51 @@ mod tests {
     }
 
     #[test]
-    fn any_other_status_is_told_with_the_schemes_that_the_proxy_asks_for() {
+    fn any_other_status_is_told_with_the_schemes_that_the_proxy_takes() {
         let many = "X-Corp: v\r\n".repeat(300);
-        for (answer, wanted) in [
-            ("HTTP/1.1 403 Forbidden\r\n\r\nno", "Status(403, [])"),
-            ("HTTP/1.1 302 Found\r\nLocation: https://portal\r\n\r\n", "Status(302, [])"),
-            ("HTTP/1.0 503 Service Unavailable\n\n", "Status(503, [])"),
+        let flood = format!("Proxy-Authenticate: {}\r\n", "A, B, C, NTLM, ntlm, ".repeat(9)).repeat(60);
+        for (answer, status, basic, others) in [
+            ("HTTP/1.1 403 Forbidden\r\n\r\nno", 403, true, &[][..]),
+            ("HTTP/1.1 302 Found\r\nLocation: https://portal\r\n\r\n", 302, true, &[]),
+            ("HTTP/1.0 503 Service Unavailable\n\n", 503, true, &[]),
+            ("HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a, b\", charset=\"UTF-8\"\r\n\r\n", 407, true, &[]),
+            ("HTTP/1.1 407 No\r\nProxy-Authenticate: A, B, C, D, basic\r\n\r\n", 407, true, &[]),
             (
-                "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic realm=\"a, b\", charset=\"UTF-8\"\r\n\r\n",
-                r#"Status(407, ["Basic"])"#,
+                "HTTP/1.1 407 No\r\nproxy-authenticate: negotiate\r\nProxy-Authenticate : NTLM\r\n\r\n",
+                407,
+                false,
+                &["Negotiate", "NTLM"],
             ),
             (
-                "HTTP/1.1 407 No\r\nproxy-authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n\r\n",
-                r#"Status(407, ["Negotiate", "NTLM"])"#,
+                "HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm = \"x\", stale = true, Negotiate abc=\r\n\r\n",
+                407,
+                false,
+                &["Digest", "Negotiate"],
             ),
-            (
-                "HTTP/1.1 407 No\r\nProxy-Authenticate: Digest realm=\"x\", nonce=y, Negotiate abc=\r\n\r\n",
-                r#"Status(407, ["Digest", "Negotiate"])"#,
-            ),
-            (&format!("HTTP/1.1 407 No\r\n{many}Proxy-Authenticate: Basic\r\n\r\n"), r#"Status(407, ["Basic"])"#),
-            (
-                "HTTP/1.1 407 No\r\nProxy-Authenticate: <b>canary</b>, A, B, C, D, E\r\n\r\n",
-                r#"Status(407, ["A", "B", "C", "D"])"#,
-            ),
+            ("HTTP/1.1 407 No\r\nProxy-Authenticate: jdoe, <b>canary</b>\r\n\r\n", 407, false, &[]),
+            (&format!("HTTP/1.1 407 No\r\n{flood}\r\n"), 407, false, &["NTLM"]),
+            (&format!("HTTP/1.1 407 No\r\n{many}Proxy-Authenticate: Basic\r\n\r\n"), 407, true, &[]),
         ] {
-            assert_eq!(outcome(answer.as_bytes()), Err(wanted.to_owned()), "{answer}");
+            let wanted = format!("{:?}", Refused::Status(status, Login { basic, others: others.to_vec() }));
+            assert_eq!(outcome(answer.as_bytes()), Err(wanted), "{answer}");
         }
+    }
+
+    #[test]
+    fn a_refusal_keeps_its_status_whatever_is_wrong_with_the_rest() {
+        let endless = [b"HTTP/1.1 407 No\r\nX: ".to_vec(), vec![b'x'; HEAD_MAX]].concat();
+        for answer in [
+            &b"HTTP/1.1 407 "[..],
+            b"HTTP/1.1 407 Proxy Authentication Required\r\n",
+            b"HTTP/1.1 407 No\0\r\n\r\n",
+            b"HTTP/1.1 407 N\ro\r\nX: \r \0\r\n\r\n",
+            b"HTTP/1.1   407\r\n\r\n",
+            &endless,
+        ] {
+            let wanted = Refused::Status(407, Login { basic: true, others: Vec::new() });
+            assert_eq!(outcome(answer), Err(format!("{wanted:?}")), "{}", answer.escape_ascii());
+        }
+        assert_eq!(outcome(b"HTTP/1.1 407"), Err("Closed".to_owned()), "the number may go on");
     }
 
     #[test]

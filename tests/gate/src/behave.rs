@@ -38,6 +38,7 @@ pub(crate) enum Behaviour {
     Close,
     BadUtf8,
     Garbage,
+    Abrupt { head: String, body: Option<String> },
 }
 
 /// How an `ok` differs from the settings.
@@ -68,8 +69,7 @@ pub(crate) struct Status {
     pub retry_after_date_in: Option<i64>,
 }
 
-const NAMES: &str =
-    "ok, status, html, empty, truncated, overlong, overlong_headers, slow, hang, reset, close, bad_utf8, garbage";
+const NAMES: &str = "ok, status, html, empty, truncated, overlong, overlong_headers, slow, hang, reset, close, bad_utf8, garbage, abrupt";
 const TIMES: usize = 1 << 30;
 const MOST_BYTES: usize = 64 << 20;
 const MOST_DELAY: usize = 60_000;
@@ -140,6 +140,10 @@ impl Behaviour {
             "close" => Self::Close,
             "bad_utf8" => Self::BadUtf8,
             "garbage" => Self::Garbage,
+            "abrupt" => Self::Abrupt {
+                head: fields.text("head")?.ok_or("behaviour `abrupt` needs a `head`")?,
+                body: fields.text("body")?,
+            },
             other => return Err(format!("there is no behaviour `{other}`; there are {NAMES}")),
         })
     }

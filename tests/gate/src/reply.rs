@@ -31,6 +31,8 @@ pub(crate) enum End {
     Open,
     /// TLS close_notify, then FIN.
     Close,
+    /// FIN, and no TLS close_notify before it.
+    Abrupt,
     /// TCP RST.
     Reset,
 }
@@ -97,6 +99,11 @@ impl Reply {
             Behaviour::Close => Self::raw(Vec::new(), End::Close),
             Behaviour::BadUtf8 => whole(Response::new(200, "application/json", BAD_UTF8)),
             Behaviour::Garbage => Self::raw(GARBAGE.to_vec(), End::Close),
+            Behaviour::Abrupt { head, body: Some(body) } => Self::raw(format!("{head}{body}").into(), End::Abrupt),
+            Behaviour::Abrupt { head, body: None } => {
+                let Answer { body, token, .. } = answer(&normal);
+                Self::raw(format!("{head}{body}").into(), End::Abrupt).issuing(token)
+            }
         }
     }
 

@@ -105,6 +105,7 @@ fn serve(shared: &Shared, mut wire: Wire) {
         match (write(shared, &mut wire, reply), end) {
             (true, End::Open) => {}
             (true, End::Close) => return wire.close(),
+            (true, End::Abrupt) => return wire.close_without_notice(),
             (true, End::Reset) => return wire.reset(),
             (false, _) => return,
         }

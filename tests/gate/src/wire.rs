@@ -73,6 +73,11 @@ impl Wire {
             stream.conn.send_close_notify();
             let _ = stream.flush();
         }
+        self.close_without_notice();
+    }
+
+    /// The same, without TLS's own end.
+    pub fn close_without_notice(self) {
         let mut tcp = &**self.tcp();
         let _ = tcp.shutdown(Shutdown::Write);
         let _ = tcp.set_read_timeout(Some(Duration::from_millis(200)));
