@@ -40,9 +40,11 @@ pub fn quote(text: &str, secrets: &[&Secret]) -> String {
     let plain = secrets.iter().map(|secret| Zeroizing::new(secret.expose().to_ascii_lowercase()));
     let mut secrets: Vec<_> = plain.flat_map(|secret| [percent_encoded(&secret), secret]).collect();
     secrets.retain(|secret| !secret.is_empty());
-    // The longest first: a shorter one inside it would break it up, and leave the rest.
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    let text = secrets.iter().fold(Zeroizing::new(text.to_owned()), |text, secret| without(&text, secret));
+    let mut text = Zeroizing::new(text.to_owned());
+    // The longest first: a shorter one inside it would break it up, and leave the rest. They are few, so no sort.
+    while let Some((longest, _)) = secrets.iter().enumerate().max_by_key(|(_, secret)| secret.len()) {
+        text = without(&text, &secrets.swap_remove(longest));
+    }
     let text = without_jwts(&text);
     let mut quoted: String = text.chars().map(|c| if is_layout(c) { ' ' } else { c }).take(QUOTE_MAX).collect();
     if text.chars().nth(QUOTE_MAX).is_some() {

@@ -77,9 +77,10 @@ pub enum Link {
 
 impl Link {
     /// Puts bytes back that were read too early.
-    pub fn put_back(&mut self, bytes: &[u8]) {
+    pub fn put_back(&mut self, bytes: Vec<u8>) {
         let (Link::Tcp(_, early) | Link::Tls(_, early)) = self;
-        early.splice(0..0, bytes.iter().copied());
+        let later = std::mem::replace(early, bytes);
+        early.extend(later);
     }
 
     /// Moves the deadline.

@@ -103,7 +103,7 @@ impl Route {
             self.progress.reach(Stage::Tunnel);
             let opened =
                 tunnel::open(&mut link, &self.target.authority(), &self.user_agent, proxy.authorization.as_ref());
-            link.put_back(&opened.map_err(Fault::Tunnel)?);
+            link.put_back(opened.map_err(Fault::Tunnel)?);
         }
         if self.target.tls {
             self.progress.reach(Stage::Tls);
