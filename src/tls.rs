@@ -107,17 +107,20 @@ impl Trust {
             Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        self.roots.ca.iter().for_each(|certificate| store.add(certificate));
+        // A certificate that is not a CA's must not become able to issue others because it is in the file.
+        let may_issue = |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.may_issue());
+        self.roots.ca.iter().filter(may_issue).for_each(|certificate| store.add(certificate));
         Ok(store)
     }
 
     fn build(&self, store: Store) -> Arc<Setup> {
         let provider = CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
-        let pinned =
-            |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.is_self_issued());
+        let pinned = |certificate: &Certificate| der::X509::read(certificate).is_some_and(|read| read.is_self_issued());
+        let (pinned, others) = self.roots.ca.iter().cloned().partition(pinned);
         let anchors = Anchors {
             roots: store.roots,
-            pinned: self.roots.ca.iter().filter(pinned).cloned().collect(),
+            pinned,
+            others,
             unreadable: store.unreadable,
             algorithms: provider.signature_verification_algorithms,
         };

@@ -152,15 +152,26 @@ impl<'a> Certificates<'a> {
         let Some((leaf, last)) = self.path.first().zip(self.path.last()) else {
             return untrusted(format!("its issuer is unknown{skipped}; if it is your own, give its CA as `ca_file`"));
         };
-        let has = |subject: &[u8]| self.report.anchors.roots.roots.iter().any(|root| root.subject.as_ref() == subject);
+        let in_file = |subject: &[u8]| {
+            let mut file = self.report.anchors.ca_file().filter_map(|certificate| X509::read(certificate));
+            file.any(|certificate| certificate.subject == subject)
+        };
         if self.is_self_signed() {
-            let other = if has(leaf.subject) { ", and `ca_file` does not have exactly this certificate" } else { "" };
+            let other =
+                if in_file(leaf.subject) { ", and `ca_file` does not have exactly this certificate" } else { "" };
             return untrusted(format!("it is self-signed{other}{skipped}; if it is your own, give it as `ca_file`"));
         }
         let ca = quoted(last.issuer);
-        if has(leaf.subject) {
+        let shown = self.report.seen.and_then(|seen| seen.chain.first());
+        if shown.is_some_and(|shown| self.report.anchors.others.contains(shown)) {
             return untrusted(format!(
-                "its CA {ca} is unknown, and the certificate itself among the roots does not help; give that CA as `ca_file`"
+                "its CA {ca} is unknown, and the certificate itself in `ca_file` does not help; give that CA as `ca_file`"
+            ));
+        }
+        if in_file(last.issuer) && self.issuer_keys(last).iter().all(|(_, trusted)| !trusted) {
+            return untrusted(format!(
+                "the certificate {ca} in `ca_file` may not issue others, for it lacks CA:TRUE; give a CA certificate as \
+                 `ca_file`"
             ));
         }
         if last.is_self_issued() {

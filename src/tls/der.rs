@@ -2,7 +2,8 @@
 //!
 //! The verifier of the TLS library reads no version 1 certificate, and shows neither the signature algorithm nor the
 //! validity of any. General parsers were measured: they add 170 KB (x509-parser) and 220 KB (x509-cert) to the library.
-//! Nothing here decides on trust, except for a certificate that equals one in `ca_file` byte by byte.
+//! Nothing here decides on trust, except for the certificates of `ca_file`: which of them a server's must equal, and
+//! which may issue others.
 
 /// One element of DER: a tag and its value.
 pub struct Element<'a> {
@@ -56,11 +57,12 @@ const BMP_STRING: u8 = 0x1e;
 pub const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 
+const KEY_USAGE: u8 = 15;
 const SUBJECT_ALT_NAME: u8 = 17;
 const BASIC_CONSTRAINTS: u8 = 19;
 const EXTENDED_KEY_USAGE: u8 = 37;
 /// Those below 2.5.29 that the verifier knows, and so may be critical.
-const KNOWN: [u8; 6] = [15, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, 30, 31, EXTENDED_KEY_USAGE];
+const KNOWN: [u8; 6] = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, 30, 31, EXTENDED_KEY_USAGE];
 const SERVER_AUTH: [u8; 8] = [0x2b, 6, 1, 5, 5, 7, 3, 1];
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 
@@ -143,10 +145,14 @@ impl<'a> X509<'a> {
         })
     }
 
-    /// What is in the sequence that is the value of the extension 2.5.29.`number`.
+    /// The value of the extension 2.5.29.`number`.
+    fn raw_extension(&self, number: u8) -> Option<&'a [u8]> {
+        self.extensions().find(|(id, ..)| *id == [0x55, 0x1d, number]).map(|(.., value)| value)
+    }
+
+    /// What is in the sequence that is the value of this extension.
     fn extension(&self, number: u8) -> Option<Elements<'a>> {
-        let (_, _, value) = self.extensions().find(|(id, ..)| *id == [0x55, 0x1d, number])?;
-        Elements(value).expect(SEQUENCE).map(Elements)
+        Elements(self.raw_extension(number)?).expect(SEQUENCE).map(Elements)
     }
 
     /// A critical extension that the verifier does not know.
@@ -180,6 +186,18 @@ impl<'a> X509<'a> {
         let Some(first) = fields.next().filter(|field| field.tag == BOOLEAN) else { return (false, None) };
         let depth = fields.expect(INTEGER).and_then(|depth| depth.last().copied());
         (first.value != [0], depth.map(usize::from))
+    }
+
+    /// Whether it may issue certificates. Version 1 has no extensions that could say so.
+    pub fn may_issue(&self) -> bool {
+        const KEY_CERT_SIGN: u8 = 0x04;
+        let signs = |value| Elements(value).expect(BIT_STRING)?.get(1).map(|bits| bits & KEY_CERT_SIGN != 0);
+        match (self.raw_extension(BASIC_CONSTRAINTS), self.raw_extension(KEY_USAGE)) {
+            _ if self.version < 3 => true,
+            (Some(_), _) => self.ca().0,
+            (None, Some(usage)) => signs(usage).unwrap_or(false),
+            (None, None) => false,
+        }
     }
 
     /// Whether it may be a server's: it lists this purpose, or none at all.

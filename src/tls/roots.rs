@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
+use super::der::X509;
 use super::{Trust, pem, words};
 use crate::error::{Error, Status};
 use crate::file;
@@ -101,7 +102,7 @@ impl SystemPaths {
             Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
         };
         let bytes = file::read(file, FILE_MAX).map_err(|error| invalid(error.to_string()))?;
-        let roots = named_roots(&bytes, &mut |_| ()).map_err(invalid)?;
+        let roots = named_roots(&bytes, &mut |_| true).map_err(invalid)?;
         if let Some(mut read) = try_lock(&self.read.0) {
             *read = Some(Store { roots, unreadable: 0 });
         }
@@ -151,23 +152,30 @@ impl Roots {
 /// The certificates in a `ca_file`, or what is wrong with it.
 pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
     let mut certificates = Vec::new();
-    named_roots(file, &mut |certificate| certificates.push(certificate))?;
+    named_roots(file, &mut |certificate| {
+        // Whether it may issue others must be known.
+        let read = X509::read(&certificate).is_some();
+        certificates.push(certificate);
+        read
+    })?;
     Ok(certificates)
 }
 
-/// The roots in a file that the user named. All of it is used, or none.
-fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate)) -> Result<RootCertStore, String> {
+/// The roots in a file that the user named. All of it is used, or none. `keep` gets each certificate, and says whether
+/// it can be used.
+fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate) -> bool) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for block in pem::certificates(file) {
         let block = block?;
-        roots.add(CertificateDer::from(block.certificate.as_ref())).map_err(|error| {
-            format!(
-                "{} cannot be used as a certificate: {}; replace it, or take it out",
-                block.place(),
-                words::refused(&error)
-            )
-        })?;
-        keep(block.certificate);
+        let place = block.place();
+        let unusable =
+            |why: &str| format!("{place} cannot be used as a certificate: {why}; replace it, or take it out");
+        roots
+            .add(CertificateDer::from(block.certificate.as_ref()))
+            .map_err(|error| unusable(&words::refused(&error)))?;
+        if !keep(block.certificate) {
+            return Err(unusable("its fields cannot be read"));
+        }
     }
     if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
 }

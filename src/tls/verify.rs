@@ -29,12 +29,19 @@ pub struct Anchors {
     pub roots: RootCertStore,
     /// The certificates of `ca_file` that name themselves as their issuer.
     pub pinned: Vec<Certificate>,
+    /// The other certificates of `ca_file`, for messages. Those of them that are CAs are among the roots.
+    pub others: Vec<Certificate>,
     /// How many roots could not be read, and so are not trusted.
     pub unreadable: usize,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Anchors {
+    /// The certificates of `ca_file`.
+    pub fn ca_file(&self) -> impl Iterator<Item = &Certificate> {
+        self.pinned.iter().chain(&self.others)
+    }
+
     fn pins(&self, certificate: &CertificateDer<'_>) -> bool {
         self.pinned.iter().any(|pinned| pinned == certificate)
     }

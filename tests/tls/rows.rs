@@ -189,6 +189,23 @@ pub const CERTS: &[Cert] = &[
         extensions: "subjectAltName=DNS:localhost\nbasicConstraints=CA:TRUE\nextendedKeyUsage=clientAuth",
         ..LEAF
     },
+    Cert {
+        name: "self-ca-false",
+        issuer: "self-ca-false",
+        extensions: "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature,keyCertSign",
+        ..LEAF
+    },
+    Cert { name: "by-self-ca-false", subject: "/CN=x", issuer: "self-ca-false", ..LEAF },
+    Cert { name: "by-self-no-ca", subject: "/CN=x", issuer: "self-no-ca", ..LEAF },
+    Cert {
+        name: "signs-ca",
+        key: "p256-2",
+        subject: "/CN=Key usage root",
+        issuer: "signs-ca",
+        extensions: "keyUsage=keyCertSign",
+        ..CA
+    },
+    Cert { name: "by-signs-ca", issuer: "signs-ca", ..LEAF },
     Cert { name: "self-v1", issuer: "self-v1", extensions: "", ..LEAF },
     Cert { name: "self-v1-rsa", key: "rsa2048", issuer: "self-v1-rsa", extensions: "", ..LEAF },
     Cert { name: "self-v1-ip", subject: "/CN=127.0.0.1", issuer: "self-v1-ip", extensions: "", ..LEAF },
@@ -268,6 +285,8 @@ pub const ROWS: &[Row] = &[
         &["name constraints", "localhost, 127.0.0.1"],
     ),
     bad("excluded name", &["excluded", "excludes"], &["ca"], &["name constraints", "localhost"]),
+    good("a whole chain as ca_file", &["below", "middle"], &["below", "middle", "ca"]),
+    good("a root with keyCertSign alone", &["by-signs-ca"], &["signs-ca"]),
     // Times.
     bad("expired", &["expired"], &["ca"], &["certificate of localhost", "has expired on Wed, 01 Jan 2020", "clock"]),
     bad("not valid yet", &["early"], &["ca"], &["not valid yet: it begins on Fri, 01 Jan 2044", "clock"]),
@@ -346,6 +365,28 @@ pub const ROWS: &[Row] = &[
     bad("pinned, not valid yet", &["self-early"], &["self-early"], &["not valid yet", "clock"]),
     bad("pinned, without a name", &["self-no-san"], &["self-no-san"], &["no subjectAltName", "localhost"]),
     bad("pinned, for clients only", &["self-client"], &["self-client"], &["serverAuth"]),
+    good("pinned, CA:FALSE with keyCertSign", &["self-ca-false"], &["self-ca-false"]),
+    bad("by a pinned CA:FALSE", &["by-self-ca-false"], &["self-ca-false"], &["may not issue", "CA:TRUE", "`ca_file`"]),
+    bad(
+        "by a pinned CA:FALSE that is sent",
+        &["by-self-ca-false", "self-ca-false"],
+        &["self-ca-false"],
+        &["may not issue", "CA:TRUE"],
+    ),
+    bad("by a pinned certificate", &["by-self-no-ca"], &["self-no-ca"], &["may not issue", "CA:TRUE", "`ca_file`"]),
+    bad(
+        "by a pinned certificate that is sent",
+        &["by-self-no-ca", "self-no-ca"],
+        &["ca", "self-no-ca"],
+        &["may not issue", "CA:TRUE"],
+    ),
+    bad(
+        "another pinned of the same name, CA:FALSE",
+        &["self-ca"],
+        &["self-no-ca"],
+        &["self-signed", "does not have exactly this", "`ca_file`"],
+    ),
+    bad("a certificate of the same name as the given leaf", &["leaf"], &["leaf-p384"], &["\"Table root\"", "unknown"]),
     good("pinned v1", &["self-v1"], &["self-v1"]),
     Row { by: By::Nginx("ssl_protocols TLSv1.2;"), ..good("pinned v1, TLS 1.2", &["self-v1"], &["self-v1"]) },
     Row {
