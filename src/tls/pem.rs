@@ -29,9 +29,67 @@ impl Block {
 ///
 /// A file of DER is one certificate.
 pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> {
-    let der = (file.first() == Some(&SEQUENCE)).then(|| from_der(file));
+    let der = is_der(file).then(|| from_der(file));
     let text = if der.is_some() { Cow::default() } else { text(file) };
     der.into_iter().chain(Blocks { text, at: 0, number: 0 })
+}
+
+/// Whether it begins as a certificate in DER does, which is longer than 127 bytes. Text may begin with the same letter.
+fn is_der(file: &[u8]) -> bool {
+    matches!(file, [SEQUENCE, 0x80..=0xff, ..])
+}
+
+/// Refuses a file that may hold a certificate that `certificates` does not see: in another encoding than the rest, or
+/// after a BEGIN line in an unusual form.
+pub fn check(file: &[u8]) -> Result<(), String> {
+    if is_der(file) {
+        return Ok(());
+    }
+    let text = text(file);
+    let bytes: Vec<u8> = file.iter().copied().filter(|byte| *byte != 0).collect();
+    let (exact, inexact) = (begins(text.as_bytes(), true), begins(&bytes, false));
+    if inexact.len() > exact.len() {
+        let other = inexact.iter().zip(&exact).find(|(inexact, exact)| inexact != exact);
+        let line = other.map(|(inexact, _)| inexact).or(inexact.get(exact.len())).copied().unwrap_or_default();
+        return Err(format!(
+            "line {line} looks like the BEGIN line of a certificate, but cannot be recognized; write it as \
+             `-----BEGIN CERTIFICATE-----`, in the encoding of the other lines, or take it out"
+        ));
+    }
+    let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1a);
+    match text.split('\n').position(|line| line.bytes().any(control)) {
+        Some(before) => {
+            Err(format!("line {} is not text; write every certificate as PEM, in one encoding", before + 1))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The numbers of the lines with a BEGIN that CERTIFICATE follows. If not exactly: in any case, after any kind of dash,
+/// with anything between them.
+fn begins(text: &[u8], exactly: bool) -> Vec<usize> {
+    const BEGIN: &[u8] = b"BEGIN";
+    const CERTIFICATE: &[u8] = b"CERTIFICATE";
+    const NEAR: usize = 24;
+    let (mut lines, mut line) = (Vec::new(), 1);
+    for (at, word) in text.windows(BEGIN.len()).enumerate() {
+        line += usize::from(word.first() == Some(&b'\n'));
+        if !word.eq_ignore_ascii_case(BEGIN) {
+            continue;
+        }
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + BEGIN.len()..).unwrap_or_default());
+        let begins = if exactly {
+            word == BEGIN && before.ends_with(b"-") && after.starts_with(b" ")
+        } else {
+            let mut before = before.iter().rev().skip_while(|byte| **byte == b' ');
+            before.next().is_some_and(|byte| matches!(byte, b'-' | b';' | 0x80..))
+        };
+        let mut near = after.windows(CERTIFICATE.len()).take(NEAR + 1);
+        if begins && near.any(|word| word.eq_ignore_ascii_case(CERTIFICATE)) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// What a file without a certificate has instead.
@@ -133,14 +191,18 @@ fn decode(body: &str) -> Option<Certificate> {
 }
 
 fn from_der(file: &[u8]) -> Result<Block, String> {
-    if X509::read(file).is_some() {
-        return Ok(Block { certificate: CertificateDer::from(file.to_vec()), number: 1, label: "DER" });
-    }
     let first = Elements(file).next();
     Err(match first {
         None => "the file looks like a certificate in DER, but is cut off; copy it again".to_owned(),
-        Some(first) if first.whole.len() < file.len() && X509::read(first.whole).is_some() => {
-            "the file has more after its certificate in DER; give one certificate, or write them all as PEM".to_owned()
+        Some(first) if X509::read(first.whole).is_some() => {
+            if file.trim_ascii_end().len() > first.whole.len() {
+                return Err(
+                    "the file has more after its certificate in DER; give one certificate, or write them all as PEM"
+                        .to_owned(),
+                );
+            }
+            let certificate = CertificateDer::from(first.whole.to_vec());
+            return Ok(Block { certificate, number: 1, label: "DER" });
         }
         // The identifier of PKCS #7, or the number 3, with which PKCS #12 begins.
         Some(first) if first.value.starts_with(&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]) => {

@@ -1,6 +1,7 @@
 //! The root certificates, and where they come from.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use rustls::RootCertStore;
@@ -177,6 +178,7 @@ fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate) -> bool) -> Result
             return Err(unusable("its fields cannot be read"));
         }
     }
+    pem::check(file)?;
     if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
 }
 
@@ -195,7 +197,13 @@ impl Default for Store {
 impl Store {
     /// One certificate at a time is held besides the roots made of them.
     fn add_file(&mut self, path: &Path) {
-        let Ok(file) = file::read(path, FILE_MAX) else { return };
+        let file = match file::read(path, FILE_MAX) {
+            Ok(file) => file,
+            Err(error) => {
+                self.unreadable += usize::from(error.kind() == ErrorKind::FileTooLarge);
+                return;
+            }
+        };
         for block in pem::certificates(&file) {
             match block {
                 Ok(block) => self.add(&block.certificate),

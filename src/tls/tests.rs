@@ -83,3 +83,14 @@ fn only_certificates_of_the_ca_file_are_pinned() {
     assert_eq!((setup.anchors.roots.len(), &setup.anchors.pinned), (2, &own));
     std::fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn a_file_over_the_limit_is_refused_or_counted() {
+    let file = scratch("large.pem", &certificate());
+    std::fs::File::options().write(true).open(&file).unwrap().set_len((64 << 20) + 1).unwrap();
+    let error = named(&file).check().unwrap_err();
+    assert!(error.message().contains("larger than 64 MiB"), "{error}");
+    let paths = SystemPaths { file: Some(file.clone()), ..SystemPaths::default() };
+    assert_eq!(paths.file_roots().unreadable, 1);
+    std::fs::remove_file(file).unwrap();
+}
