@@ -170,13 +170,16 @@ impl rustls::crypto::KeyProvider for NoKeys {
 }
 
 fn no_roots(paths: &SystemPaths) -> Error {
-    let places: Vec<String> =
-        paths.file.iter().chain(&paths.directories).map(|path| path.display().to_string()).collect();
+    let places: Vec<String> = paths.file.iter().chain(&paths.directories).map(|path| words::path(path)).collect();
     let places = if places.is_empty() { "any of the usual places".to_owned() } else { places.join(", ") };
-    let message = format!(
-        "the system has no trusted root certificates in {places}; install them, or set SSL_CERT_FILE, \
-         `ca_file`, or `tls_roots=bundled`"
-    );
+    let message = if paths.named {
+        format!("there are no root certificates in {places}, which SSL_CERT_FILE or SSL_CERT_DIR names; correct it")
+    } else {
+        format!(
+            "the system has no trusted root certificates in {places}; install them, or set SSL_CERT_FILE, \
+             `ca_file`, or `tls_roots=bundled`"
+        )
+    };
     Error::new(Status::Tls, message)
 }
 

@@ -271,8 +271,10 @@ impl<'a> Certificates<'a> {
     fn names(&self) -> Option<String> {
         const SHOWN: usize = 3;
         let names = self.chain.first()?.names()?;
+        let (mut names, others): (Vec<Name>, Vec<Name>) = names.into_iter().partition(|name| *name != Name::Other);
+        names.extend(others);
         let text = |name: &Name| match name {
-            Name::Dns(name) => clean(name),
+            Name::Dns(name) => format!("\"{}\"", clean(name)),
             Name::Ip(address) => address.to_string(),
             Name::Other => "one of another kind".to_owned(),
         };
@@ -290,7 +292,7 @@ impl<'a> Certificates<'a> {
         let Some(leaf) = self.chain.first() else {
             return self.say(None, &format!("is for another host; check `{option}`"));
         };
-        let common = leaf.common_names().last().map(|name| clean(name)).unwrap_or_default();
+        let common = leaf.common_names().last().map(|name| format!("\"{}\"", clean(name))).unwrap_or_default();
         let as_dns = Name::Dns(self.report.host.to_owned());
         let fault = match names {
             None if leaf.version < 3 => {

@@ -142,8 +142,16 @@ impl Iterator for Blocks<'_> {
             }
             match Kind::of(name) {
                 Kind::Certificate(label) => {
-                    let certificate = decode(text.get(body..end + 1 - DASHES.len()).unwrap_or_default());
-                    let damaged = || format!("block {number} ({name}) is damaged: it is not base64; copy it again");
+                    let body = text.get(body..end + 1 - DASHES.len()).unwrap_or_default();
+                    let certificate = decode(body);
+                    let damaged = || {
+                        let why = if body.contains("\\n") {
+                            "has the characters `\\n` in it; replace them with line ends"
+                        } else {
+                            "is damaged: it is not base64; copy it again"
+                        };
+                        format!("block {number} ({name}) {why}")
+                    };
                     return Some(
                         certificate.map(|certificate| Block { certificate, number, label }).ok_or_else(damaged),
                     );
@@ -171,11 +179,12 @@ impl Kind {
             "X509 CERTIFICATE" => Kind::Certificate("X509 CERTIFICATE"),
             // Its trust settings may say that it is not to be trusted for servers.
             "TRUSTED CERTIFICATE" => Kind::Refused(
-                "has trust settings of OpenSSL, which dl_auth does not read; write it without them: \
-                 `openssl x509 -in OLD -out NEW`",
+                "has trust settings of OpenSSL, which dl_auth does not read; copy this block alone into the file OLD, \
+                 run `openssl x509 -in OLD -out NEW`, and put NEW in its place",
             ),
             "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => Kind::Refused(
-                "is no single certificate; take the certificates out: `openssl pkcs7 -print_certs -in OLD -out NEW`",
+                "is no single certificate; copy this block alone into the file OLD, \
+                 run `openssl pkcs7 -print_certs -in OLD -out NEW`, and put NEW in its place",
             ),
             "X509 CRL" | "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Kind::Other,
             _ if ["PRIVATE KEY", "PUBLIC KEY", "PARAMETERS"].iter().any(|end| label.ends_with(end)) => Kind::Other,

@@ -98,7 +98,7 @@ impl SystemPaths {
     /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is a pipe, is left to the set-up.
     fn check(&self) -> Result<(), Error> {
         let Some(file) = self.file.as_ref().filter(|file| self.named && file.is_file()) else { return Ok(()) };
-        let place = file.display();
+        let place = words::path(file);
         let invalid = |why: String| {
             Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
         };

@@ -157,6 +157,11 @@ pub const CERTS: &[Cert] = &[
         ..LEAF
     },
     Cert {
+        name: "mail-first",
+        extensions: "subjectAltName=email:a@b.example,email:c@b.example,URI:https://d.example,DNS:e.example,IP:127.0.0.9",
+        ..LEAF
+    },
+    Cert {
         name: "hostile",
         subject: "/CN=x\n\u{1b}[31m{Some(\"y\")}",
         extensions: "basicConstraints=CA:FALSE",
@@ -282,7 +287,7 @@ pub const ROWS: &[Row] = &[
         "name that is not permitted",
         &["not-permitted", "permits"],
         &["ca"],
-        &["name constraints", "localhost, 127.0.0.1"],
+        &["name constraints", "\"localhost\", 127.0.0.1"],
     ),
     bad("excluded name", &["excluded", "excludes"], &["ca"], &["name constraints", "localhost"]),
     good("a whole chain as ca_file", &["below", "middle"], &["below", "middle", "ca"]),
@@ -306,7 +311,7 @@ pub const ROWS: &[Row] = &[
             "wildcard for one label",
             &["wildcard"],
             &["ca"],
-            &["another host", "*.gate.example", "through the proxy"],
+            &["another host", "names \"*.gate.example\"", "through the proxy"],
         )
     },
     Row { host: "127.0.0.1", ..good("IP in subjectAltName", &["ip"], &["ca"]) },
@@ -319,7 +324,7 @@ pub const ROWS: &[Row] = &[
         "CN only",
         &["cn-only"],
         &["ca"],
-        &["no subjectAltName", "common name localhost", "subjectAltName=DNS:localhost"],
+        &["no subjectAltName", "common name \"localhost\"", "subjectAltName=DNS:localhost"],
     ),
     Row {
         host: "127.0.0.1",
@@ -329,8 +334,9 @@ pub const ROWS: &[Row] = &[
         "another host",
         &["elsewhere"],
         &["ca"],
-        &["another host", "a.example, b.example, c.example and 1 more", "`url`"],
+        &["another host", "\"a.example\", \"b.example\", \"c.example\" and 1 more", "`url`"],
     ),
+    bad("names of other kinds", &["mail-first"], &["ca"], &["names \"e.example\", 127.0.0.9, one", "and 2 more"]),
     bad("hostile name", &["hostile"], &["ca"], &["no subjectAltName"]),
     // Extensions.
     bad("for clients only", &["client-only"], &["ca"], &["not for servers", "serverAuth"]),
@@ -359,7 +365,7 @@ pub const ROWS: &[Row] = &[
     ),
     Row {
         host: "gate.example",
-        ..bad("pinned, wrong host", &["self-ca"], &["self-ca"], &["another host", "localhost, 127.0.0.1"])
+        ..bad("pinned, wrong host", &["self-ca"], &["self-ca"], &["another host", "\"localhost\", 127.0.0.1"])
     },
     bad("pinned, expired", &["self-expired"], &["self-expired"], &["has expired", "clock"]),
     bad("pinned, not valid yet", &["self-early"], &["self-early"], &["not valid yet", "clock"]),
@@ -397,7 +403,7 @@ pub const ROWS: &[Row] = &[
     Row { host: "127.0.0.1", ..good("pinned v1, by address", &["self-v1-ip"], &["self-v1-ip"]) },
     Row {
         host: "127.0.0.1",
-        ..bad("pinned v1, wrong host", &["self-v1"], &["self-v1"], &["another host", "common name is localhost"])
+        ..bad("pinned v1, wrong host", &["self-v1"], &["self-v1"], &["another host", "common name is \"localhost\""])
     },
     bad("pinned v1, expired", &["self-v1-expired"], &["self-v1-expired"], &["has expired"]),
     // The protocol.

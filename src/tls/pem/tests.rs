@@ -105,12 +105,12 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
         (
             "trust settings",
             both(|pem| format!("{pem}{}", labelled("TRUSTED CERTIFICATE"))),
-            &["block 3 (TRUSTED CERTIFICATE)", "trust settings", "openssl x509 -in"],
+            &["block 3 (TRUSTED CERTIFICATE)", "trust settings", "this block alone", "openssl x509 -in"],
         ),
         (
             "PKCS #7",
             both(|pem| format!("{pem}{}", labelled("PKCS7"))),
-            &["block 3 (PKCS7)", "openssl pkcs7 -print_certs"],
+            &["block 3 (PKCS7)", "this block alone", "openssl pkcs7 -print_certs"],
         ),
         (
             "an unknown label",
@@ -145,6 +145,7 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
             &["BEGIN line of block 1"],
         ),
         ("bad base64", both(|pem| pem.replacen("MII", "M!I", 1)), &["block 1 (CERTIFICATE)", "not base64"]),
+        ("line ends as characters", both(|pem| pem.replace('\n', "\\n")), &["block 1 (CERTIFICATE)", "`\\n`"]),
         ("a letter less", both(|pem| pem.replacen("MII", "MI", 1)), &["block 1 (CERTIFICATE)", "not base64"]),
         (
             "an empty block",
