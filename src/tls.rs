@@ -71,7 +71,9 @@ impl Trust {
     pub fn wider(&self) -> Option<Arc<Setup>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
-                let mut store = self.first_roots().ok()?;
+                // The file is not read again: it may have changed, or be a pipe.
+                let anchors = &self.setup().ok()?.anchors;
+                let mut store = Store { roots: anchors.roots.clone(), unreadable: anchors.unreadable };
                 let before = store.roots.len();
                 paths.add_directories(&mut store);
                 if store.roots.len() == before {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -49,6 +50,9 @@ pub struct SystemPaths {
     pub directories: Vec<PathBuf>,
     /// Whether the user named them, and so meant these and no others.
     pub named: bool,
+    /// The length and the time of the last change of the file that the user named. Handles share the roots of one state
+    /// of it.
+    pub(super) stamp: Option<(u64, SystemTime)>,
     pub(super) read: Read,
 }
 
@@ -78,10 +82,12 @@ impl SystemPaths {
         let directories: Vec<PathBuf> =
             variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
         if file.is_some() || !directories.is_empty() {
-            return SystemPaths { file, directories, named: true, read: Read::default() };
+            let meta = file.as_ref().and_then(|file| std::fs::metadata(file).ok()).filter(|meta| meta.is_file());
+            let stamp = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+            return SystemPaths { file, directories, named: true, stamp, ..SystemPaths::default() };
         }
         let found = openssl_probe::probe();
-        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false, read: Read::default() }
+        SystemPaths { file: found.cert_file, directories: found.cert_dir, ..SystemPaths::default() }
     }
 
     /// What the file has.

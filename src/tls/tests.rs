@@ -97,3 +97,37 @@ fn a_file_over_the_limit_is_refused_or_counted() {
     assert_eq!(paths.file_roots().unreadable, 1);
     std::fs::remove_file(file).unwrap();
 }
+
+#[test]
+fn a_named_file_that_has_changed_is_checked_and_read_again() {
+    let file = scratch("changing.pem", &certificate());
+    let roots = named(&file);
+    roots.check().unwrap();
+    let first = Trust::shared(roots);
+    assert!(Arc::ptr_eq(&first, &Trust::shared(named(&file))), "the same state of the file");
+    std::fs::write(&file, [certificate(), certificate()].concat()).unwrap();
+    let roots = named(&file);
+    roots.check().unwrap();
+    let second = Trust::shared(roots);
+    assert!(!Arc::ptr_eq(&first, &second));
+    let count = |trust: &Trust| trust.setup().unwrap().anchors.roots.len();
+    assert_eq!((count(&second), count(&Trust::shared(named(&file)))), (2, 2));
+    std::fs::write(&file, "damaged").unwrap();
+    assert_eq!(named(&file).check().unwrap_err().status(), Status::InvalidValue, "while another handle lives");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn more_roots_come_without_a_second_look_at_the_file() {
+    let file = scratch("once.pem", &certificate());
+    let directory = file.with_extension("d");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("another.pem"), certificate()).unwrap();
+    let paths =
+        SystemPaths { file: Some(file.clone()), directories: vec![directory.clone()], ..SystemPaths::default() };
+    let trust = Trust::shared(Roots { base: Base::System(paths), ca: Vec::new() });
+    assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(trust.wider().unwrap().anchors.roots.len(), 2);
+    std::fs::remove_dir_all(directory).unwrap();
+}
