@@ -194,11 +194,16 @@ impl<'a> Certificates<'a> {
         roots.chain(sent.map(|ca| (SubjectPublicKeyInfoDer::from(ca.key), false))).collect()
     }
 
-    /// The first certificate that is signed by none of the keys with its issuer's name, and these keys.
+    /// The first certificate that is signed by none of the keys with its issuer's name, and these keys. If there is none,
+    /// the same of the trusted keys alone: a server may send the old certificate of a CA that has a new key.
     fn broken_link(&self) -> Option<(&X509<'_>, Vec<(SubjectPublicKeyInfoDer<'_>, bool)>)> {
-        let links = self.path.iter().copied().map(|certificate| (certificate, self.issuer_keys(certificate)));
-        links.into_iter().find(|(certificate, keys)| {
-            !keys.is_empty() && !keys.iter().any(|(key, _)| self.is_signed_by(certificate, key))
+        [false, true].into_iter().find_map(|trusted_alone| {
+            self.path.iter().copied().find_map(|certificate| {
+                let mut keys = self.issuer_keys(certificate);
+                keys.retain(|(_, trusted)| *trusted || !trusted_alone);
+                let broken = !keys.is_empty() && !keys.iter().any(|(key, _)| self.is_signed_by(certificate, key));
+                broken.then_some((certificate, keys))
+            })
         })
     }
 

@@ -279,6 +279,18 @@ pub const ROWS: &[Row] = &[
         &["namesake-rsa"],
         &["\"Table root\"", "does not verify", "`ca_file`"],
     ),
+    bad(
+        "a CA of the same name, and the old root sent",
+        &["leaf", "ca"],
+        &["namesake"],
+        &["the certificate of localhost", "trusted CA \"Table root\"", "new key", "`ca_file`"],
+    ),
+    bad(
+        "a CA of the same name, and the whole old chain sent",
+        &["below", "middle", "ca"],
+        &["namesake-rsa"],
+        &["CA certificate \"Table intermediate\"", "trusted CA \"Table root\"", "new key"],
+    ),
     bad("no CA as intermediate", &["below-no-ca", "no-ca"], &["ca"], &["\"Not a CA\"", "CA:TRUE"]),
     bad("path length", &["deep", "below-short", "short"], &["ca"], &["\"Short CA\"", "path length"]),
     bad("a CA's own certificate", &["leaf-ca"], &["ca"], &["CA:FALSE"]),
