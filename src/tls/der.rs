@@ -250,6 +250,9 @@ pub fn key_algorithm(key: &[u8]) -> Option<&[u8]> {
 /// UTCTime or GeneralizedTime as RFC 5280 has them, in Unix seconds; 0 for a time before 1970.
 fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     let text = std::str::from_utf8(time.value).ok()?.strip_suffix('Z')?;
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let (year, rest) = text.split_at_checked(match time.tag {
         0x17 => 2,
         0x18 => 4,
@@ -262,14 +265,14 @@ fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     // Two digits each: month, day, hour, minute, second.
     let digits = rest.parse::<u64>().ok().filter(|_| rest.len() == 10)?;
     let two = |from_the_end: u32| (digits / 100_u64.pow(from_the_end) % 100) as i64;
-    let (month, day) = (two(4), two(3));
-    if !(1..=12).contains(&month) {
+    let (month, day, hour, minute, second) = (two(4), two(3), two(2), two(1), two(0));
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     // Days since 1970, of a year that begins in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(u64::try_from(((days * 24 + two(2)) * 60 + two(1)) * 60 + two(0)).unwrap_or(0))
+    Some(u64::try_from(((days * 24 + hour) * 60 + minute) * 60 + second).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -193,8 +193,8 @@ impl Witness {
     }
 
     fn remember<'a>(&self, certificates: impl Iterator<Item = &'a CertificateDer<'a>>, trusted: bool) {
-        // A server may send many; a path has few.
-        let chain = certificates.take(12).map(|certificate| certificate.clone().into_owned()).collect();
+        // A server may send many, in any order; a path has few.
+        let chain = certificates.take(64).map(|certificate| certificate.clone().into_owned()).collect();
         *lock(&self.seen) = Some(Seen { chain, trusted });
     }
 
