@@ -117,12 +117,9 @@ impl Trust {
 
     fn build(&self, store: Store) -> Arc<Setup> {
         let provider = CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
-        let pinned = |certificate: &Certificate| der::X509::read(certificate).is_some_and(|read| read.is_self_issued());
-        let (pinned, others) = self.roots.ca.iter().cloned().partition(pinned);
         let anchors = Anchors {
             roots: store.roots,
-            pinned,
-            others,
+            ca_file: self.roots.ca.clone(),
             unreadable: store.unreadable,
             algorithms: provider.signature_verification_algorithms,
         };

@@ -146,6 +146,7 @@ impl<'a> X509<'a> {
     }
 
     /// The value of the extension 2.5.29.`number`.
+    #[inline(never)]
     fn raw_extension(&self, number: u8) -> Option<&'a [u8]> {
         self.extensions().find(|(id, ..)| *id == [0x55, 0x1d, number]).map(|(.., value)| value)
     }
@@ -189,6 +190,7 @@ impl<'a> X509<'a> {
     }
 
     /// Whether it may issue certificates. Version 1 has no extensions that could say so.
+    #[inline(never)]
     pub fn may_issue(&self) -> bool {
         const KEY_CERT_SIGN: u8 = 0x04;
         let signs = |value| Elements(value).expect(BIT_STRING)?.get(1).map(|bits| bits & KEY_CERT_SIGN != 0);

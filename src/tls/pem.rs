@@ -31,7 +31,7 @@ impl Block {
 pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> {
     let der = is_der(file).then(|| from_der(file));
     let text = if der.is_some() { Cow::default() } else { text(file) };
-    der.into_iter().chain(Blocks { text, at: 0, number: 0 })
+    Blocks { der, text, at: 0, number: 0 }
 }
 
 /// Whether it begins as a certificate in DER does, which is longer than 127 bytes. Text may begin with the same letter.
@@ -41,32 +41,33 @@ fn is_der(file: &[u8]) -> bool {
 
 /// Refuses a file that may hold a certificate that `certificates` does not see: in another encoding than the rest, or
 /// after a BEGIN line in an unusual form.
+#[inline(never)] // so are some others here: each copy adds to the library's size
 pub fn check(file: &[u8]) -> Result<(), String> {
     if is_der(file) {
         return Ok(());
     }
     let text = text(file);
-    let bytes: Vec<u8> = file.iter().copied().filter(|byte| *byte != 0).collect();
+    let mut bytes = file.to_vec();
+    bytes.retain(|byte| *byte != 0);
     let (exact, inexact) = (begins(text.as_bytes(), true), begins(&bytes, false));
-    if inexact.len() > exact.len() {
-        let other = inexact.iter().zip(&exact).find(|(inexact, exact)| inexact != exact);
-        let line = other.map(|(inexact, _)| inexact).or(inexact.get(exact.len())).copied().unwrap_or_default();
-        return Err(format!(
-            "line {line} looks like the BEGIN line of a certificate, but cannot be recognized; write it as \
-             `-----BEGIN CERTIFICATE-----`, in the encoding of the other lines, or take it out"
-        ));
-    }
     let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1a);
-    match text.split('\n').position(|line| line.bytes().any(control)) {
-        Some(before) => {
-            Err(format!("line {} is not text; write every certificate as PEM, in one encoding", before + 1))
-        }
-        None => Ok(()),
-    }
+    let (line, why) = if inexact.len() > exact.len() {
+        let same = inexact.iter().zip(&exact).take_while(|(inexact, exact)| inexact == exact).count();
+        let why = "looks like the BEGIN line of a certificate, but cannot be recognized; write it as \
+                   `-----BEGIN CERTIFICATE-----`, in the encoding of the other lines, or take it out";
+        (inexact.get(same).copied().unwrap_or_default(), why)
+    } else if let Some(at) = text.bytes().position(control) {
+        let lines = text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        (lines + 1, "is not text; write every certificate as PEM, in one encoding")
+    } else {
+        return Ok(());
+    };
+    Err(format!("line {line} {why}"))
 }
 
 /// The numbers of the lines with a BEGIN that CERTIFICATE follows. If not exactly: in any case, after any kind of dash,
 /// with anything between them.
+#[inline(never)]
 fn begins(text: &[u8], exactly: bool) -> Vec<usize> {
     const BEGIN: &[u8] = b"BEGIN";
     const CERTIFICATE: &[u8] = b"CERTIFICATE";
@@ -109,6 +110,8 @@ const DASHES: &str = "-----";
 /// The blocks of a PEM file. They are looked for anywhere in a line: files are joined without a line end between them,
 /// editors indent, and a byte order mark may come first.
 struct Blocks<'a> {
+    /// The only block of a file of DER.
+    der: Option<Result<Block, String>>,
     text: Cow<'a, str>,
     at: usize,
     number: usize,
@@ -117,7 +120,11 @@ struct Blocks<'a> {
 impl Iterator for Blocks<'_> {
     type Item = Result<Block, String>;
 
+    #[inline(never)]
     fn next(&mut self) -> Option<Result<Block, String>> {
+        if let Some(der) = self.der.take() {
+            return Some(der);
+        }
         loop {
             let text = &self.text;
             let (begin, is_begin) = mark(text, self.at)?;
@@ -145,7 +152,7 @@ impl Iterator for Blocks<'_> {
                     let body = text.get(body..end + 1 - DASHES.len()).unwrap_or_default();
                     let certificate = decode(body);
                     let damaged = || {
-                        let why = if body.contains("\\n") {
+                        let why = if body.contains('\\') {
                             "has the characters `\\n` in it; replace them with line ends"
                         } else {
                             "is damaged: it is not base64; copy it again"

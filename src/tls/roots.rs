@@ -50,8 +50,7 @@ pub struct SystemPaths {
     pub directories: Vec<PathBuf>,
     /// Whether the user named them, and so meant these and no others.
     pub named: bool,
-    /// The length and the time of the last change of the file that the user named. Handles share the roots of one state
-    /// of it.
+    /// The length and the time of the last change of the file that the user named. Handles share the roots of one state.
     pub(super) stamp: Option<(u64, SystemTime)>,
     pub(super) read: Read,
 }
@@ -75,6 +74,13 @@ impl fmt::Debug for Read {
     }
 }
 
+/// The length and the time of the last change of a regular file.
+#[inline(never)]
+fn stamp(file: &Path) -> Option<(u64, SystemTime)> {
+    let meta = std::fs::metadata(file).ok().filter(|meta| meta.is_file())?;
+    Some((meta.len(), meta.modified().ok()?))
+}
+
 impl SystemPaths {
     /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say; where neither is set, the usual places.
     pub fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> SystemPaths {
@@ -82,8 +88,7 @@ impl SystemPaths {
         let directories: Vec<PathBuf> =
             variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
         if file.is_some() || !directories.is_empty() {
-            let meta = file.as_ref().and_then(|file| std::fs::metadata(file).ok()).filter(|meta| meta.is_file());
-            let stamp = meta.and_then(|meta| Some((meta.len(), meta.modified().ok()?)));
+            let stamp = file.as_deref().and_then(stamp);
             return SystemPaths { file, directories, named: true, stamp, ..SystemPaths::default() };
         }
         let found = openssl_probe::probe();

@@ -27,23 +27,18 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 /// Whom a set-up trusts.
 pub struct Anchors {
     pub roots: RootCertStore,
-    /// The certificates of `ca_file` that name themselves as their issuer.
-    pub pinned: Vec<Certificate>,
-    /// The other certificates of `ca_file`, for messages. Those of them that are CAs are among the roots.
-    pub others: Vec<Certificate>,
+    /// The certificates of `ca_file`. Those of them that are CAs are among the roots, too.
+    pub ca_file: Vec<Certificate>,
     /// How many roots could not be read, and so are not trusted.
     pub unreadable: usize,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Anchors {
-    /// The certificates of `ca_file`.
-    pub fn ca_file(&self) -> impl Iterator<Item = &Certificate> {
-        self.pinned.iter().chain(&self.others)
-    }
-
-    fn pins(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.pinned.iter().any(|pinned| pinned == certificate)
+    /// Whether this certificate is in `ca_file`, and names itself as its issuer.
+    pub fn pins(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.ca_file.iter().any(|other| other == certificate)
+            && X509::read(certificate).is_some_and(|read| read.is_self_issued())
     }
 
     /// The key of a pinned certificate that webpki cannot read, for its version is not 3.

@@ -32,27 +32,39 @@ pub fn clean(text: &str) -> String {
         '\u{3040}'..='\u{a48c}' | '\u{ac00}'..='\u{d7a3}' => true,
         _ => false,
     };
-    let mut cleaned = String::new();
-    for character in text.chars() {
-        let character = if fit(character) { character } else { '?' };
-        if cleaned.len() + character.len_utf8() > MAX_BYTES {
-            cleaned.push('…');
-            break;
-        }
-        cleaned.push(character);
-    }
-    cleaned
+    fitted(text, MAX_BYTES, fit)
 }
 
 /// A path for a message, on one line.
 pub fn path(path: &std::path::Path) -> String {
-    path.display().to_string().replace(char::is_control, "?")
+    fitted(&path.to_string_lossy(), 4096, |character| !character.is_control())
+}
+
+/// The text up to this many bytes, with a question mark for each character that does not fit.
+#[inline(never)]
+fn fitted(text: &str, max_bytes: usize, fit: fn(char) -> bool) -> String {
+    let mut fitted = String::new();
+    for character in text.chars() {
+        let character = if fit(character) { character } else { '?' };
+        if fitted.len() + character.len_utf8() > max_bytes {
+            fitted.push('…');
+            break;
+        }
+        fitted.push(character);
+    }
+    fitted
+}
+
+/// A name from a certificate, in quotes.
+#[inline(never)]
+pub fn in_quotes(name: &str) -> String {
+    format!("\"{}\"", clean(name))
 }
 
 /// What a distinguished name is called, in quotes.
 pub fn quoted(name: &[u8]) -> String {
     match called(name) {
-        Some(name) => format!("\"{}\"", clean(&name)),
+        Some(name) => in_quotes(&name),
         None => "without a name".to_owned(),
     }
 }
