@@ -71,7 +71,9 @@ impl Trust {
     pub fn wider(&self) -> Option<Arc<Setup>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
-                let mut store = self.first_roots().ok()?;
+                // The file is not read again: it may have changed, or be a pipe.
+                let anchors = &self.setup().ok()?.anchors;
+                let mut store = Store { roots: anchors.roots.clone(), unreadable: anchors.unreadable };
                 let before = store.roots.len();
                 paths.add_directories(&mut store);
                 if store.roots.len() == before {
@@ -107,17 +109,17 @@ impl Trust {
             Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        self.roots.ca.iter().for_each(|certificate| store.add(certificate));
+        // A certificate that is not a CA's must not become able to issue others because it is in the file.
+        let may_issue = |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.may_issue());
+        self.roots.ca.iter().filter(may_issue).for_each(|certificate| store.add(certificate));
         Ok(store)
     }
 
     fn build(&self, store: Store) -> Arc<Setup> {
         let provider = CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
-        let pinned =
-            |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.is_self_issued());
         let anchors = Anchors {
             roots: store.roots,
-            pinned: self.roots.ca.iter().filter(pinned).cloned().collect(),
+            ca_file: self.roots.ca.clone(),
             unreadable: store.unreadable,
             algorithms: provider.signature_verification_algorithms,
         };
@@ -167,13 +169,16 @@ impl rustls::crypto::KeyProvider for NoKeys {
 }
 
 fn no_roots(paths: &SystemPaths) -> Error {
-    let places: Vec<String> =
-        paths.file.iter().chain(&paths.directories).map(|path| path.display().to_string()).collect();
+    let places: Vec<String> = paths.file.iter().chain(&paths.directories).map(|path| words::path(path)).collect();
     let places = if places.is_empty() { "any of the usual places".to_owned() } else { places.join(", ") };
-    let message = format!(
-        "the system has no trusted root certificates in {places}; install them, or set SSL_CERT_FILE, \
-         `ca_file`, or `tls_roots=bundled`"
-    );
+    let message = if paths.named {
+        format!("there are no root certificates in {places}, which SSL_CERT_FILE or SSL_CERT_DIR names; correct it")
+    } else {
+        format!(
+            "the system has no trusted root certificates in {places}; install them, or set SSL_CERT_FILE, \
+             `ca_file`, or `tls_roots=bundled`"
+        )
+    };
     Error::new(Status::Tls, message)
 }
 

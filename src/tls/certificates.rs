@@ -1,12 +1,14 @@
 //! What is wrong with certificates, in words.
 
+use std::hint::black_box;
+
 use rustls::CertificateError as Bad;
-use rustls::pki_types::SubjectPublicKeyInfoDer;
+use rustls::pki_types::{SubjectPublicKeyInfoDer, TrustAnchor};
 use webpki::RawPublicKeyEntity;
 
 use super::der::{Name, X509, key_algorithm, rsa_bits};
 use super::explain::{Report, date};
-use super::words::{algorithm, clean, key, numbers, quoted, words};
+use super::words::{algorithm, clean, in_quotes, key, numbers, quoted, words};
 
 /// The server's certificate and those above it, as far as the server sent them.
 fn path<'a>(chain: &'a [X509<'a>]) -> Vec<&'a X509<'a>> {
@@ -142,6 +144,13 @@ impl<'a> Certificates<'a> {
         self.chain.first().is_some_and(X509::is_self_issued)
     }
 
+    /// Whether `ca_file` has a certificate with this subject.
+    #[inline(never)]
+    fn is_in_file(&self, subject: &[u8]) -> bool {
+        let mut file = self.report.anchors.ca_file.iter().filter_map(|der| X509::read(der));
+        file.any(|certificate| certificate.subject == subject)
+    }
+
     fn unknown_issuer(&self) -> String {
         let skipped = match self.report.anchors.unreadable {
             0 => String::new(),
@@ -152,15 +161,25 @@ impl<'a> Certificates<'a> {
         let Some((leaf, last)) = self.path.first().zip(self.path.last()) else {
             return untrusted(format!("its issuer is unknown{skipped}; if it is your own, give its CA as `ca_file`"));
         };
-        let has = |subject: &[u8]| self.report.anchors.roots.roots.iter().any(|root| root.subject.as_ref() == subject);
         if self.is_self_signed() {
-            let other = if has(leaf.subject) { ", and `ca_file` does not have exactly this certificate" } else { "" };
+            let other = if self.is_in_file(leaf.subject) {
+                ", and `ca_file` does not have exactly this certificate"
+            } else {
+                ""
+            };
             return untrusted(format!("it is self-signed{other}{skipped}; if it is your own, give it as `ca_file`"));
         }
         let ca = quoted(last.issuer);
-        if has(leaf.subject) {
+        let shown = self.report.seen.and_then(|seen| seen.chain.first());
+        if shown.is_some_and(|shown| self.report.anchors.ca_file.contains(shown)) {
             return untrusted(format!(
-                "its CA {ca} is unknown, and the certificate itself among the roots does not help; give that CA as `ca_file`"
+                "its CA {ca} is unknown, and the certificate itself in `ca_file` does not help; give that CA as `ca_file`"
+            ));
+        }
+        if self.is_in_file(last.issuer) && self.issuer_keys(last, true).is_empty() {
+            return untrusted(format!(
+                "the certificate {ca} in `ca_file` may not issue others, for it lacks CA:TRUE; give a CA certificate as \
+                 `ca_file`"
             ));
         }
         if last.is_self_issued() {
@@ -176,19 +195,36 @@ impl<'a> Certificates<'a> {
     }
 
     /// The keys that have the name of this certificate's issuer, and whether they are trusted.
-    fn issuer_keys(&self, certificate: &X509<'_>) -> Vec<(SubjectPublicKeyInfoDer<'_>, bool)> {
-        let roots = self.report.anchors.roots.roots.iter().filter(|root| root.subject.as_ref() == certificate.issuer);
-        let sent = self.chain.iter().skip(1).filter(|ca| ca.subject == certificate.issuer);
-        let roots = roots.map(|root| (webpki::spki_for_anchor(root), true));
-        roots.chain(sent.map(|ca| (SubjectPublicKeyInfoDer::from(ca.key), false))).collect()
+    fn issuer_keys(&self, certificate: &X509<'_>, trusted_alone: bool) -> Vec<(SubjectPublicKeyInfoDer<'_>, bool)> {
+        let key_of: fn(&TrustAnchor<'static>) -> _ = webpki::spki_for_anchor;
+        let key_of = black_box(key_of); // not inlined, see verify.rs
+        let mut keys = Vec::new();
+        for root in &self.report.anchors.roots.roots {
+            if root.subject.as_ref() == certificate.issuer {
+                keys.push((key_of(root), true));
+            }
+        }
+        for ca in self.chain.iter().skip(1) {
+            if !trusted_alone && ca.subject == certificate.issuer {
+                keys.push((SubjectPublicKeyInfoDer::from(ca.key), false));
+            }
+        }
+        keys
     }
 
-    /// The first certificate that is signed by none of the keys with its issuer's name, and these keys.
+    /// The first certificate that is signed by none of the keys with its issuer's name, and these keys. If there is none,
+    /// the same of the trusted keys alone: a server may send the old certificate of a CA that has a new key.
+    #[inline(never)]
     fn broken_link(&self) -> Option<(&X509<'_>, Vec<(SubjectPublicKeyInfoDer<'_>, bool)>)> {
-        let links = self.path.iter().copied().map(|certificate| (certificate, self.issuer_keys(certificate)));
-        links.into_iter().find(|(certificate, keys)| {
-            !keys.is_empty() && !keys.iter().any(|(key, _)| self.is_signed_by(certificate, key))
-        })
+        for trusted_alone in [false, true] {
+            for certificate in self.path.iter().copied() {
+                let keys = self.issuer_keys(certificate, trusted_alone);
+                if !keys.is_empty() && !keys.iter().any(|(key, _)| self.is_signed_by(certificate, key)) {
+                    return Some((certificate, keys));
+                }
+            }
+        }
+        None
     }
 
     fn is_signed_by(&self, certificate: &X509<'_>, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
@@ -261,12 +297,19 @@ impl<'a> Certificates<'a> {
         const SHOWN: usize = 3;
         let names = self.chain.first()?.names()?;
         let text = |name: &Name| match name {
-            Name::Dns(name) => clean(name),
+            Name::Dns(name) => in_quotes(name),
             Name::Ip(address) => address.to_string(),
             Name::Other => "one of another kind".to_owned(),
         };
+        let mut shown = Vec::new();
+        for of_hosts in [true, false] {
+            for name in &names {
+                if shown.len() < SHOWN && of_hosts == (*name != Name::Other) {
+                    shown.push(text(name));
+                }
+            }
+        }
         let more = if names.len() > SHOWN { format!(" and {} more", names.len() - SHOWN) } else { String::new() };
-        let shown: Vec<String> = names.iter().take(SHOWN).map(text).collect();
         Some(if shown.is_empty() { "nothing".to_owned() } else { shown.join(", ") + &more })
     }
 
@@ -279,7 +322,7 @@ impl<'a> Certificates<'a> {
         let Some(leaf) = self.chain.first() else {
             return self.say(None, &format!("is for another host; check `{option}`"));
         };
-        let common = leaf.common_names().last().map(|name| clean(name)).unwrap_or_default();
+        let common = leaf.common_names().last().map(|name| in_quotes(name)).unwrap_or_default();
         let as_dns = Name::Dns(self.report.host.to_owned());
         let fault = match names {
             None if leaf.version < 3 => {

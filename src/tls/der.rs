@@ -2,7 +2,8 @@
 //!
 //! The verifier of the TLS library reads no version 1 certificate, and shows neither the signature algorithm nor the
 //! validity of any. General parsers were measured: they add 170 KB (x509-parser) and 220 KB (x509-cert) to the library.
-//! Nothing here decides on trust, except for a certificate that equals one in `ca_file` byte by byte.
+//! Nothing here decides on trust, except for the certificates of `ca_file`: which of them a server's must equal, and
+//! which may issue others.
 
 /// One element of DER: a tag and its value.
 pub struct Element<'a> {
@@ -56,11 +57,12 @@ const BMP_STRING: u8 = 0x1e;
 pub const SEQUENCE: u8 = 0x30;
 const SET: u8 = 0x31;
 
+const KEY_USAGE: u8 = 15;
 const SUBJECT_ALT_NAME: u8 = 17;
 const BASIC_CONSTRAINTS: u8 = 19;
 const EXTENDED_KEY_USAGE: u8 = 37;
 /// Those below 2.5.29 that the verifier knows, and so may be critical.
-const KNOWN: [u8; 6] = [15, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, 30, 31, EXTENDED_KEY_USAGE];
+const KNOWN: [u8; 6] = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, 30, 31, EXTENDED_KEY_USAGE];
 const SERVER_AUTH: [u8; 8] = [0x2b, 6, 1, 5, 5, 7, 3, 1];
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 
@@ -143,10 +145,15 @@ impl<'a> X509<'a> {
         })
     }
 
-    /// What is in the sequence that is the value of the extension 2.5.29.`number`.
+    /// The value of the extension 2.5.29.`number`.
+    #[inline(never)]
+    fn raw_extension(&self, number: u8) -> Option<&'a [u8]> {
+        self.extensions().find(|(id, ..)| *id == [0x55, 0x1d, number]).map(|(.., value)| value)
+    }
+
+    /// What is in the sequence that is the value of this extension.
     fn extension(&self, number: u8) -> Option<Elements<'a>> {
-        let (_, _, value) = self.extensions().find(|(id, ..)| *id == [0x55, 0x1d, number])?;
-        Elements(value).expect(SEQUENCE).map(Elements)
+        Elements(self.raw_extension(number)?).expect(SEQUENCE).map(Elements)
     }
 
     /// A critical extension that the verifier does not know.
@@ -180,6 +187,19 @@ impl<'a> X509<'a> {
         let Some(first) = fields.next().filter(|field| field.tag == BOOLEAN) else { return (false, None) };
         let depth = fields.expect(INTEGER).and_then(|depth| depth.last().copied());
         (first.value != [0], depth.map(usize::from))
+    }
+
+    /// Whether it may issue certificates. Version 1 has no extensions that could say so.
+    #[inline(never)]
+    pub fn may_issue(&self) -> bool {
+        const KEY_CERT_SIGN: u8 = 0x04;
+        let signs = |value| Elements(value).expect(BIT_STRING)?.get(1).map(|bits| bits & KEY_CERT_SIGN != 0);
+        match (self.raw_extension(BASIC_CONSTRAINTS), self.raw_extension(KEY_USAGE)) {
+            _ if self.version < 3 => true,
+            (Some(_), _) => self.ca().0,
+            (None, Some(usage)) => signs(usage).unwrap_or(false),
+            (None, None) => false,
+        }
     }
 
     /// Whether it may be a server's: it lists this purpose, or none at all.
@@ -232,6 +252,9 @@ pub fn key_algorithm(key: &[u8]) -> Option<&[u8]> {
 /// UTCTime or GeneralizedTime as RFC 5280 has them, in Unix seconds; 0 for a time before 1970.
 fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     let text = std::str::from_utf8(time.value).ok()?.strip_suffix('Z')?;
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     let (year, rest) = text.split_at_checked(match time.tag {
         0x17 => 2,
         0x18 => 4,
@@ -244,14 +267,14 @@ fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     // Two digits each: month, day, hour, minute, second.
     let digits = rest.parse::<u64>().ok().filter(|_| rest.len() == 10)?;
     let two = |from_the_end: u32| (digits / 100_u64.pow(from_the_end) % 100) as i64;
-    let (month, day) = (two(4), two(3));
-    if !(1..=12).contains(&month) {
+    let (month, day, hour, minute, second) = (two(4), two(3), two(2), two(1), two(0));
+    if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
     // Days since 1970, of a year that begins in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(u64::try_from(((days * 24 + two(2)) * 60 + two(1)) * 60 + two(0)).unwrap_or(0))
+    Some(u64::try_from(((days * 24 + hour) * 60 + minute) * 60 + second).unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -29,9 +29,68 @@ impl Block {
 ///
 /// A file of DER is one certificate.
 pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> {
-    let der = (file.first() == Some(&SEQUENCE)).then(|| from_der(file));
+    let der = is_der(file).then(|| from_der(file));
     let text = if der.is_some() { Cow::default() } else { text(file) };
-    der.into_iter().chain(Blocks { text, at: 0, number: 0 })
+    Blocks { der, text, at: 0, number: 0 }
+}
+
+/// Whether it begins as a certificate in DER does, which is longer than 127 bytes. Text may begin with the same letter.
+fn is_der(file: &[u8]) -> bool {
+    matches!(file, [SEQUENCE, 0x80..=0xff, ..])
+}
+
+/// Refuses a file that may hold a certificate that `certificates` does not see: in another encoding than the rest, or
+/// after a BEGIN line in an unusual form.
+#[inline(never)] // so are some others here: each copy adds to the library's size
+pub fn check(file: &[u8]) -> Result<(), String> {
+    if is_der(file) {
+        return Ok(());
+    }
+    let text = text(file);
+    let mut bytes = file.to_vec();
+    bytes.retain(|byte| *byte != 0);
+    let (exact, inexact) = (begins(text.as_bytes(), true), begins(&bytes, false));
+    let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1a);
+    let (line, why) = if inexact.len() > exact.len() {
+        let same = inexact.iter().zip(&exact).take_while(|(inexact, exact)| inexact == exact).count();
+        let why = "looks like the BEGIN line of a certificate, but cannot be recognized; write it as \
+                   `-----BEGIN CERTIFICATE-----`, in the encoding of the other lines, or take it out";
+        (inexact.get(same).copied().unwrap_or_default(), why)
+    } else if let Some(at) = text.bytes().position(control) {
+        let lines = text.bytes().take(at).filter(|byte| *byte == b'\n').count();
+        (lines + 1, "is not text; write every certificate as PEM, in one encoding")
+    } else {
+        return Ok(());
+    };
+    Err(format!("line {line} {why}"))
+}
+
+/// The numbers of the lines with a BEGIN that CERTIFICATE follows. If not exactly: in any case, after any kind of dash,
+/// with anything between them.
+#[inline(never)]
+fn begins(text: &[u8], exactly: bool) -> Vec<usize> {
+    const BEGIN: &[u8] = b"BEGIN";
+    const CERTIFICATE: &[u8] = b"CERTIFICATE";
+    const NEAR: usize = 24;
+    let (mut lines, mut line) = (Vec::new(), 1);
+    for (at, word) in text.windows(BEGIN.len()).enumerate() {
+        line += usize::from(word.first() == Some(&b'\n'));
+        if !word.eq_ignore_ascii_case(BEGIN) {
+            continue;
+        }
+        let (before, after) = (text.get(..at).unwrap_or_default(), text.get(at + BEGIN.len()..).unwrap_or_default());
+        let begins = if exactly {
+            word == BEGIN && before.ends_with(b"-") && after.starts_with(b" ")
+        } else {
+            let mut before = before.iter().rev().skip_while(|byte| **byte == b' ');
+            before.next().is_some_and(|byte| matches!(byte, b'-' | b';' | 0x80..))
+        };
+        let mut near = after.windows(CERTIFICATE.len()).take(NEAR + 1);
+        if begins && near.any(|word| word.eq_ignore_ascii_case(CERTIFICATE)) {
+            lines.push(line);
+        }
+    }
+    lines
 }
 
 /// What a file without a certificate has instead.
@@ -51,6 +110,8 @@ const DASHES: &str = "-----";
 /// The blocks of a PEM file. They are looked for anywhere in a line: files are joined without a line end between them,
 /// editors indent, and a byte order mark may come first.
 struct Blocks<'a> {
+    /// The only block of a file of DER.
+    der: Option<Result<Block, String>>,
     text: Cow<'a, str>,
     at: usize,
     number: usize,
@@ -59,7 +120,11 @@ struct Blocks<'a> {
 impl Iterator for Blocks<'_> {
     type Item = Result<Block, String>;
 
+    #[inline(never)]
     fn next(&mut self) -> Option<Result<Block, String>> {
+        if let Some(der) = self.der.take() {
+            return Some(der);
+        }
         loop {
             let text = &self.text;
             let (begin, is_begin) = mark(text, self.at)?;
@@ -84,8 +149,16 @@ impl Iterator for Blocks<'_> {
             }
             match Kind::of(name) {
                 Kind::Certificate(label) => {
-                    let certificate = decode(text.get(body..end + 1 - DASHES.len()).unwrap_or_default());
-                    let damaged = || format!("block {number} ({name}) is damaged: it is not base64; copy it again");
+                    let body = text.get(body..end + 1 - DASHES.len()).unwrap_or_default();
+                    let certificate = decode(body);
+                    let damaged = || {
+                        let why = if body.contains('\\') {
+                            "has the characters `\\n` in it; replace them with line ends"
+                        } else {
+                            "is damaged: it is not base64; copy it again"
+                        };
+                        format!("block {number} ({name}) {why}")
+                    };
                     return Some(
                         certificate.map(|certificate| Block { certificate, number, label }).ok_or_else(damaged),
                     );
@@ -113,11 +186,12 @@ impl Kind {
             "X509 CERTIFICATE" => Kind::Certificate("X509 CERTIFICATE"),
             // Its trust settings may say that it is not to be trusted for servers.
             "TRUSTED CERTIFICATE" => Kind::Refused(
-                "has trust settings of OpenSSL, which dl_auth does not read; write it without them: \
-                 `openssl x509 -in OLD -out NEW`",
+                "has trust settings of OpenSSL, which dl_auth does not read; copy this block alone into the file OLD, \
+                 run `openssl x509 -in OLD -out NEW`, and put NEW in its place",
             ),
             "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => Kind::Refused(
-                "is no single certificate; take the certificates out: `openssl pkcs7 -print_certs -in OLD -out NEW`",
+                "is no single certificate; copy this block alone into the file OLD, \
+                 run `openssl pkcs7 -print_certs -in OLD -out NEW`, and put NEW in its place",
             ),
             "X509 CRL" | "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Kind::Other,
             _ if ["PRIVATE KEY", "PUBLIC KEY", "PARAMETERS"].iter().any(|end| label.ends_with(end)) => Kind::Other,
@@ -133,14 +207,18 @@ fn decode(body: &str) -> Option<Certificate> {
 }
 
 fn from_der(file: &[u8]) -> Result<Block, String> {
-    if X509::read(file).is_some() {
-        return Ok(Block { certificate: CertificateDer::from(file.to_vec()), number: 1, label: "DER" });
-    }
     let first = Elements(file).next();
     Err(match first {
         None => "the file looks like a certificate in DER, but is cut off; copy it again".to_owned(),
-        Some(first) if first.whole.len() < file.len() && X509::read(first.whole).is_some() => {
-            "the file has more after its certificate in DER; give one certificate, or write them all as PEM".to_owned()
+        Some(first) if X509::read(first.whole).is_some() => {
+            if file.trim_ascii_end().len() > first.whole.len() {
+                return Err(
+                    "the file has more after its certificate in DER; give one certificate, or write them all as PEM"
+                        .to_owned(),
+                );
+            }
+            let certificate = CertificateDer::from(first.whole.to_vec());
+            return Ok(Block { certificate, number: 1, label: "DER" });
         }
         // The identifier of PKCS #7, or the number 3, with which PKCS #12 begins.
         Some(first) if first.value.starts_with(&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]) => {

@@ -1,11 +1,14 @@
 //! The root certificates, and where they come from.
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 
+use super::der::X509;
 use super::{Trust, pem, words};
 use crate::error::{Error, Status};
 use crate::file;
@@ -47,6 +50,8 @@ pub struct SystemPaths {
     pub directories: Vec<PathBuf>,
     /// Whether the user named them, and so meant these and no others.
     pub named: bool,
+    /// The length and the time of the last change of the file that the user named. Handles share the roots of one state.
+    pub(super) stamp: Option<(u64, SystemTime)>,
     pub(super) read: Read,
 }
 
@@ -69,6 +74,13 @@ impl fmt::Debug for Read {
     }
 }
 
+/// The length and the time of the last change of a regular file.
+#[inline(never)]
+fn stamp(file: &Path) -> Option<(u64, SystemTime)> {
+    let meta = std::fs::metadata(file).ok().filter(|meta| meta.is_file())?;
+    Some((meta.len(), meta.modified().ok()?))
+}
+
 impl SystemPaths {
     /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say; where neither is set, the usual places.
     pub fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> SystemPaths {
@@ -76,10 +88,11 @@ impl SystemPaths {
         let directories: Vec<PathBuf> =
             variable("SSL_CERT_DIR").iter().flat_map(|paths| std::env::split_paths(paths)).collect();
         if file.is_some() || !directories.is_empty() {
-            return SystemPaths { file, directories, named: true, read: Read::default() };
+            let stamp = file.as_deref().and_then(stamp);
+            return SystemPaths { file, directories, named: true, stamp, ..SystemPaths::default() };
         }
         let found = openssl_probe::probe();
-        SystemPaths { file: found.cert_file, directories: found.cert_dir, named: false, read: Read::default() }
+        SystemPaths { file: found.cert_file, directories: found.cert_dir, ..SystemPaths::default() }
     }
 
     /// What the file has.
@@ -96,12 +109,12 @@ impl SystemPaths {
     /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is a pipe, is left to the set-up.
     fn check(&self) -> Result<(), Error> {
         let Some(file) = self.file.as_ref().filter(|file| self.named && file.is_file()) else { return Ok(()) };
-        let place = file.display();
+        let place = words::path(file);
         let invalid = |why: String| {
             Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
         };
         let bytes = file::read(file, FILE_MAX).map_err(|error| invalid(error.to_string()))?;
-        let roots = named_roots(&bytes, &mut |_| ()).map_err(invalid)?;
+        let roots = named_roots(&bytes, &mut |_| true).map_err(invalid)?;
         if let Some(mut read) = try_lock(&self.read.0) {
             *read = Some(Store { roots, unreadable: 0 });
         }
@@ -151,24 +164,32 @@ impl Roots {
 /// The certificates in a `ca_file`, or what is wrong with it.
 pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
     let mut certificates = Vec::new();
-    named_roots(file, &mut |certificate| certificates.push(certificate))?;
+    named_roots(file, &mut |certificate| {
+        // Whether it may issue others must be known.
+        let read = X509::read(&certificate).is_some();
+        certificates.push(certificate);
+        read
+    })?;
     Ok(certificates)
 }
 
-/// The roots in a file that the user named. All of it is used, or none.
-fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate)) -> Result<RootCertStore, String> {
+/// The roots in a file that the user named. All of it is used, or none. `keep` gets each certificate, and says whether
+/// it can be used.
+fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate) -> bool) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for block in pem::certificates(file) {
         let block = block?;
-        roots.add(CertificateDer::from(block.certificate.as_ref())).map_err(|error| {
-            format!(
-                "{} cannot be used as a certificate: {}; replace it, or take it out",
-                block.place(),
-                words::refused(&error)
-            )
-        })?;
-        keep(block.certificate);
+        let place = block.place();
+        let unusable =
+            |why: &str| format!("{place} cannot be used as a certificate: {why}; replace it, or take it out");
+        roots
+            .add(CertificateDer::from(block.certificate.as_ref()))
+            .map_err(|error| unusable(&words::refused(&error)))?;
+        if !keep(block.certificate) {
+            return Err(unusable("its fields cannot be read"));
+        }
     }
+    pem::check(file)?;
     if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
 }
 
@@ -187,7 +208,13 @@ impl Default for Store {
 impl Store {
     /// One certificate at a time is held besides the roots made of them.
     fn add_file(&mut self, path: &Path) {
-        let Ok(file) = file::read(path, FILE_MAX) else { return };
+        let file = match file::read(path, FILE_MAX) {
+            Ok(file) => file,
+            Err(error) => {
+                self.unreadable += usize::from(error.kind() == ErrorKind::FileTooLarge);
+                return;
+            }
+        };
         for block in pem::certificates(&file) {
             match block {
                 Ok(block) => self.add(&block.certificate),

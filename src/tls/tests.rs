@@ -21,7 +21,10 @@ fn a_system_without_roots_is_an_error_or_falls_back_to_the_bundled_ones() {
     assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
     assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().roots.len() > 100);
     let named = SystemPaths { named: true, ..nowhere };
-    assert!(trust(Base::SystemElseBundled(named)).setup().is_err(), "a named file excludes others");
+    let error = trust(Base::SystemElseBundled(named)).setup().err().unwrap(); // a named file excludes others
+    for words in ["/nowhere/roots.pem", "SSL_CERT_FILE or SSL_CERT_DIR names", "correct it"] {
+        assert!(error.message().contains(words), "{error}");
+    }
 }
 
 fn scratch(name: &str, content: &str) -> PathBuf {
@@ -80,6 +83,53 @@ fn only_certificates_of_the_ca_file_are_pinned() {
     let file = scratch("roots.pem", &certificate());
     let trust = Trust::shared(Roots { ca: own.clone(), ..named(&file) });
     let setup = trust.setup().unwrap();
-    assert_eq!((setup.anchors.roots.len(), &setup.anchors.pinned), (2, &own));
+    assert_eq!((setup.anchors.roots.len(), &setup.anchors.ca_file), (2, &own));
+    let other = read_ca(&std::fs::read(&file).unwrap()).unwrap();
+    assert!(own.iter().all(|own| setup.anchors.pins(own)) && !other.iter().any(|other| setup.anchors.pins(other)));
     std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_file_over_the_limit_is_refused_or_counted() {
+    let file = scratch("large.pem", &certificate());
+    std::fs::File::options().write(true).open(&file).unwrap().set_len((64 << 20) + 1).unwrap();
+    let error = named(&file).check().unwrap_err();
+    assert!(error.message().contains("file too large"), "{error}");
+    let paths = SystemPaths { file: Some(file.clone()), ..SystemPaths::default() };
+    assert_eq!(paths.file_roots().unreadable, 1);
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn a_named_file_that_has_changed_is_checked_and_read_again() {
+    let file = scratch("changing.pem", &certificate());
+    let roots = named(&file);
+    roots.check().unwrap();
+    let first = Trust::shared(roots);
+    assert!(Arc::ptr_eq(&first, &Trust::shared(named(&file))), "the same state of the file");
+    std::fs::write(&file, [certificate(), certificate()].concat()).unwrap();
+    let roots = named(&file);
+    roots.check().unwrap();
+    let second = Trust::shared(roots);
+    assert!(!Arc::ptr_eq(&first, &second));
+    let count = |trust: &Trust| trust.setup().unwrap().anchors.roots.len();
+    assert_eq!((count(&second), count(&Trust::shared(named(&file)))), (2, 2));
+    std::fs::write(&file, "damaged").unwrap();
+    assert_eq!(named(&file).check().unwrap_err().status(), Status::InvalidValue, "while another handle lives");
+    std::fs::remove_file(file).unwrap();
+}
+
+#[test]
+fn more_roots_come_without_a_second_look_at_the_file() {
+    let file = scratch("once.pem", &certificate());
+    let directory = file.with_extension("d");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("another.pem"), certificate()).unwrap();
+    let paths =
+        SystemPaths { file: Some(file.clone()), directories: vec![directory.clone()], ..SystemPaths::default() };
+    let trust = Trust::shared(Roots { base: Base::System(paths), ca: Vec::new() });
+    assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1);
+    std::fs::remove_file(file).unwrap();
+    assert_eq!(trust.wider().unwrap().anchors.roots.len(), 2);
+    std::fs::remove_dir_all(directory).unwrap();
 }

@@ -27,16 +27,18 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 /// Whom a set-up trusts.
 pub struct Anchors {
     pub roots: RootCertStore,
-    /// The certificates of `ca_file` that name themselves as their issuer.
-    pub pinned: Vec<Certificate>,
+    /// The certificates of `ca_file`. Those of them that are CAs are among the roots, too.
+    pub ca_file: Vec<Certificate>,
     /// How many roots could not be read, and so are not trusted.
     pub unreadable: usize,
     pub algorithms: WebPkiSupportedAlgorithms,
 }
 
 impl Anchors {
-    fn pins(&self, certificate: &CertificateDer<'_>) -> bool {
-        self.pinned.iter().any(|pinned| pinned == certificate)
+    /// Whether this certificate is in `ca_file`, and names itself as its issuer.
+    pub fn pins(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.ca_file.iter().any(|other| other == certificate)
+            && X509::read(certificate).is_some_and(|read| read.is_self_issued())
     }
 
     /// The key of a pinned certificate that webpki cannot read, for its version is not 3.
@@ -186,8 +188,8 @@ impl Witness {
     }
 
     fn remember<'a>(&self, certificates: impl Iterator<Item = &'a CertificateDer<'a>>, trusted: bool) {
-        // A server may send many; a path has few.
-        let chain = certificates.take(12).map(|certificate| certificate.clone().into_owned()).collect();
+        // A server may send many, in any order; a path has few.
+        let chain = certificates.take(64).map(|certificate| certificate.clone().into_owned()).collect();
         *lock(&self.seen) = Some(Seen { chain, trusted });
     }
 

@@ -23,25 +23,48 @@ pub fn words(debug: &str) -> String {
 
 /// Text from elsewhere, made fit for a message: short, on one line, without quotes, brackets and what is not visible.
 pub fn clean(text: &str) -> String {
-    const MAX: usize = 40;
-    // Above ASCII, the blocks of letters alone: others have marks that are not visible or change the direction.
+    const MAX_BYTES: usize = 48;
+    // Above ASCII, letters of scripts from left to right, without marks that combine with the letter before.
     let fit = |character| match character {
         '"' | '(' | ')' | '\\' | '<' | '>' | '[' | ']' | '`' | '{' | '|' | '}' => false,
-        ' '..='~' | '\u{a1}'..='\u{5ff}' | '\u{3040}'..='\u{d7ff}' => true,
+        '\u{3099}' | '\u{309a}' | '\u{3164}' => false,
+        ' '..='~' | '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{587}' => true,
+        '\u{3040}'..='\u{a48c}' | '\u{ac00}'..='\u{d7a3}' => true,
         _ => false,
     };
-    let mut cleaned: String =
-        text.chars().take(MAX).map(|character| if fit(character) { character } else { '?' }).collect();
-    if text.chars().nth(MAX).is_some() {
-        cleaned.push('…');
+    fitted(text, MAX_BYTES, fit)
+}
+
+/// A path for a message, on one line.
+pub fn path(path: &std::path::Path) -> String {
+    fitted(&path.to_string_lossy(), 4096, |character| !character.is_control())
+}
+
+/// The text up to this many bytes, with a question mark for each character that does not fit.
+#[inline(never)]
+fn fitted(text: &str, max_bytes: usize, fit: fn(char) -> bool) -> String {
+    let mut fitted = String::new();
+    for character in text.chars() {
+        let character = if fit(character) { character } else { '?' };
+        if fitted.len() + character.len_utf8() > max_bytes {
+            fitted.push('…');
+            break;
+        }
+        fitted.push(character);
     }
-    cleaned
+    fitted
+}
+
+/// A name from a certificate, in quotes.
+#[inline(never)]
+pub fn in_quotes(name: &str) -> String {
+    format!("\"{}\"", clean(name))
 }
 
 /// What a distinguished name is called, in quotes.
 pub fn quoted(name: &[u8]) -> String {
     match called(name) {
-        Some(name) => format!("\"{}\"", clean(&name)),
+        Some(name) => in_quotes(&name),
         None => "without a name".to_owned(),
     }
 }
@@ -167,6 +190,16 @@ mod tests {
     fn names_from_certificates_are_short_and_visible() {
         assert_eq!(clean("Zürich (G2) 公司"), "Zürich ?G2? 公司");
         assert_eq!(clean("a\u{202e}b\u{200b}c\n\u{1b}{}[]\""), "a?b?c???????");
-        assert_eq!(clean(&"x".repeat(50)), format!("{}…", "x".repeat(40)));
+        assert_eq!(clean("ΑЖա日あ한"), "ΑЖա日あ한");
+        // Marks that combine or are not visible, and letters from right to left.
+        for character in
+            "\u{300}\u{345}\u{483}\u{591}\u{5d0}\u{627}\u{ad}\u{a0}\u{115f}\u{3099}\u{3164}\u{fe0f}\u{1f600}".chars()
+        {
+            assert_eq!(clean(&format!("a{character}")), "a?");
+        }
+        assert_eq!(clean(&"x".repeat(48)), "x".repeat(48));
+        assert_eq!(clean(&"x".repeat(49)), format!("{}…", "x".repeat(48)));
+        assert_eq!(clean(&"日".repeat(20)), format!("{}…", "日".repeat(16)));
+        assert_eq!(path("/a\nb\u{1b}/é".as_ref()), "/a?b?/é");
     }
 }

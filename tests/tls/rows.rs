@@ -157,6 +157,11 @@ pub const CERTS: &[Cert] = &[
         ..LEAF
     },
     Cert {
+        name: "mail-first",
+        extensions: "subjectAltName=email:a@b.example,email:c@b.example,URI:https://d.example,DNS:e.example,IP:127.0.0.9",
+        ..LEAF
+    },
+    Cert {
         name: "hostile",
         subject: "/CN=x\n\u{1b}[31m{Some(\"y\")}",
         extensions: "basicConstraints=CA:FALSE",
@@ -189,6 +194,23 @@ pub const CERTS: &[Cert] = &[
         extensions: "subjectAltName=DNS:localhost\nbasicConstraints=CA:TRUE\nextendedKeyUsage=clientAuth",
         ..LEAF
     },
+    Cert {
+        name: "self-ca-false",
+        issuer: "self-ca-false",
+        extensions: "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\nkeyUsage=digitalSignature,keyCertSign",
+        ..LEAF
+    },
+    Cert { name: "by-self-ca-false", subject: "/CN=x", issuer: "self-ca-false", ..LEAF },
+    Cert { name: "by-self-no-ca", subject: "/CN=x", issuer: "self-no-ca", ..LEAF },
+    Cert {
+        name: "signs-ca",
+        key: "p256-2",
+        subject: "/CN=Key usage root",
+        issuer: "signs-ca",
+        extensions: "keyUsage=keyCertSign",
+        ..CA
+    },
+    Cert { name: "by-signs-ca", issuer: "signs-ca", ..LEAF },
     Cert { name: "self-v1", issuer: "self-v1", extensions: "", ..LEAF },
     Cert { name: "self-v1-rsa", key: "rsa2048", issuer: "self-v1-rsa", extensions: "", ..LEAF },
     Cert { name: "self-v1-ip", subject: "/CN=127.0.0.1", issuer: "self-v1-ip", extensions: "", ..LEAF },
@@ -257,6 +279,18 @@ pub const ROWS: &[Row] = &[
         &["namesake-rsa"],
         &["\"Table root\"", "does not verify", "`ca_file`"],
     ),
+    bad(
+        "a CA of the same name, and the old root sent",
+        &["leaf", "ca"],
+        &["namesake"],
+        &["the certificate of localhost", "trusted CA \"Table root\"", "new key", "`ca_file`"],
+    ),
+    bad(
+        "a CA of the same name, and the whole old chain sent",
+        &["below", "middle", "ca"],
+        &["namesake-rsa"],
+        &["CA certificate \"Table intermediate\"", "trusted CA \"Table root\"", "new key"],
+    ),
     bad("no CA as intermediate", &["below-no-ca", "no-ca"], &["ca"], &["\"Not a CA\"", "CA:TRUE"]),
     bad("path length", &["deep", "below-short", "short"], &["ca"], &["\"Short CA\"", "path length"]),
     bad("a CA's own certificate", &["leaf-ca"], &["ca"], &["CA:FALSE"]),
@@ -265,9 +299,11 @@ pub const ROWS: &[Row] = &[
         "name that is not permitted",
         &["not-permitted", "permits"],
         &["ca"],
-        &["name constraints", "localhost, 127.0.0.1"],
+        &["name constraints", "\"localhost\", 127.0.0.1"],
     ),
     bad("excluded name", &["excluded", "excludes"], &["ca"], &["name constraints", "localhost"]),
+    good("a whole chain as ca_file", &["below", "middle"], &["below", "middle", "ca"]),
+    good("a root with keyCertSign alone", &["by-signs-ca"], &["signs-ca"]),
     // Times.
     bad("expired", &["expired"], &["ca"], &["certificate of localhost", "has expired on Wed, 01 Jan 2020", "clock"]),
     bad("not valid yet", &["early"], &["ca"], &["not valid yet: it begins on Fri, 01 Jan 2044", "clock"]),
@@ -287,7 +323,7 @@ pub const ROWS: &[Row] = &[
             "wildcard for one label",
             &["wildcard"],
             &["ca"],
-            &["another host", "*.gate.example", "through the proxy"],
+            &["another host", "names \"*.gate.example\"", "through the proxy"],
         )
     },
     Row { host: "127.0.0.1", ..good("IP in subjectAltName", &["ip"], &["ca"]) },
@@ -300,7 +336,7 @@ pub const ROWS: &[Row] = &[
         "CN only",
         &["cn-only"],
         &["ca"],
-        &["no subjectAltName", "common name localhost", "subjectAltName=DNS:localhost"],
+        &["no subjectAltName", "common name \"localhost\"", "subjectAltName=DNS:localhost"],
     ),
     Row {
         host: "127.0.0.1",
@@ -310,8 +346,9 @@ pub const ROWS: &[Row] = &[
         "another host",
         &["elsewhere"],
         &["ca"],
-        &["another host", "a.example, b.example, c.example and 1 more", "`url`"],
+        &["another host", "\"a.example\", \"b.example\", \"c.example\" and 1 more", "`url`"],
     ),
+    bad("names of other kinds", &["mail-first"], &["ca"], &["names \"e.example\", 127.0.0.9, one", "and 2 more"]),
     bad("hostile name", &["hostile"], &["ca"], &["no subjectAltName"]),
     // Extensions.
     bad("for clients only", &["client-only"], &["ca"], &["not for servers", "serverAuth"]),
@@ -340,12 +377,34 @@ pub const ROWS: &[Row] = &[
     ),
     Row {
         host: "gate.example",
-        ..bad("pinned, wrong host", &["self-ca"], &["self-ca"], &["another host", "localhost, 127.0.0.1"])
+        ..bad("pinned, wrong host", &["self-ca"], &["self-ca"], &["another host", "\"localhost\", 127.0.0.1"])
     },
     bad("pinned, expired", &["self-expired"], &["self-expired"], &["has expired", "clock"]),
     bad("pinned, not valid yet", &["self-early"], &["self-early"], &["not valid yet", "clock"]),
     bad("pinned, without a name", &["self-no-san"], &["self-no-san"], &["no subjectAltName", "localhost"]),
     bad("pinned, for clients only", &["self-client"], &["self-client"], &["serverAuth"]),
+    good("pinned, CA:FALSE with keyCertSign", &["self-ca-false"], &["self-ca-false"]),
+    bad("by a pinned CA:FALSE", &["by-self-ca-false"], &["self-ca-false"], &["may not issue", "CA:TRUE", "`ca_file`"]),
+    bad(
+        "by a pinned CA:FALSE that is sent",
+        &["by-self-ca-false", "self-ca-false"],
+        &["self-ca-false"],
+        &["may not issue", "CA:TRUE"],
+    ),
+    bad("by a pinned certificate", &["by-self-no-ca"], &["self-no-ca"], &["may not issue", "CA:TRUE", "`ca_file`"]),
+    bad(
+        "by a pinned certificate that is sent",
+        &["by-self-no-ca", "self-no-ca"],
+        &["ca", "self-no-ca"],
+        &["may not issue", "CA:TRUE"],
+    ),
+    bad(
+        "another pinned of the same name, CA:FALSE",
+        &["self-ca"],
+        &["self-no-ca"],
+        &["self-signed", "does not have exactly this", "`ca_file`"],
+    ),
+    bad("a certificate of the same name as the given leaf", &["leaf"], &["leaf-p384"], &["\"Table root\"", "unknown"]),
     good("pinned v1", &["self-v1"], &["self-v1"]),
     Row { by: By::Nginx("ssl_protocols TLSv1.2;"), ..good("pinned v1, TLS 1.2", &["self-v1"], &["self-v1"]) },
     Row {
@@ -356,7 +415,7 @@ pub const ROWS: &[Row] = &[
     Row { host: "127.0.0.1", ..good("pinned v1, by address", &["self-v1-ip"], &["self-v1-ip"]) },
     Row {
         host: "127.0.0.1",
-        ..bad("pinned v1, wrong host", &["self-v1"], &["self-v1"], &["another host", "common name is localhost"])
+        ..bad("pinned v1, wrong host", &["self-v1"], &["self-v1"], &["another host", "common name is \"localhost\""])
     },
     bad("pinned v1, expired", &["self-v1-expired"], &["self-v1-expired"], &["has expired"]),
     // The protocol.

@@ -49,6 +49,14 @@ fn times_are_read_in_both_forms() {
         (0x18, "99991231235959Z", Some(253_402_300_799)),
         (0x18, "00000101000000Z", Some(0)),
         (0x18, "20241301000000Z", None),
+        (0x18, "20240300000000Z", None),
+        (0x18, "20240332000000Z", None),
+        (0x18, "20240301240000Z", None),
+        (0x18, "20240301006000Z", None),
+        (0x18, "20240301000060Z", None),
+        (0x18, "+0240301000000Z", None),
+        (0x17, "-10301000000Z", None),
+        (0x17, "24+301000000Z", None),
         (0x17, "2403010000Z", None),
         (0x17, "240301000000+0000", None),
         (0x17, "", None),
@@ -68,4 +76,34 @@ fn the_name_of_an_attribute_may_be_in_utf_16() {
     assert_eq!(called(&name(BMP_STRING, b"\0o\0k")).as_deref(), Some("ok"));
     assert_eq!(called(&name(0x0c, "Zürich".as_bytes())).as_deref(), Some("Zürich"));
     assert_eq!(called(b""), None);
+}
+
+/// An extension with this number in 2.5.29.
+fn extension(number: u8, value: &[u8]) -> Vec<u8> {
+    let fields = [&[OID, 3, 0x55, 0x1d, number, OCTET_STRING, value.len() as u8], value].concat();
+    [&[SEQUENCE, fields.len() as u8][..], &fields].concat()
+}
+
+#[test]
+fn a_certificate_may_issue_others_if_it_is_a_cas_or_too_old_to_say() {
+    let (ca, no_ca, empty) = ([SEQUENCE, 3, BOOLEAN, 1, 0xff], [SEQUENCE, 3, BOOLEAN, 1, 0], [SEQUENCE, 0]);
+    let (signs, other) = ([BIT_STRING, 2, 2, 0x04], [BIT_STRING, 2, 7, 0x80]);
+    let der = certificate();
+    let root = X509::read(&der).unwrap();
+    for (version, constraints, usage, wanted) in [
+        (3, Some(&ca[..]), None, true),
+        (3, Some(&ca), Some(&other), true),
+        (3, Some(&no_ca), None, false),
+        (3, Some(&no_ca), Some(&signs), false),
+        (3, Some(&empty), Some(&signs), false),
+        (3, None, Some(&signs), true),
+        (3, None, Some(&other), false),
+        (3, None, None, false),
+        (1, None, None, true),
+    ] {
+        let parts = [constraints.map(|value| extension(19, value)), usage.map(|value| extension(15, value))];
+        let extensions = parts.into_iter().flatten().flatten().collect::<Vec<u8>>();
+        let changed = X509 { version, extensions: &extensions, ..root };
+        assert_eq!(changed.may_issue(), wanted, "{version} {constraints:?} {usage:?}");
+    }
 }

@@ -21,7 +21,7 @@ const SHOWN: &str = "gate.example:443 through the proxy proxy.example:3128";
 
 fn anchors() -> Anchors {
     let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    Anchors { roots: RootCertStore::empty(), pinned: Vec::new(), unreadable: 2, algorithms }
+    Anchors { roots: RootCertStore::empty(), ca_file: Vec::new(), unreadable: 2, algorithms }
 }
 
 fn sentence(error: &Error, seen: Option<&Seen>, asked: bool) -> String {

@@ -72,6 +72,13 @@ fn every_form_of_a_file_is_read_whole() {
         ("UTF-16 BE", utf16(u16::to_be_bytes, "\u{feff}")),
         ("UTF-16 LE without a mark", utf16(u16::to_le_bytes, "")),
         ("Latin-1 in a comment", latin1),
+        ("text that begins as DER does", both(|pem| format!("0. Zaphod\n{pem}"))),
+        ("UTF-16 with characters that have a line end in them", utf16(u16::to_le_bytes, "\u{feff}\u{4e0a}\u{a0a}\n")),
+        (
+            "a comment on BEGIN",
+            both(|pem| format!("# they begin with CERTIFICATE, and beginners like certificates\n{pem}")),
+        ),
+        ("the end of a DOS file", both(|pem| format!("{pem}\u{1a}"))),
         ("a key before them", both(|pem| format!("{KEY}{pem}"))),
         ("a key between them", format!("{ONE}{KEY}{TWO}").into_bytes()),
         ("other blocks", both(|pem| format!("{}{}{pem}", labelled("X509 CRL"), labelled("EC PARAMETERS")))),
@@ -81,12 +88,14 @@ fn every_form_of_a_file_is_read_whole() {
         assert_eq!(read.iter().map(|one| one.to_vec()).collect::<Vec<_>>(), [der(ONE), der(TWO)], "{name}");
     }
     assert_eq!(read_ca(&der(ONE)).unwrap(), [CertificateDer::from(der(ONE))], "DER");
+    let line_end = [&der(ONE)[..], b"\r\n"].concat();
+    assert_eq!(read_ca(&line_end).unwrap(), [CertificateDer::from(der(ONE))], "DER and a line end");
 }
 
 #[test]
 fn what_is_no_certificate_is_refused_and_said_where_it_is() {
     let cut = |from: &str| from.split_at(200).0.to_owned();
-    let pkcs7 = [0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0, 0x00];
+    let pkcs7 = [0x30, 0x81, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0, 0x00];
     let files: Vec<(&str, Vec<u8>, &[&str])> = vec![
         ("empty", vec![], &["no certificate in the file"]),
         ("text", b"hello".to_vec(), &["no certificate in the file"]),
@@ -96,12 +105,12 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
         (
             "trust settings",
             both(|pem| format!("{pem}{}", labelled("TRUSTED CERTIFICATE"))),
-            &["block 3 (TRUSTED CERTIFICATE)", "trust settings", "openssl x509 -in"],
+            &["block 3 (TRUSTED CERTIFICATE)", "trust settings", "this block alone", "openssl x509 -in"],
         ),
         (
             "PKCS #7",
             both(|pem| format!("{pem}{}", labelled("PKCS7"))),
-            &["block 3 (PKCS7)", "openssl pkcs7 -print_certs"],
+            &["block 3 (PKCS7)", "this block alone", "openssl pkcs7 -print_certs"],
         ),
         (
             "an unknown label",
@@ -136,6 +145,7 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
             &["BEGIN line of block 1"],
         ),
         ("bad base64", both(|pem| pem.replacen("MII", "M!I", 1)), &["block 1 (CERTIFICATE)", "not base64"]),
+        ("line ends as characters", both(|pem| pem.replace('\n', "\\n")), &["block 1 (CERTIFICATE)", "`\\n`"]),
         ("a letter less", both(|pem| pem.replacen("MII", "MI", 1)), &["block 1 (CERTIFICATE)", "not base64"]),
         (
             "an empty block",
@@ -149,9 +159,9 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
         ),
         ("DER, cut off", der(ONE)[..100].to_vec(), &["DER", "cut off"]),
         ("DER, twice", [der(ONE), der(TWO)].concat(), &["DER", "more after"]),
-        ("DER of something else", vec![0x30, 0x03, 0x02, 0x01, 0x05], &["DER", "no certificate"]),
+        ("DER of something else", vec![0x30, 0x81, 0x03, 0x02, 0x01, 0x05], &["DER", "no certificate"]),
         ("PKCS #7 in DER", pkcs7.to_vec(), &["PKCS #7", "-inform DER"]),
-        ("PKCS #12", vec![0x30, 0x05, 0x02, 0x01, 0x03, 0x30, 0x00], &["PKCS #12", "openssl pkcs12"]),
+        ("PKCS #12", vec![0x30, 0x81, 0x05, 0x02, 0x01, 0x03, 0x30, 0x00], &["PKCS #12", "openssl pkcs12"]),
     ];
     for (name, file, words) in files {
         let why = read_ca(&file).err().unwrap_or_else(|| panic!("{name} is read"));
@@ -161,6 +171,45 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
             "{name}: {why}"
         );
     }
+}
+
+/// Each is a good block, and then one in a form that is not read.
+#[test]
+fn a_block_that_cannot_be_recognized_is_refused_with_its_line() {
+    let line = format!("line {} ", 1 + ONE.lines().count());
+    let utf16 = |bytes: fn(u16) -> [u8; 2], text: &str| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+    let dashes = |dash: &str| TWO.replace('-', dash).into_bytes();
+    let words =
+        |space: &str| TWO.replace("BEGIN ", &format!("BEGIN{space}")).replace("END ", &format!("END{space}")).into();
+    let forms: Vec<(&str, Vec<u8>)> = vec![
+        ("UTF-16 LE", utf16(u16::to_le_bytes, TWO)),
+        ("UTF-16 LE with a mark", utf16(u16::to_le_bytes, &format!("\u{feff}{TWO}"))),
+        ("UTF-16 BE", utf16(u16::to_be_bytes, TWO)),
+        ("a no-break space", words("\u{a0}")),
+        ("a tab", words("\t")),
+        ("a line end", words("\n")),
+        ("a percent code", words("%20")),
+        ("no space", words("")),
+        ("blanks within the dashes", TWO.replace("-----BEGIN", "----- BEGIN").replace("-----END", "----- END").into()),
+        ("lower case", TWO.replace("BEGIN CERTIFICATE", "begin certificate").replace("END CERT", "end CERT").into()),
+        ("U+2010", dashes("\u{2010}")),
+        ("U+2011", dashes("\u{2011}")),
+        ("U+2212", dashes("\u{2212}")),
+        ("U+2015", dashes("\u{2015}")),
+        ("code page 1252", TWO.bytes().map(|byte| if byte == b'-' { 0x96 } else { byte }).collect()),
+        ("a number of HTML", dashes("&#45;")),
+        ("a name of HTML", dashes("&ndash;")),
+        ("DER", der(TWO)),
+        ("NUL", vec![0]),
+    ];
+    for (name, form) in forms {
+        let why = read_ca(&[ONE.as_bytes(), &form].concat()).err().unwrap_or_else(|| panic!("{name} is read"));
+        let damaged = ["lower case", "blanks"].iter().any(|known| name.starts_with(known)) && why.contains("block 2");
+        assert!(damaged || why.contains(&line), "{name}: {why}");
+    }
+    let mut mixed = utf16(u16::to_le_bytes, &format!("\u{feff}{ONE}"));
+    mixed.extend_from_slice(TWO.as_bytes());
+    assert!(read_ca(&mixed).unwrap_err().contains(&line));
 }
 
 #[test]
