@@ -38,7 +38,9 @@ pub(super) fn hangs(doing: Option<String>) -> Error {
         Some(doing) => format!(
             "the refresh has not ended within `timeout`: it is still {doing}; check the network, and DNS on this machine"
         ),
-        None => "the refresh has not ended within `timeout`; does the file system of `password_file` hang?".to_owned(),
+        None => "the refresh has not ended within `timeout`; give it more time, or look whether the file system of \
+                 `password_file` answers"
+            .to_owned(),
     };
     Error::new(Status::Timeout, message)
 }

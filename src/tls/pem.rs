@@ -85,12 +85,21 @@ fn begins(text: &[u8], exactly: bool) -> Vec<usize> {
             let mut before = before.iter().rev().skip_while(|byte| **byte == b' ');
             before.next().is_some_and(|byte| matches!(byte, b'-' | b';' | 0x80..))
         };
-        let mut near = after.windows(CERTIFICATE.len()).take(NEAR + 1);
-        if begins && near.any(|word| word.eq_ignore_ascii_case(CERTIFICATE)) {
+        let near =
+            after.windows(CERTIFICATE.len()).take(NEAR + 1).position(|word| word.eq_ignore_ascii_case(CERTIFICATE));
+        if begins && near.is_some_and(|near| is_label(after, near, near + CERTIFICATE.len())) {
             lines.push(line);
         }
     }
     lines
+}
+
+/// Whether CERTIFICATE, from `start` to `end`, is part of a label, and not of a comment such as `begin CA certificates`.
+fn is_label(text: &[u8], start: usize, end: usize) -> bool {
+    let letters = text.get(..start).unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic());
+    let letters: Vec<u8> = letters.map(u8::to_ascii_uppercase).collect();
+    let whole = !text.get(end).is_some_and(u8::is_ascii_alphabetic);
+    whole && [&b""[..], b"X", b"TRUSTED", b"NEW"].contains(&letters.as_slice())
 }
 
 /// What a file without a certificate has instead.

@@ -72,6 +72,10 @@ fn every_form_of_a_file_is_read_whole() {
         ("UTF-16 BE", utf16(u16::to_be_bytes, "\u{feff}")),
         ("UTF-16 LE without a mark", utf16(u16::to_le_bytes, "")),
         ("Latin-1 in a comment", latin1),
+        (
+            "a comment after dashes",
+            both(|pem| format!("# --- begin CA certificates ---\n-- begin certificates\n{pem}")),
+        ),
         ("text that begins as DER does", both(|pem| format!("0. Zaphod\n{pem}"))),
         ("UTF-16 with characters that have a line end in them", utf16(u16::to_le_bytes, "\u{feff}\u{4e0a}\u{a0a}\n")),
         (
