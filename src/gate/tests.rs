@@ -75,7 +75,7 @@ fn a_good_answer_has_a_token_and_perhaps_a_refresh_token() {
 }
 
 #[test]
-fn a_field_that_nobody_needs_may_hold_anything() {
+fn an_unneeded_field_may_hold_anything() {
     let id_token = jwt(r#"{"exp":1000}"#);
     for (more, refresh_token) in [
         (&br#""name":"\ud800""#[..], Some("r")),

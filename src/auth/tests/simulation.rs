@@ -148,7 +148,7 @@ impl Log {
     fn token(&self, state: &mut Scene, took: Duration) -> Response {
         let then_ms = state.gate_ms() + state.rng.i64(0..=took.as_millis() as i64);
         let then_s = then_ms.div_euclid(1000);
-        // A proxy may write a `Date` of its own, or none.
+        // A proxy may replace `Date`, or remove it.
         let date_ms = match state.rng.u8(..6) {
             0 => None,
             1 => Some(state.rng.choice([0, 1000 * YEARS_MS]).unwrap_or(0)), // in no token's life
