@@ -226,7 +226,10 @@ typedef struct dl_auth_info_t {
  */
 #define DL_AUTH_E_PENDING (-30)
 
-/** The time that the call may wait, or the refresh's own limit, ran out. Ask again. */
+/**
+ * The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the
+ * message says what took it, such as a firewall that drops packets. Ask again.
+ */
 #define DL_AUTH_E_TIMEOUT (-31)
 
 /** No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again. */

@@ -30,7 +30,7 @@ pub struct Proxy {
 
 /// What to do about a URL whose parts cannot be told apart.
 const ADVICE: &str =
-    "percent-encode special characters of its user and password, such as `/` as `%2F` and `@` as `%40`";
+    "percent-encode special characters of its user and password, such as `/` as `%2F`, `#` as `%23` and `@` as `%40`";
 
 impl Proxy {
     /// Reads a proxy URL. The error says why it is none and shows no part of the URL after the scheme.
@@ -44,16 +44,18 @@ impl Proxy {
         if rest.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(format!("it contains a space or a control character; {ADVICE}"));
         }
+        // Without a user, it is not a password that is in the wrong form.
+        let advice = if rest.contains('@') { ADVICE } else { "write it as `http://host:port`" };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
-            return Err(format!("it has a path, a query or a fragment; {ADVICE}"));
+            return Err(format!("it has a path, a query or a fragment; {advice}"));
         }
         let (user, place) = rest.rsplit_once('@').unwrap_or(("", rest));
         if user.contains('@') {
             return Err(format!("it has more than one `@`; {ADVICE}"));
         }
         let place = place.parse::<Authority>().ok().filter(has_host_and_port);
-        let place = place.ok_or_else(|| format!("it has no valid host and port; {ADVICE}"))?;
+        let place = place.ok_or_else(|| format!("it has no valid host and port; {advice}"))?;
         let port = place.port_u16().unwrap_or(if tls { 443 } else { 80 });
         Ok(Proxy {
             tls,

@@ -68,7 +68,7 @@ const (
 	ErrDenied Status = -20
 	// ErrPending: The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no thread could be made for it.
 	ErrPending Status = -30
-	// ErrTimeout: The time that the call may wait, or the refresh's own limit, ran out.
+	// ErrTimeout: The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the message says what took it, such as a firewall that drops packets.
 	ErrTimeout Status = -31
 	// ErrUnreachable: No connection: a name that does not resolve, a refused or broken connection, a proxy that says no.
 	ErrUnreachable Status = -32

@@ -44,7 +44,8 @@ pub const DL_AUTH_E_DENIED: dl_auth_status_t = -20;
 /// thread could be made for it. Ask again later.
 pub const DL_AUTH_E_PENDING: dl_auth_status_t = -30;
 
-/// The time that the call may wait, or the refresh's own limit, ran out. Ask again.
+/// The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the
+/// message says what took it, such as a firewall that drops packets. Ask again.
 pub const DL_AUTH_E_TIMEOUT: dl_auth_status_t = -31;
 
 /// No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again.

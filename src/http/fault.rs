@@ -92,6 +92,9 @@ impl Progress {
     }
 }
 
+/// The options that name a proxy, as they stand between quotes.
+const PROXY: &str = "proxy` or `HTTPS_PROXY";
+
 /// What failed below HTTP.
 #[derive(Debug)]
 pub enum Fault {
@@ -179,22 +182,19 @@ impl Peers<'_> {
             }
             Fault::Connect(unconnected) => self.unconnected(&unconnected),
             Fault::Name => {
-                let (hop, option) = if seen.stage == Stage::ProxyTls {
-                    (self.hop(), "proxy")
-                } else {
-                    (self.gate.shown.clone(), "url")
-                };
+                let (hop, option) =
+                    if seen.stage == Stage::ProxyTls { (self.hop(), PROXY) } else { (self.gate.shown.clone(), "url") };
                 let message =
                     format!("TLS with {hop} cannot start: its host is no name of a TLS server; check `{option}`");
                 Error::new(Status::Tls, message)
             }
             Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), seen),
             Fault::Tunnel(Refused::Closed) => self.unreachable(&format!(
-                "{} closed the connection and opened no tunnel; check `proxy`, and the proxy's log",
+                "{} closed the connection and opened no tunnel; check `{PROXY}`, and the proxy's log",
                 self.hop()
             )),
             Fault::Tunnel(Refused::NotHttp) => {
-                self.unreachable(&format!("{} does not answer in HTTP/1.1; check `proxy`", self.hop()))
+                self.unreachable(&format!("{} does not answer in HTTP/1.1; check `{PROXY}`", self.hop()))
             }
             Fault::Tunnel(Refused::Status(status, login)) => self.refused_tunnel(status, &login),
             Fault::Tls(error) => Error::new(Status::Tls, self.explain_tls(&error, seen)),
@@ -203,9 +203,9 @@ impl Peers<'_> {
     }
 
     fn explain_tls(&self, error: &rustls::Error, seen: &Seen) -> String {
-        let gate = self.gate_through();
+        let (hop, gate) = (self.hop(), self.gate_through());
         let peer = match self.proxy {
-            Some(proxy) if seen.stage <= Stage::Tunnel => Peer { shown: &proxy.shown, option: "proxy" },
+            Some(proxy) if seen.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY },
             _ => Peer { shown: &gate, option: "url" },
         };
         match &seen.witness {
@@ -217,7 +217,7 @@ impl Peers<'_> {
     /// What is resolved, and the option that names it.
     fn resolved(&self) -> (String, &'static str) {
         match self.proxy {
-            Some(proxy) => (format!("the name of the proxy {}", proxy.shown), "proxy"),
+            Some(proxy) => (format!("the name of the proxy {}", proxy.shown), PROXY),
             None => ("its name".to_owned(), "url"),
         }
     }
@@ -238,7 +238,7 @@ impl Peers<'_> {
     fn unconnected(&self, unconnected: &Unconnected) -> Error {
         let gate = &self.gate.shown;
         let (who, option) = match self.proxy {
-            Some(proxy) => (format!("{gate} cannot be reached: the proxy {}", proxy.shown), "proxy"),
+            Some(proxy) => (format!("{gate} cannot be reached: the proxy {}", proxy.shown), PROXY),
             None => (gate.clone(), "url"),
         };
         if unconnected.late {
@@ -268,14 +268,15 @@ impl Peers<'_> {
                 )
             }
             407 if has_user => {
-                format!("{hop} refused the user (HTTP 407); check the user and the password in `proxy`")
+                format!("{hop} refused the user (HTTP 407); check the user and the password in `{PROXY}`")
             }
             407 => format!(
-                "{hop} requires a login (HTTP 407); put user and password into `proxy`: http://user:password@host:port"
+                "{hop} requires a login (HTTP 407); put user and password into `{PROXY}`: http://user:password@host:port"
             ),
-            _ => format!(
-                "{hop} refused to open a tunnel (HTTP {status}); check its rules and its log, or set another `proxy`"
-            ),
+            500..=599 => {
+                format!("{hop} could not open a tunnel (HTTP {status}); check `url`, and the proxy's network and DNS")
+            }
+            _ => format!("{hop} refused to open a tunnel (HTTP {status}); check its rules and its log"),
         };
         self.unreachable(&why).with_http_status(status)
     }
@@ -296,7 +297,14 @@ impl Peers<'_> {
         if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
             let option =
                 if seen.stage >= Stage::Sending { "`timeout` limits" } else { "`connect_timeout` and `timeout` limit" };
-            let message = format!("{peer} did not {does_not} in time{through}; {option} the time");
+            let advice = match seen.stage {
+                Stage::Resolving | Stage::Connecting => "check the network",
+                Stage::ProxyTls => "check the network, and whether the proxy's URL must begin with http://",
+                Stage::Tunnel => "check the proxy",
+                Stage::Tls => "check the network, and that `url` names an https port",
+                Stage::Sending | Stage::Waiting => "check the network and the gate's state",
+            };
+            let message = format!("{peer} did not {does_not} in time{through}; {advice}; {option} the time");
             return Error::new(Status::Timeout, message);
         }
         if seen.wanted_certificate() {

@@ -262,7 +262,10 @@ fn a_proxy_s_certificate_is_the_proxy_s() {
     let failure = way(&gate, gate.url(), &[("proxy", &proxy)]).send(&login(), limit(), &|| true).err().unwrap();
     assert_eq!((failure.error.status(), failure.sent), (Status::Tls, false));
     let (place, message) = (proxy.trim_start_matches("https://"), failure.error.message());
-    assert!(message.contains(&format!("certificate of {place}")) && message.contains("check `proxy`"), "{message}");
+    assert!(
+        message.contains(&format!("certificate of the proxy {place}")) && message.contains("check `proxy`"),
+        "{message}"
+    );
 }
 
 #[test]

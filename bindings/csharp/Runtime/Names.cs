@@ -72,7 +72,7 @@ namespace Dataloop.DlAuth
         Denied = -20,
         /// <summary>The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no thread could be made for it.</summary>
         Pending = -30,
-        /// <summary>The time that the call may wait, or the refresh's own limit, ran out.</summary>
+        /// <summary>The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the message says what took it, such as a firewall that drops packets.</summary>
         Timeout = -31,
         /// <summary>No connection: a name that does not resolve, a refused or broken connection, a proxy that says no.</summary>
         Unreachable = -32,

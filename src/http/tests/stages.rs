@@ -113,7 +113,7 @@ fn a_proxy_is_told_apart_by_what_it_asks_for() {
             Some(407),
             "a login by Negotiate, NTLM (HTTP 407), and only Basic is supported",
         ),
-        (user, b"HTTP/1.1 503 No\r\n\r\n", Some(503), "refused to open a tunnel (HTTP 503)"),
+        (user, b"HTTP/1.1 503 No\r\n\r\n", Some(503), "could not open a tunnel (HTTP 503)"),
         (user, b"\x15\x03\x01\x00\x02\x02\x28", None, "does not answer in HTTP/1.1; check `proxy`"),
         (user, b"HTTP/1.1 2", None, "closed the connection and opened no tunnel"),
     ] {

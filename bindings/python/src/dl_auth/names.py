@@ -33,7 +33,7 @@ class Status(IntEnum):
     PENDING = -30
     """The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no thread could be made for it."""
     TIMEOUT = -31
-    """The time that the call may wait, or the refresh's own limit, ran out."""
+    """The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the message says what took it, such as a firewall that drops packets."""
     UNREACHABLE = -32
     """No connection: a name that does not resolve, a refused or broken connection, a proxy that says no."""
     RATE_LIMITED = -33
