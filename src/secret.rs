@@ -57,7 +57,7 @@ pub fn quote(text: &str, secrets: &[&Secret]) -> String {
 fn without(text: &str, secret: &str) -> Zeroizing<String> {
     let lower = Zeroizing::new(text.to_ascii_lowercase());
     // Room for all, so that it never moves and leaves a copy: another secret may still be in it.
-    let room = text.len() + STRUCK_OUT.len() * lower.matches(secret).count();
+    let room = text.len() + STRUCK_OUT.len() * (text.len() / secret.len().max(1));
     let (mut clean, mut from) = (Zeroizing::new(String::with_capacity(room)), 0);
     for (at, _) in lower.match_indices(secret) {
         clean.push_str(text.get(from..at).unwrap_or_default());
@@ -74,7 +74,10 @@ fn percent_encoded(secret: &str) -> Zeroizing<String> {
     for byte in secret.bytes() {
         match byte {
             b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => encoded.push_str(&format!("%{byte:02x}")),
+            _ => {
+                let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or_default();
+                encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            }
         }
     }
     encoded

@@ -150,6 +150,7 @@ impl Sources<'_> {
     }
 
     /// The value of a key: by call, else from the environment unless the call sets one of `hidden_by`.
+    #[inline(never)]
     fn lookup(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given>, Error> {
         let key = config::find(name)?;
         if let Some(value) = self.config.get(name) {
@@ -167,6 +168,7 @@ impl Sources<'_> {
     }
 
     /// The value of a key that has a default, parsed.
+    #[inline(never)] // as often as it is called, each copy adds to the library's size
     fn parsed<T>(&self, name: &str, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
         let given = self.lookup(name, &[])?;
         let value = given.as_ref().map_or(config::find(name)?.default, |given| given.value.as_str());

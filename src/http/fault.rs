@@ -96,7 +96,6 @@ impl Progress {
 const PROXY: &str = "proxy` or `HTTPS_PROXY";
 
 /// What failed below HTTP.
-#[derive(Debug)]
 pub enum Fault {
     /// The resolver gave no address.
     Resolve(io::Error),
@@ -127,6 +126,13 @@ impl From<io::Error> for Fault {
 impl From<Fault> for ureq::Error {
     fn from(fault: Fault) -> ureq::Error {
         ureq::Error::Other(Box::new(fault))
+    }
+}
+
+/// Not derived: nothing shows it, and it would link the debug output of all that is in it.
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -205,7 +211,7 @@ impl Peers<'_> {
     fn explain_tls(&self, error: &rustls::Error, seen: &Seen) -> String {
         let (hop, gate) = (self.hop(), self.gate_through());
         let peer = match self.proxy {
-            Some(proxy) if seen.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY },
+            Some(_) if seen.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY },
             _ => Peer { shown: &gate, option: "url" },
         };
         match &seen.witness {
