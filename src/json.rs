@@ -1,6 +1,6 @@
 //! Reads the named fields of a JSON object, and parses no other field.
 //!
-//! The gate may write what a strict parser refuses into fields that nobody needs: a lone surrogate, a number that no
+//! The gate may write what a strict parser refuses into unneeded fields: a lone surrogate, a number that no
 //! f64 holds, bytes that are not UTF-8. `serde_json` passes over an ignored value without a look at its content, and
 //! without recursion. So each field takes two walks: the first finds its last occurrence, the second parses that one.
 

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_nobody_needs_may_hold_anything_and_is_handed_out_as_it_came() {
+    fn an_unneeded_claim_may_hold_anything_and_is_handed_out_as_it_came() {
         for claim in [
             r#""name":"Zaphod \ud83d""#,
             r#""\udc00":{"\ud800":["\udfff"]}"#,

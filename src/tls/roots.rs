@@ -141,7 +141,7 @@ impl SystemPaths {
         store.roots.roots = roots;
     }
 
-    /// On systems that keep their roots in no file, and where nobody named one: those of their own store.
+    /// The roots of the system store, on systems that keep them in no file, if the user named no place.
     #[cfg_attr(not(any(windows, target_vendor = "apple")), allow(unused_variables))]
     pub fn add_platform(&self, store: &mut Store) {
         #[cfg(any(windows, target_vendor = "apple"))]
