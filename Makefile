@@ -1,7 +1,7 @@
 # Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test test-hosts bench bench-peers bench-reads lib header names docs lint setup setup-demo setup-bench clean
+.PHONY: demo test stress test-hosts bench bench-peers bench-reads lib header names docs lint setup setup-demo setup-bench clean
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
@@ -14,6 +14,10 @@ test: setup lint
 	cargo test --lib --locked --features shuttle auth::model
 	cargo test --lib --locked --features loom window::model
 	@echo "make test: all tests passed"
+
+# The loads that take too long for `make test`: two thousand forks of a process whose threads make and free handles.
+stress: setup
+	cargo test --locked --test fork -- --ignored
 
 # The tests of the bindings alone: C++, Go, Python, C#, LuaJIT.
 test-hosts: setup

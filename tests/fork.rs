@@ -22,6 +22,17 @@ fn two_thousand_children_get_on_with_handles_that_were_in_use_at_the_fork() {
 }
 
 #[test]
+fn children_of_21_threads_that_make_and_free_handles_neither_crash_nor_hang() {
+    passes(&["makers", "150"]);
+}
+
+#[test]
+#[ignore = "it takes minutes: `make stress` runs it"]
+fn two_thousand_children_of_21_threads_that_make_and_free_handles_neither_crash_nor_hang() {
+    passes(&["makers", "2000"]);
+}
+
+#[test]
 fn a_child_never_waits_for_its_parents_refresh() {
     passes(&["in-flight"]);
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use crossbeam_utils::atomic::AtomicCell;
 
 use crate::process::{self, PerProcess};
-use crate::sync::{AtomicU64, Ordering, fence};
+use crate::sync::{AtomicU64, Mutex, Ordering, fence, lock};
 
 /// How long a lease lasts, by the clock that [`crate::clock::Clock::tick_ms`] reads.
 const LEASE_MS: u64 = 50;
@@ -185,13 +185,13 @@ impl Window {
 }
 
 /// The blocks that no window has, wiped.
-static IDLE: PerProcess<parking_lot::Mutex<Vec<&'static Block>>> = PerProcess::new();
+static IDLE: PerProcess<Mutex<Vec<&'static Block>>> = PerProcess::new();
 
 impl Block {
     fn with_room_for(bytes: usize) -> &'static Block {
         let words = bytes.next_power_of_two().max(SMALLEST) / 8;
         let idle = IDLE.get();
-        let mut idle = idle.lock();
+        let mut idle = lock(&idle);
         if let Some(found) = idle.iter().position(|block| block.0.len() == words) {
             return idle.swap_remove(found);
         }
@@ -199,7 +199,7 @@ impl Block {
     }
 
     fn give_back(&'static self) {
-        IDLE.get().lock().push(self);
+        lock(&IDLE.get()).push(self);
     }
 
     /// Writes the text, and zeroes behind it.

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -224,6 +225,143 @@ static void forks_out_of_a_crowd(int forks) {
   CHECK_NUMBER(0, count("bad_requests"));
   dl_auth_free(hot);
   dl_auth_free(cold);
+}
+
+/* ---- threads that make and free handles ---- */
+
+#define MAKERS 21
+#define CHILD_MAKERS 8
+#define CHILD_ROUNDS 300
+
+/* How long a child may run. A child that runs longer hangs, and the parent kills it. */
+#ifndef CHILD_SECONDS
+#define CHILD_SECONDS 600
+#endif
+
+static char small_token[256], large_token[6000]; /* ready tokens: no network is needed */
+static dl_auth_config_t *small, *large, *login;
+static pthread_barrier_t all_there;
+
+static dl_auth_config_t *config_with(const char *key, const char *value) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  if (!config) give_up("no configuration");
+  set_option(config, "url", gate("GATE_URL"));
+  set_option(config, "tls_roots", "bundled"); /* no file is read: the threads spend their time with handles */
+  set_option(config, "proxy", "none");
+  set_option(config, key, value);
+  return config;
+}
+
+/* Makes a handle, reads its token and frees it. The line of the call that went wrong, or 0. */
+static int make_read_and_free(const dl_auth_config_t *config, const char *wanted) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_t *auth;
+  if (dl_auth_new(config, &auth, NULL)) return __LINE__;
+  if (wanted && dl_auth_token_within(auth, 0, 0, token, sizeof token, NULL, NULL)) return __LINE__;
+  if (wanted && strcmp(token, wanted) != 0) return __LINE__;
+  dl_auth_free(auth);
+  return dl_auth_generation(auth) ? __LINE__ : 0;
+}
+
+/* Leaves much memory of large tokens behind. Whoever makes a handle for a small one searches it for a small piece, under
+ * a lock that is then held for long. */
+static int leave_large_tokens_behind(void) {
+  enum { HANDLES = 1500 };
+  dl_auth_t *handles[HANDLES];
+  for (int n = 0; n < HANDLES; n++)
+    if (dl_auth_new(large, &handles[n], NULL)) return __LINE__;
+  for (int n = 0; n < HANDLES; n++) dl_auth_free(handles[n]);
+  return 0;
+}
+
+/* In the parent: until the test is over. */
+static void *make_handles(void *number) {
+  int line = 0;
+  setpriority(PRIO_PROCESS, 0, 19); /* of this thread alone: so the children get the processor, and end soon */
+  for (size_t turn = (size_t)number; !line && !atomic_load(&over); turn++)
+    line = turn % 8 ? make_read_and_free(small, small_token) : make_read_and_free(login, NULL);
+  if (line) complain(__FILE__, line, "a thread of the parent");
+  return NULL;
+}
+
+/* In a child: some rounds, with reads of the parent's handle. The line that went wrong, or 0. */
+static void *make_handles_in_a_child(void *number) {
+  char token[DL_AUTH_TOKEN_MAX];
+  int line = 0;
+  pthread_barrier_wait(&all_there);
+  for (size_t round = 0; !line && round < CHILD_ROUNDS; round++) {
+    line = make_read_and_free(small, small_token);
+    if (!line && round % 8 == (size_t)number) line = make_read_and_free(login, NULL);
+    if (!line && dl_auth_token(hot, token, sizeof token, NULL, NULL)) line = __LINE__;
+    if (!line && strcmp(token, small_token) != 0) line = __LINE__;
+  }
+  return (void *)(size_t)line;
+}
+
+static _Noreturn void make_handles_as_a_child(void) {
+  pthread_t threads[CHILD_MAKERS];
+  MUST(leave_large_tokens_behind() == 0);
+  /* When a thread of the child ends, the C library unmaps the stacks of the parent's threads. */
+  MUST(pthread_barrier_init(&all_there, NULL, 1) == 0);
+  MUST(pthread_create(&threads[0], NULL, make_handles_in_a_child, NULL) == 0);
+  MUST(pthread_join(threads[0], NULL) == 0);
+  MUST(pthread_barrier_init(&all_there, NULL, CHILD_MAKERS) == 0);
+  for (size_t n = 0; n < CHILD_MAKERS; n++)
+    MUST(pthread_create(&threads[n], NULL, make_handles_in_a_child, (void *)n) == 0);
+  for (size_t n = 0; n < CHILD_MAKERS; n++) {
+    void *line;
+    MUST(pthread_join(threads[n], &line) == 0);
+    if (line) dprintf(2, "child %d, line %d\n", (int)getpid(), (int)(size_t)line);
+    MUST(!line);
+  }
+  _exit(0);
+}
+
+/* Waits until a child ends. Kills it if it hangs. */
+static bool hangs(pid_t child, int *how) {
+  time_t limit = time(NULL) + (time_t)patience(CHILD_SECONDS);
+  pid_t ended;
+  while ((ended = waitpid(child, how, WNOHANG)) == 0 && time(NULL) < limit) pause_a_little(1000000);
+  if (ended == child) return false;
+  kill(child, SIGKILL);
+  if (waitpid(child, how, 0) != child) give_up("a child cannot be waited for");
+  return true;
+}
+
+static void forks_while_threads_make_and_free_handles(int forks) {
+  pthread_t makers[MAKERS];
+  char payload[4000] = "{\"exp\":4102444800,\"fill\":\"";
+  int made = 0, crashed = 0, stuck = 0, wrong = 0;
+  make_jwt("{\"exp\":4102444800}", small_token);
+  memset(payload + strlen(payload), 'x', sizeof payload - 1 - strlen(payload));
+  memcpy(payload + sizeof payload - 3, "\"}", 3);
+  make_jwt(payload, large_token);
+  small = config_with("token", small_token);
+  large = config_with("token", large_token);
+  login = config_with("username", gate("GATE_USERNAME"));
+  set_option(login, "password", gate("GATE_PASSWORD"));
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(small, &hot, &failure))) give_up("no handle");
+  CHECK_NUMBER(0, leave_large_tokens_behind());
+  for (size_t n = 0; n < MAKERS; n++) makers[n] = start(make_handles, (void *)n);
+
+  for (; made < forks && !stuck && !failed_checks; made++) {
+    int how;
+    pause_a_little(5000000); /* for the threads to meet at locks */
+    pid_t child = fork();
+    if (child < 0) give_up("no child can be made");
+    if (child == 0) make_handles_as_a_child();
+    if (hangs(child, &how)) stuck++;
+    else if (WIFSIGNALED(how)) crashed++;
+    else if (WEXITSTATUS(how)) wrong++;
+  }
+  atomic_store(&over, true);
+  for (int n = 0; n < MAKERS; n++) join(makers[n]);
+  if (crashed + stuck + wrong)
+    complain(__FILE__, __LINE__, "of %d children, %d crashed, %d hung, %d failed", made, crashed, stuck, wrong);
+  dl_auth_free(hot);
+  dl_auth_config_free(small);
+  dl_auth_config_free(large);
+  dl_auth_config_free(login);
 }
 
 /* ---- moments held still ---- */
@@ -552,12 +690,13 @@ int main(int count, char **arguments) {
     dl_auth_test_without_fork_hook();
   }
   if (strcmp(what, "crowd") == 0) forks_out_of_a_crowd(count > 2 ? atoi(arguments[2]) : 100);
+  else if (strcmp(what, "makers") == 0) forks_while_threads_make_and_free_handles(count > 2 ? atoi(arguments[2]) : 100);
   else if (strcmp(what, "in-flight") == 0) forks_while_a_refresh_is_in_flight();
   else if (strcmp(what, "set-up") == 0) forks_while_tls_is_set_up();
   else if (strcmp(what, "background") == 0) forks_with_a_background_handle(true), forks_with_a_background_handle(false);
   else if (strcmp(what, "refused") == 0) forks_after_a_refused_password(), forks_in_a_pause_after_a_failure();
   else if (strcmp(what, "first-act") == 0) forks_and_frees_first(), forks_and_invalidates_first();
   else if (strcmp(what, "draw") == 0) forks_and_draws_anew();
-  else give_up("usage: fork crowd|in-flight|set-up|background|refused|first-act|draw [FORKS] [without-hook]");
+  else give_up("usage: fork crowd|makers|in-flight|set-up|background|refused|first-act|draw [FORKS] [without-hook]");
   return hung ? HUNG : done();
 }

@@ -145,7 +145,7 @@ fn a_token_leaves_nothing_behind() {
 
 /// Whether a test beside this one has got the block in the meantime.
 fn in_use_again(block: &'static Block) -> bool {
-    !IDLE.get().lock().iter().any(|idle| std::ptr::eq(*idle, block))
+    !lock(&IDLE.get()).iter().any(|idle| std::ptr::eq(*idle, block))
 }
 
 #[test]
