@@ -17,6 +17,11 @@ use arc_swap::ArcSwapOption;
 
 use crate::sync::{Arc, AtomicBool, AtomicU32, Ordering};
 
+mod cancel;
+mod stdio;
+pub use cancel::uncancelled;
+pub use stdio::above_stdio;
+
 /// Counts the forks between the first process and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 
@@ -34,12 +39,13 @@ pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 pub fn watch_forks() {
     extern "C" fn in_the_child() {
         GENERATION.fetch_add(1, Ordering::Relaxed);
+        stdio::give_back();
     }
     if WATCHED.load(Ordering::Relaxed) {
         return;
     }
-    // SAFETY: the hook is a function of this library, which stays mapped (`-z nodelete`); all it does is an atomic
-    // addition, which is async-signal-safe. That two threads may both get here does no harm: a generation more counts.
+    // SAFETY: the hook is a function of this library, which stays mapped (`-z nodelete`). It changes atomics and calls
+    // `fstat` and `close`, all of which is async-signal-safe. Two threads may both get here: then a fork counts twice.
     if unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } == 0 {
         WATCHED.store(true, Ordering::Relaxed);
     }

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token};
 
+use crate::process::above_stdio;
+
 /// The time after which the next attempt starts beside the present ones (RFC 8305, section 8). It is shorter if there
 /// would be no time for all addresses, but not shorter than the second one.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -60,7 +62,7 @@ impl fmt::Display for Unconnected {
 pub fn dial(addresses: &[SocketAddr], end: Instant, wanted: &dyn Fn() -> bool) -> Result<TcpStream, Unconnected> {
     let addresses = in_order(addresses);
     let failed = |error| Unconnected { tried: 0, failures: vec![error], late: false };
-    let poll = Poll::new().map_err(failed)?;
+    let poll = above_stdio(Poll::new).map_err(failed)?;
     let mut sockets = Sockets { poll, events: Events::with_capacity(ADDRESSES_MAX), pending: Vec::new(), end, wanted };
     let stream = TcpStream::from(race(&mut sockets, &addresses)?);
     let ready = stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true));
@@ -156,7 +158,7 @@ impl Race for Sockets<'_> {
     type Socket = mio::net::TcpStream;
 
     fn start(&mut self, address: SocketAddr) -> io::Result<()> {
-        let mut socket = mio::net::TcpStream::connect(address)?;
+        let mut socket = above_stdio(|| mio::net::TcpStream::connect(address))?;
         self.poll.registry().register(&mut socket, Token(self.pending.len()), Interest::WRITABLE)?;
         self.pending.push(Some(socket));
         Ok(())

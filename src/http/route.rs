@@ -21,6 +21,7 @@ use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
 use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tunnel};
 use crate::config::bare;
+use crate::process::above_stdio;
 use crate::proxy::Proxy;
 use crate::sync::{Arc, Weak};
 use crate::tls::Setup;
@@ -145,7 +146,7 @@ impl Connector for Route {
 
 /// The addresses of a name, by the system's resolver.
 fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    match (host, port).to_socket_addrs() {
+    match above_stdio(|| (host, port).to_socket_addrs()) {
         Ok(found) => Ok(found.collect()),
         Err(error) => Err(no_descriptor().unwrap_or(error)),
     }
@@ -154,7 +155,7 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// The error of a process or a system that has no descriptor left: the resolver does not tell it apart from an unknown
 /// name.
 fn no_descriptor() -> Option<io::Error> {
-    std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).err().filter(is_no_descriptor)
+    above_stdio(|| std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))).err().filter(is_no_descriptor)
 }
 
 /// ureq wants addresses before it asks for a connection. [`Route`] resolves names itself, because it knows whose name

@@ -12,6 +12,7 @@ use super::der::X509;
 use super::{Trust, pem, words};
 use crate::error::{Error, Status};
 use crate::file;
+use crate::process::above_stdio;
 use crate::sync::{Arc, Mutex, try_lock};
 
 /// A certificate authority's certificate.
@@ -153,7 +154,7 @@ impl SystemPaths {
     /// What the files of the directories have.
     pub fn add_directories(&self, store: &mut Store) {
         for entry in
-            self.directories.iter().filter_map(|directory| std::fs::read_dir(directory).ok()).flatten().flatten()
+            self.directories.iter().filter_map(|path| above_stdio(|| std::fs::read_dir(path)).ok()).flatten().flatten()
         {
             let path = entry.path();
             if path.is_file() {
