@@ -63,8 +63,10 @@ macro_rules! programs {
 programs!(
     arguments,
     background,
+    cancel,
     clocks,
     config,
+    daemon,
     descriptors,
     exit,
     gate,
@@ -77,6 +79,7 @@ programs!(
     refresh,
     resolver,
     sigpipe,
+    stack,
     threads,
     unload,
     wait,
@@ -195,6 +198,15 @@ fn secrets(text: &str, tokens: &[&str]) -> Vec<String> {
     let parts = tokens.iter().flat_map(|token| token.split('.')).filter(|part| part.len() >= 12);
     look("a part of a token", parts.into_iter().any(|part| text.contains(part)));
     found
+}
+
+#[test]
+fn each_exported_function_is_called_with_a_cancellation_pending() {
+    let read = |path: &str| std::fs::read_to_string(common::root().join(path)).unwrap();
+    let program = read("tests/c/cancel.c");
+    for symbol in read("tests/abi/symbols.txt").lines().filter(|line| line.starts_with("dl_auth_")) {
+        assert!(program.contains(&format!("{symbol}(")), "tests/c/cancel.c does not call {symbol}");
+    }
 }
 
 #[test]
