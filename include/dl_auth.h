@@ -26,7 +26,8 @@
  *
  * The process. A refresh has a thread for its length; at rest there is none, or one for all handles with
  * `refresh=background`. Each is named dl-auth and has all signals blocked. No signal handler, no atexit, no SIGPIPE, no
- * output. The environment is read in dl_auth_new only. dlclose is safe and does nothing. Where memory cannot be
+ * output. The environment is read in dl_auth_new only, and not
+ * even there with dl_auth_config_set_environ. dlclose is safe and does nothing. Where memory cannot be
  * allocated, the process aborts.
  */
 #ifndef DL_AUTH_H
@@ -272,9 +273,11 @@ typedef struct dl_auth_info_t {
 #define DL_AUTH_E_INTERNAL (-99)
 
 /**
- * Makes a handle from a configuration and the environment; `config` may be NULL: the environment alone. The
- * configuration is copied. Files that it names are read, the network is not touched: the first dl_auth_token logs in.
- * Free the handle with dl_auth_free. Where the call fails, `*auth` is NULL.
+ * Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, else the process's.
+ * `config` may be NULL: the process's environment alone. If the program has more rights than the user that started it
+ * (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The configuration is copied.
+ * Files that it names are read, the network is not touched: the first dl_auth_token logs in. Free the handle with
+ * dl_auth_free. Where the call fails, `*auth` is NULL.
  *
  * DL_AUTH_E_NO_CREDENTIALS, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_UNSUPPORTED, DL_AUTH_E_NULL_ARGUMENT.
  */
@@ -402,6 +405,23 @@ dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config,
                                     const char *key,
                                     const char *value,
                                     dl_auth_error_t *error);
+
+/**
+ * Hands an environment over: `variables` is an array of "NAME=VALUE" strings that ends with NULL, such as a copy of
+ * `environ`. Handles that are made with this configuration use it in place of the process's environment, for everything
+ * that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE, SSL_CERT_DIR.
+ * dl_auth_new then does not read the process's environment, so another thread may change that at the same time. An
+ * empty array means: no variables. The array is copied, and replaces that of an earlier call. The first of two entries
+ * with the same name counts, as with getenv.
+ *
+ * If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. A value that is not UTF-8 is
+ * an error of dl_auth_new, if the variable is used.
+ *
+ * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
+ */
+dl_auth_status_t dl_auth_config_set_environ(dl_auth_config_t *config,
+                                            const char *const *variables,
+                                            dl_auth_error_t *error);
 
 /** Frees a configuration, wiping what it holds. NULL does nothing. Handles made with it live on. */
 void dl_auth_config_free(dl_auth_config_t *config);

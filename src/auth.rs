@@ -52,7 +52,7 @@ pub(crate) struct Parts {
 }
 
 impl Auth {
-    /// Makes a handle. Reads the environment and the files that the configuration names; touches no network, but with
+    /// Makes a handle. Reads the environment, if the configuration has none, and the files that the configuration names; touches no network, but with
     /// `refresh=background` the first refresh begins behind it.
     pub fn new(config: &Config) -> Result<Auth, Error> {
         Auth::placed(config, None)
@@ -62,7 +62,11 @@ impl Auth {
     pub(crate) fn placed(config: &Config, place: Option<Place>) -> Result<Auth, Error> {
         process::watch_forks();
         let now = System.wall_ms().div_euclid(1000);
-        let settings = Settings::resolve(config, |name| std::env::var_os(name), now)?;
+        let settings = match config.environ() {
+            Some(environ) => Settings::resolve(config, |name| environ.get(name), now)?,
+            None if process::is_privileged() => Settings::resolve(config, |_| None, now).map_err(unseen)?,
+            None => Settings::resolve(config, |name| std::env::var_os(name), now)?,
+        };
         let parts = Parts {
             clock: Arc::new(System),
             transport: Box::new(Http::new(&settings)),
@@ -235,6 +239,18 @@ impl Drop for Auth {
 
 fn serves(token: &Token, now: Now, need: Duration) -> bool {
     token.state(now) != State::Expired && token.lifetime().left(now) >= need
+}
+
+/// The error of a configuration whose environment is ignored.
+fn unseen(error: Error) -> Error {
+    if error.status() != Status::NoCredentials {
+        return error;
+    }
+    let message = format!(
+        "{error}; the environment is ignored, because this program has more rights than the user that started it \
+         (set-user-ID, set-group-ID or file capabilities): set the options by call",
+    );
+    Error::new(Status::NoCredentials, message)
 }
 
 /// A token of the configuration, by this machine's clock: no gate has told us the time.

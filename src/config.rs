@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ureq::http::uri::Authority;
 
+use crate::environ::Environ;
 use crate::error::{Error, Status};
 use crate::proxy::Proxy;
 use crate::secret::Secret;
@@ -211,10 +212,11 @@ pub fn find(name: &str) -> Result<&'static Key, Error> {
     Err(Error::new(Status::UnknownKey, format!("there is no {shown}; the nearest is `{nearest}`")))
 }
 
-/// The values that a caller set, each in its form.
+/// The values that a caller set, each in its form, and the environment that it handed over.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     values: BTreeMap<&'static str, Secret>,
+    environ: Option<Environ>,
 }
 
 impl Config {
@@ -235,6 +237,18 @@ impl Config {
         key.accept(value, "set by call")?;
         self.values.insert(key.name(), Secret::new(value.to_owned()));
         Ok(())
+    }
+
+    /// Uses these `NAME=VALUE` entries in place of the process's environment. Replaces those of an earlier call. If an
+    /// entry has no `=`, nothing changes.
+    pub fn set_environ<'a>(&mut self, entries: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Error> {
+        self.environ = Some(Environ::new(entries.into_iter())?);
+        Ok(())
+    }
+
+    /// The environment that was handed over.
+    pub fn environ(&self) -> Option<&Environ> {
+        self.environ.as_ref()
     }
 
     /// What was set for this key.

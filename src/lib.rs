@@ -21,6 +21,7 @@ mod cache;
 mod capi;
 mod clock;
 mod config;
+mod environ;
 mod error;
 mod file;
 mod gate;

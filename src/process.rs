@@ -71,6 +71,32 @@ impl<T: Default> PerProcess<T> {
     }
 }
 
+/// Whether the program has more rights than the user that started it: set-user-ID, set-group-ID or file capabilities.
+/// Then the user must not steer it by the environment (`secure_getenv`).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub fn is_privileged() -> bool {
+    // SAFETY: looks up a number that the kernel gave to the process.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "netbsd", target_os = "openbsd"))]
+pub fn is_privileged() -> bool {
+    // SAFETY: has no arguments and always succeeds.
+    unsafe { libc::issetugid() != 0 }
+}
+
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    target_vendor = "apple",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd"
+)))]
+pub fn is_privileged() -> bool {
+    false
+}
+
 /// Enough for TLS and the system's resolver, and a quarter of what a thread has by default.
 const STACK: usize = 512 << 10;
 

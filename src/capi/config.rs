@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::error::{dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
-use super::text::{null, read};
+use super::text::{null, read, read_array};
 use crate::config::{self, Config, KEYS};
 
 /// Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
@@ -41,6 +41,33 @@ pub unsafe extern "C" fn dl_auth_config_set(
             let key = read("key", key)?;
             let whose = config::find(key).map_or_else(|_| String::new(), |key| format!("` of `{}", key.name()));
             config.0.set(key, read(&format!("value{whose}"), value)?)
+        })
+    }
+}
+
+/// Hands an environment over: `variables` is an array of "NAME=VALUE" strings that ends with NULL, such as a copy of
+/// `environ`. Handles that are made with this configuration use it in place of the process's environment, for everything
+/// that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE, SSL_CERT_DIR.
+/// dl_auth_new then does not read the process's environment, so another thread may change that at the same time. An
+/// empty array means: no variables. The array is copied, and replaces that of an earlier call. The first of two entries
+/// with the same name counts, as with getenv.
+///
+/// If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. A value that is not UTF-8 is
+/// an error of dl_auth_new, if the variable is used.
+///
+/// DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dl_auth_config_set_environ(
+    config: *mut dl_auth_config_t,
+    variables: *const *const c_char,
+    error: *mut dl_auth_error_t,
+) -> dl_auth_status_t {
+    // SAFETY: the header asks for what `guard`, `read_array` and the reference need: live strings and structs, a
+    // configuration that dl_auth_config_new made, and no other thread that uses it now.
+    unsafe {
+        guard(error, || {
+            let config = config.as_mut().ok_or_else(|| null("config"))?;
+            config.0.set_environ(read_array("variables", variables)?)
         })
     }
 }

@@ -42,6 +42,31 @@ pub enum Base {
 /// The most that is read of a file of roots, against devices without an end. Bundles have a hundredth of it.
 const FILE_MAX: u64 = 64 << 20;
 
+/// The usual places of a bundle, in the order in which they are tried. The crate `openssl-probe` has the same list, but
+/// it reads the process's environment too.
+const FILES: [&str; 11] = [
+    "/etc/ssl/certs/ca-certificates.crt",                // Debian, Ubuntu, Gentoo, Arch
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // Fedora, RHEL 7 and later
+    "/etc/pki/tls/certs/ca-bundle.crt",                  // RHEL 6
+    "/etc/ssl/ca-bundle.pem",                            // SUSE
+    "/etc/pki/tls/cacert.pem",                           // OpenELEC
+    "/etc/ssl/cert.pem",                                 // Alpine, OpenBSD
+    "/opt/etc/ssl/certs/ca-certificates.crt",            // Entware
+    "/etc/ssl/certs/cacert.pem",                         // OpenHarmony
+    "/usr/local/etc/ssl/cert.pem",                       // FreeBSD
+    "/usr/local/share/certs/ca-root-nss.crt",            // DragonFly
+    "/etc/openssl/certs/ca-certificates.crt",            // NetBSD
+];
+
+/// The usual directories of certificates.
+const DIRECTORIES: [&str; 5] = [
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+    "/etc/security/certificates", // OpenHarmony
+    "/usr/local/share/certs",     // FreeBSD
+    "/etc/openssl/certs",         // NetBSD
+];
+
 /// Where the system keeps its roots. What cannot be read there is skipped and counted, for its user did not choose it. A
 /// file that the user named is read whole or refused. The environment is read when a handle is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -91,8 +116,12 @@ impl SystemPaths {
             let stamp = file.as_deref().and_then(stamp);
             return SystemPaths { file, directories, named: true, stamp, ..SystemPaths::default() };
         }
-        let found = openssl_probe::probe();
-        SystemPaths { file: found.cert_file, directories: found.cert_dir, ..SystemPaths::default() }
+        if cfg!(any(windows, target_vendor = "apple")) {
+            return SystemPaths::default(); // see `add_platform`
+        }
+        let found = |places: &[&str]| places.iter().map(PathBuf::from).filter(|place| place.exists()).collect();
+        let files: Vec<PathBuf> = found(&FILES);
+        SystemPaths { file: files.into_iter().next(), directories: found(&DIRECTORIES), ..SystemPaths::default() }
     }
 
     /// What the file has.

@@ -35,6 +35,11 @@ CALL dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config, const char *k
   if (strcmp(key, "token") == 0) wanted = atoi(value);
   return DL_AUTH_OK;
 }
+CALL dl_auth_status_t dl_auth_config_set_environ(dl_auth_config_t *config, const char *const *variables,
+                                                 dl_auth_error_t *error) {
+  (void)config, (void)variables, (void)error;
+  return DL_AUTH_OK;
+}
 CALL const char *dl_auth_config_key(size_t index) { return index == 0 ? "token" : NULL; }
 CALL dl_auth_status_t dl_auth_new(const dl_auth_config_t *config, dl_auth_t **auth, dl_auth_error_t *error) {
   (void)config, (void)error;
