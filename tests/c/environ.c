@@ -83,7 +83,7 @@ static dl_auth_t *handle(const dl_auth_config_t *config, dl_auth_status_t wanted
 
 /* One of each call, good and bad. */
 static void use(dl_auth_t *auth) {
-  char token[DL_AUTH_BEARER_MAX];
+  char token[DL_AUTH_BEARER_MAX] = "";
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   dl_auth_token(auth, token, sizeof token, NULL, NULL);
   dl_auth_claims(auth, token, sizeof token, NULL, NULL);
