@@ -19,9 +19,12 @@ namespace Dataloop.DlAuth
             "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
         };
 
-        /// <summary>Hands the variables over to a configuration, which copies them. The copies made here are wiped.</summary>
+        /// <summary>Hands the variables over to a configuration, which copies them. The copies made here are wiped. In a
+        /// program with more rights than its user, nothing is handed over: the library ignores the environment, and says so.
+        /// </summary>
         internal static void HandOver(IntPtr config)
         {
+            if (IsPrivileged()) return;
             var entries = new List<GCHandle>();
             try
             {
@@ -49,6 +52,36 @@ namespace Dataloop.DlAuth
                     entry.Free();
                 }
             }
+        }
+
+        /// <summary>Whether the program is set-user-ID or set-group-ID, or its file has capabilities.</summary>
+        private static bool IsPrivileged()
+        {
+            const ulong atSecure = 23; // AT_SECURE
+            try
+            {
+                return Unix.getauxval((UIntPtr)atSecure) != UIntPtr.Zero; // Linux
+            }
+            catch (Exception error) when (error is EntryPointNotFoundException || error is DllNotFoundException)
+            {
+            }
+            try
+            {
+                return Unix.issetugid() != 0; // macOS
+            }
+            catch (Exception error) when (error is EntryPointNotFoundException || error is DllNotFoundException)
+            {
+                return false; // Windows
+            }
+        }
+
+        private static class Unix
+        {
+            [DllImport("libc")]
+            internal static extern UIntPtr getauxval(UIntPtr type);
+
+            [DllImport("libc")]
+            internal static extern int issetugid();
         }
 
         private static IEnumerable<string> Names()

@@ -80,6 +80,16 @@ static class Environments
             using (var auth = new Auth()) Check.Equal(auth.Token(), Gate.LastToken(), "the token beside native code");
     }
 
+    /// <summary>run.sh starts it with the effective user of root and the real user of somebody else.</summary>
+    public static void ASetUserIdProgramIgnoresTheEnvironment()
+    {
+        Set("DL_AUTH_USERNAME", "bot");
+        Set("DL_AUTH_PASSWORD", "canary");
+        Set("DL_AUTH_URL", "canary");
+        Fails(Status.NoCredentials, () => new Auth(), "credentials of the environment alone", "set-user-ID");
+        new Auth(new Dictionary<string, string> { [Key.Username] = "bot", [Key.Password] = "canary" }).Dispose();
+    }
+
     public static void HandlesAreMadeWhileVariablesAreSet()
     {
         const int handles = 1500;

@@ -42,6 +42,7 @@ static class Program
     static readonly Dictionary<string, Action> Apart = new Dictionary<string, Action>
     {
         ["variables_of_managed_code_count"] = Environments.VariablesOfManagedCodeCount,
+        ["a_set_user_id_program_ignores_the_environment"] = Environments.ASetUserIdProgramIgnoresTheEnvironment,
         ["handles_are_made_while_variables_are_set"] = Environments.HandlesAreMadeWhileVariablesAreSet,
         ["every_status"] = Errors.EveryStatus,
         ["library_missing"] = Errors.LibraryMissing,
