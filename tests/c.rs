@@ -68,6 +68,7 @@ programs!(
     config,
     daemon,
     descriptors,
+    environ,
     exit,
     gate,
     handles,
