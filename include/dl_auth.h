@@ -26,9 +26,25 @@
  *
  * The process. A refresh has a thread for its length; at rest there is none, or one for all handles with
  * `refresh=background`. Each is named dl-auth and has all signals blocked. No signal handler, no atexit, no SIGPIPE, no
- * output. The environment is read in dl_auth_new only, and not
- * even there with dl_auth_config_set_environ. dlclose is safe and does nothing. Where memory cannot be
- * allocated, the process aborts.
+ * output. The environment is read in dl_auth_new only, and not even there with dl_auth_config_set_environ. dlclose is
+ * safe and does nothing. Where memory cannot be allocated, the process aborts.
+ *
+ * Signal handlers may call dl_auth_abi_version, dl_auth_config_key, dl_auth_status_name and dl_auth_version: these are
+ * async-signal-safe. No other function is.
+ *
+ * Stack. A call needs at most 16 KB of the caller's stack, and 48 KB if it runs the refresh itself, because no thread can
+ * be made. What the C library and your signal handlers take of that stack comes on top.
+ *
+ * Fork. A child of fork may use its parent's handles. This relies on pthread_atfork. After _Fork or a raw clone, whose
+ * child has a copy of the memory, those handlers have not run: the child may call the async-signal-safe functions only.
+ * After vfork, the child may call none.
+ *
+ * Cancellation. It is disabled for the length of a call, and then as before: pthread_cancel takes effect at the first
+ * cancellation point after the call. If cancellation is enabled and its type is PTHREAD_CANCEL_ASYNCHRONOUS, no function
+ * of the library may be called: POSIX allows pthread_cancel, pthread_setcancelstate and pthread_setcanceltype only.
+ *
+ * Descriptors. They are above 2 and close-on-exec. If 0, 1 or 2 is closed, then while a descriptor is made or a name is
+ * resolved, this number is open on the root directory: reading and writing fail, and no other open gets this number.
  */
 #ifndef DL_AUTH_H
 #define DL_AUTH_H

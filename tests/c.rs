@@ -71,6 +71,7 @@ programs!(
     environ,
     exit,
     gate,
+    handler,
     handles,
     header,
     life,
