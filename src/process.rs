@@ -39,7 +39,7 @@ pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 pub fn watch_forks() {
     extern "C" fn in_the_child() {
         GENERATION.fetch_add(1, Ordering::Relaxed);
-        stdio::give_back();
+        uncancelled(stdio::give_back); // `close` is a cancellation point
     }
     if WATCHED.load(Ordering::Relaxed) {
         return;
