@@ -99,9 +99,9 @@ const STRUCK_OUT: &str = "[struck out]";
 
 /// Makes a peer's text fit for a message: on one line, without secrets, and of bounded length.
 pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
-    let text = redacted(text, secrets, |character| if is_layout(character) { ' ' } else { character });
-    let mut quoted: String = text.chars().take(QUOTE_MAX).collect();
-    if text.chars().nth(QUOTE_MAX).is_some() {
+    let mut quoted = redacted(text, secrets, |character| if is_layout(character) { ' ' } else { character });
+    if let Some((end, _)) = quoted.char_indices().nth(QUOTE_MAX) {
+        quoted.truncate(end);
         quoted.push('…');
     }
     quoted

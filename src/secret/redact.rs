@@ -167,10 +167,13 @@ fn each_form(form: &[Unit], depth: usize, see: &mut dyn FnMut(&[Unit])) {
     if let Some(form) = step(form, blank) {
         see(&form);
     }
-    if depth > 0 {
-        let decoded = [step(form, percent), step(form, json)];
-        let mixed = if decoded.iter().all(Option::is_some) { step(form, either) } else { None };
-        decoded.iter().chain([&mixed]).flatten().for_each(|form| each_form(form, depth - 1, see));
+    if depth == 0 {
+        return;
+    }
+    let mut decode = |decode| step(form, decode).inspect(|form| each_form(form, depth - 1, see)).is_some();
+    // Of a text with one of the encodings alone, the mix is that one.
+    if decode(percent as Decode) & decode(json) {
+        decode(either);
     }
 }
 
@@ -189,7 +192,7 @@ impl Finder {
                 let trimmed = trimmed(form);
                 // Of a short secret, a peer may leave out the blanks at its ends.
                 let form = if trimmed.len() < RUN && form.len() < 2 * RUN { trimmed } else { form };
-                if !form.is_empty() && !forms.iter().any(|known| equal(known, form)) {
+                if !form.is_empty() {
                     forms.push(Zeroizing::new(form.to_vec()));
                 }
             });
@@ -260,7 +263,9 @@ impl Finder {
 
 /// Whether a text of one or two characters stands alone: such a secret is in many a word.
 fn is_word(form: &[Unit], from: usize, to: usize) -> bool {
-    let joins = |unit: Option<&Unit>| unit.is_some_and(|unit| unit.character.is_alphanumeric());
+    let joins = |unit: Option<&Unit>| {
+        unit.is_some_and(|unit| unit.character.is_ascii_alphanumeric() || !unit.character.is_ascii())
+    };
     !joins(from.checked_sub(1).and_then(|before| form.get(before))) && !joins(form.get(to))
 }
 
