@@ -139,7 +139,7 @@ fn tokens(response: &Response, secrets: &Secrets) -> Result<Tokens, Error> {
     }
     let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
     let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
-    let refresh_token = object.text("refresh_token").ok().flatten().filter(|text| !text.expose().is_empty());
+    let refresh_token = text(object, "refresh_token").filter(|text| !text.expose().is_empty());
     Ok(Tokens { jwt, expiry, refresh_token })
 }
 
@@ -151,10 +151,15 @@ fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
+#[inline(never)] // it is the JSON parser
+fn text(object: Object<'_>, name: &str) -> Option<Secret> {
+    object.text(name).ok().flatten()
+}
+
 /// What any other status means.
 fn refusal(status: u16, response: &Response, secrets: &Secrets, retry_after: Option<std::time::Duration>) -> Error {
     let object = Object::new(without_byte_order_mark(&response.body));
-    let text = |name: &&str| object?.text(name).ok().flatten();
+    let text = |name: &&str| text(object?, name);
     let said = ["message", "error_description", "error"]
         .iter()
         .find_map(text)

@@ -305,12 +305,14 @@ fn three_parts(text: &[Unit]) -> Option<usize> {
         let from = last_part(text.get(..dot)?);
         let mut parts = text.get(from..)?.split(|unit| unit.character == '.');
         let three = [parts.next()?, parts.next()?, parts.next()?];
-        let has = |is: fn(&char) -> bool| three.iter().any(|part| part.iter().any(|unit| is(&unit.character)));
-        if three.iter().all(|part| part.len() >= PART)
-            && has(char::is_ascii_uppercase)
-            && has(char::is_ascii_lowercase)
-            && has(char::is_ascii_digit)
-        {
+        let kind = |unit: &Unit| match unit.character {
+            'A'..='Z' => 1,
+            'a'..='z' => 2,
+            '0'..='9' => 4,
+            _ => 0,
+        };
+        let kinds = three.iter().copied().flatten().fold(0, |kinds, unit| kinds | kind(unit));
+        if kinds == 7 && three.iter().all(|part| part.len() >= PART) {
             return Some(from);
         }
     }

@@ -33,19 +33,26 @@ pub fn clean(text: &str, secrets: &Secrets) -> String {
         '\u{3040}'..='\u{a48c}' | '\u{ac00}'..='\u{d7a3}' => character,
         _ => '?',
     };
-    cut(&redacted(text, &[secrets], fit), MAX_BYTES)
+    fitted(&redacted(text, &[secrets], fit), MAX_BYTES, |character| character)
 }
 
 /// A path for a message, on one line.
 pub fn path(path: &std::path::Path) -> String {
-    let text: String = path.to_string_lossy().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
-    cut(&text, 4096)
+    fitted(&path.to_string_lossy(), 4096, |character| if character.is_control() { '?' } else { character })
 }
 
-/// The text up to this many bytes.
-fn cut(text: &str, max_bytes: usize) -> String {
-    let kept = text.get(..text.floor_char_boundary(max_bytes)).unwrap_or(text);
-    format!("{kept}{}", if kept.len() < text.len() { "…" } else { "" })
+/// The text up to this many bytes, with each character as `fit` replaces it.
+#[inline(never)]
+fn fitted(text: &str, max_bytes: usize, fit: fn(char) -> char) -> String {
+    let mut fitted = String::new();
+    for character in text.chars().map(fit) {
+        if fitted.len() + character.len_utf8() > max_bytes {
+            fitted.push('…');
+            break;
+        }
+        fitted.push(character);
+    }
+    fitted
 }
 
 /// A name from a certificate, in quotes.
