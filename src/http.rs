@@ -1,18 +1,16 @@
 //! The way to the gate: the [`Transport`] trait, and ureq behind it.
 //!
-//! ureq does HTTP/1.1. What is below it is made here: connections, tunnels and TLS ([`route`]), so that each failure
-//! keeps its stage and its reason, and all handles share one TLS set-up. Each request has a separate agent and
-//! connection: one login in 18 hours gains nothing from a pool, and a child process inherits no connection.
+//! ureq does HTTP/1.1 ([`call`]). What is below it is made here: connections, tunnels and TLS ([`route`]), so that each
+//! failure keeps its stage and its reason, and all handles share one TLS set-up. Each request has a separate connection:
+//! one login in 18 hours gains nothing from a pool, and a child process inherits no connection.
 
-use std::io::Read;
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
-use ureq::http::Uri;
+use ureq::http::{self, Uri};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::gate::{BODY_MAX, Request, Response};
+use crate::gate::{Request, Response};
 use crate::proxy::Proxy;
 use crate::secret::Secrets;
 use crate::settings::Settings;
@@ -20,6 +18,7 @@ use crate::sync::{Arc, Mutex, lock};
 use crate::tls::{Setup, Trust};
 
 mod buffers;
+mod call;
 mod corked;
 mod dial;
 mod fault;
@@ -27,7 +26,7 @@ mod link;
 mod route;
 mod tunnel;
 use fault::{Fault, Peers, Progress, Seen, Stage};
-use route::{Route, Target, Unused};
+use route::{Route, Target};
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
 pub trait Transport: Send + Sync {
@@ -77,7 +76,7 @@ pub struct Http {
 /// The requests in flight: one, and those that were cancelled and have not ended yet.
 #[derive(Default)]
 struct InFlight {
-    requests: Vec<(u64, Agent, Arc<Progress>)>,
+    requests: Vec<(u64, Arc<Progress>)>,
     /// How many there have been: each has a different number.
     count: u64,
 }
@@ -121,34 +120,23 @@ impl Http {
         tls: Arc<Setup>,
     ) -> Result<Response, Raw> {
         let progress = Arc::new(Progress::default());
-        let Way { target, proxy, connect_timeout, user_agent, .. } = self.way.clone();
-        let end = Instant::now() + limit;
-        let route = Route { target, proxy, tls, user_agent, connect_timeout, end, progress: progress.clone() };
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .proxy(None)
-            .max_idle_connections(0)
-            .max_response_header_size(HEADERS_MAX)
-            .input_buffer_size(INPUT_BUFFER)
-            .output_buffer_size(OUTPUT_BUFFER)
-            .user_agent(self.way.user_agent.as_str())
-            .build();
-        let agent = Agent::with_parts(config, route, Unused);
-        let _listed = self.register(agent.clone(), progress.clone());
+        let route = Route { way: &self.way, tls, end: Instant::now() + limit, progress: progress.clone() };
+        let _listed = self.register(progress.clone());
         if !wanted() {
             // Asked after the request is on the list, so that a `cancel` that comes later finds it there.
             progress.cancel();
-            agent.clone().shutdown();
         }
-        let answer = agent
-            .post(&self.way.endpoint)
-            .header("Content-Type", "application/json")
-            .header("Accept", "application/json")
-            .header("Accept-Encoding", "identity")
-            .send(request.body.as_slice())
-            .and_then(read);
+        let answer = route.open().and_then(|mut wire| {
+            let post = http::Request::post(&self.way.endpoint)
+                .header("Content-Type", "application/json")
+                .header("Content-Length", request.body.len())
+                .header("Accept", "application/json")
+                .header("Accept-Encoding", "identity")
+                .header("User-Agent", &self.way.user_agent)
+                .body(())?;
+            let (head, rest) = call::send(&mut wire, post, &request.body)?;
+            read(&head, rest.read(&mut wire))
+        });
         let seen = progress.seen();
         let response = match (answer, seen.status) {
             (Ok(response), _) => response,
@@ -164,11 +152,11 @@ impl Http {
         Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref(), secrets: Secrets::NONE }
     }
 
-    fn register(&self, agent: Agent, progress: Arc<Progress>) -> Listed<'_> {
+    fn register(&self, progress: Arc<Progress>) -> Listed<'_> {
         let mut in_flight = lock(&self.in_flight);
         in_flight.count += 1;
         let number = in_flight.count;
-        in_flight.requests.push((number, agent, progress));
+        in_flight.requests.push((number, progress));
         Listed(&self.in_flight, number)
     }
 }
@@ -208,10 +196,7 @@ impl Transport for Http {
 
     fn cancel(&self) {
         let requests = std::mem::take(&mut lock(&self.in_flight).requests);
-        for (_, agent, progress) in requests {
-            progress.cancel();
-            agent.shutdown();
-        }
+        requests.iter().for_each(|(_, progress)| progress.cancel());
     }
 
     fn doing(&self) -> Option<String> {
@@ -225,35 +210,19 @@ impl Transport for Http {
     }
 }
 
-/// Reads the answer. Of a refusal, a body that cannot be read counts as empty: its headers are worth more.
-fn read(answer: ureq::http::Response<ureq::Body>) -> Result<Response, ureq::Error> {
-    let (parts, mut body) = answer.into_parts();
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let bytes = match read_body(&mut body) {
-        Err(_) if !parts.status.is_success() => Zeroizing::default(),
-        bytes => bytes?,
+/// The answer as it came. Of a refusal, a body that cannot be read counts as empty: its headers are worth more.
+fn read(head: &http::Response<()>, body: Result<Zeroizing<Vec<u8>>, ureq::Error>) -> Result<Response, ureq::Error> {
+    let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let body = match body {
+        Err(_) if !head.status().is_success() => Zeroizing::default(),
+        body => body?,
     };
     Ok(Response {
         date_ms: header("date").and_then(|date| httpdate::parse_http_date(&date).ok()).map(crate::clock::unix_ms),
         retry_after: header("retry-after"),
         encoding: header("content-encoding").filter(|encoding| !encoding.eq_ignore_ascii_case("identity")),
-        ..Response::new(parts.status.as_u16(), bytes)
+        ..Response::new(head.status().as_u16(), body)
     })
-}
-
-/// Reads a body within the limit.
-fn read_body(body: &mut ureq::Body) -> Result<Zeroizing<Vec<u8>>, ureq::Error> {
-    if body.content_length().is_some_and(|length| length > BODY_MAX as u64) {
-        return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
-    }
-    // Sized beforehand, with a byte to spare for the read that finds the end: a buffer that grows leaves copies behind.
-    let room = body.content_length().and_then(|length| usize::try_from(length).ok()).unwrap_or(BODY_MAX) + 1;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    body.as_reader().take(BODY_MAX as u64 + 1).read_to_end(&mut bytes).map_err(ureq::Error::from)?;
-    if bytes.len() > BODY_MAX {
-        return Err(ureq::Error::BodyExceedsLimit(BODY_MAX as u64));
-    }
-    Ok(bytes)
 }
 
 #[cfg(test)]

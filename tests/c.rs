@@ -66,6 +66,7 @@ programs!(
     clocks,
     config,
     descriptors,
+    environ,
     exit,
     gate,
     handles,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::{Shutdown, TcpStream};
 use std::time::SystemTime;
 
 use super::dial::Unconnected;
@@ -10,7 +11,7 @@ use super::tunnel::{self, Login, Refused};
 use crate::error::{Error, Status};
 use crate::proxy::Proxy;
 use crate::secret::{Secrets, quote};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock};
 use crate::tls::{Peer, Witness};
 
 /// How far a request has come.
@@ -37,6 +38,7 @@ pub enum Stage {
 #[derive(Default)]
 pub struct Progress {
     cancelled: AtomicBool,
+    stream: Mutex<Weak<TcpStream>>,
     seen: Mutex<Seen>,
 }
 
@@ -82,9 +84,21 @@ impl Progress {
         lock(&self.seen).clone()
     }
 
-    /// Ends the request soon.
+    /// Notes the connection, for `cancel`. If the request is cancelled already, the connection ends.
+    pub fn connected(&self, stream: &Arc<TcpStream>) {
+        *lock(&self.stream) = Arc::downgrade(stream);
+        if self.is_cancelled() {
+            self.cancel();
+        }
+    }
+
+    /// Ends the request soon: the connection is shut down, now or when it is made.
     pub fn cancel(&self) {
+        // Before the lock: either `connected` sees it, or the connection is found here.
         self.cancelled.store(true, Ordering::Relaxed);
+        if let Some(stream) = lock(&self.stream).upgrade() {
+            stream.shutdown(Shutdown::Both).ok();
+        }
     }
 
     /// Whether the request is to end.
@@ -164,8 +178,7 @@ impl Peers<'_> {
                 Err(other) => self.unreachable(&self.quote(&other)),
             },
             ureq::Error::Io(error) => self.explain_fault(error.into(), seen),
-            // ureq does not export the type of this error.
-            ureq::Error::Protocol(error) if error.to_string().ends_with("too many headers") => {
+            ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders) => {
                 self.bad("answered with too many headers")
             }
             ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {

@@ -1,42 +1,31 @@
 //! The way to the gate: resolve, connect, the tunnel of a proxy, TLS.
 //!
-//! ureq asks for a connection; [`Route`] makes it. `connect_timeout` bounds all of it but the resolver, which blocks as
-//! long as the system lets it. Names are resolved on the calling thread, because ureq's own resolver starts a thread
-//! and panics when it cannot.
+//! `connect_timeout` bounds all of it but the resolver, which blocks as long as the system lets it. Names are resolved on
+//! the calling thread, because a refresh has a thread already.
 
-use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rustls::StreamOwned;
 use rustls::pki_types::ServerName;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{ConnectionDetails, Connector, NextTimeout, ShutdownHandle};
 
 use super::corked::Corked;
 use super::dial::dial;
 use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
-use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tunnel};
+use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, Way, tunnel};
 use crate::config::bare;
-use crate::proxy::Proxy;
-use crate::sync::{Arc, Weak};
+use crate::sync::Arc;
 use crate::tls::Setup;
 
 /// The way to the gate, for one request.
-pub struct Route {
-    /// Where the request goes.
-    pub target: Target,
-    /// The proxy in between.
-    pub proxy: Option<Proxy>,
+pub struct Route<'a> {
+    /// Where the request goes, and how.
+    pub way: &'a Way,
     /// What the proxy and the gate are trusted by.
     pub tls: Arc<Setup>,
-    /// The whole `User-Agent`.
-    pub user_agent: String,
-    /// The most that the connection may take.
-    pub connect_timeout: Duration,
     /// When the request ends.
     pub end: Instant,
     /// How far the request has come.
@@ -75,39 +64,46 @@ impl Target {
     }
 }
 
-impl Route {
-    fn open(&self, details: &ConnectionDetails<'_>) -> Result<Link, ureq::Error> {
-        let (host, port) = match &self.proxy {
+impl Route<'_> {
+    /// Makes the connection.
+    pub fn open(&self) -> Result<Wire, ureq::Error> {
+        let link = self.link()?;
+        Ok(Wire::new(link, self.progress.clone(), INPUT_BUFFER, OUTPUT_BUFFER))
+    }
+
+    fn link(&self) -> Result<Link, Fault> {
+        let Way { target, proxy, .. } = self.way;
+        let (host, port) = match proxy {
             Some(proxy) => (&proxy.host, proxy.port),
-            None => (&self.target.host, self.target.port),
+            None => (&target.host, target.port),
         };
         self.progress.reach(Stage::Resolving);
         let addresses = resolve(host, port).map_err(Fault::Resolve)?;
         if Instant::now() >= self.end {
-            return Err(Fault::SlowResolver.into());
+            return Err(Fault::SlowResolver);
         }
 
         self.progress.reach(Stage::Connecting);
-        let end = self.end.min(Instant::now() + self.connect_timeout);
+        let end = self.end.min(Instant::now() + self.way.connect_timeout);
         let stream = dial(&addresses, end, &|| !self.progress.is_cancelled()).map_err(Fault::Connect)?;
         let stream = Arc::new(stream);
         // From here on, another thread can end the connection.
-        (details.register_shutdown)(Arc::downgrade(&stream) as Weak<dyn ShutdownHandle>)?;
+        self.progress.connected(&stream);
         let mut link = Link::Tcp(Socket::new(stream, end), Vec::new());
 
-        if let Some(proxy) = &self.proxy {
+        if let Some(proxy) = proxy {
             if proxy.tls {
                 self.progress.reach(Stage::ProxyTls);
                 link = self.secure(link, &proxy.host)?;
             }
             self.progress.reach(Stage::Tunnel);
             let opened =
-                tunnel::open(&mut link, &self.target.authority(), &self.user_agent, proxy.authorization.as_ref());
+                tunnel::open(&mut link, &target.authority(), &self.way.user_agent, proxy.authorization.as_ref());
             link.put_back(opened.map_err(Fault::Tunnel)?);
         }
-        if self.target.tls {
+        if target.tls {
             self.progress.reach(Stage::Tls);
-            link = self.secure(link, &self.target.host)?;
+            link = self.secure(link, &target.host)?;
         }
         link.until(self.end);
         Ok(link)
@@ -128,21 +124,6 @@ impl Route {
     }
 }
 
-impl fmt::Debug for Route {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Route")
-    }
-}
-
-impl Connector for Route {
-    type Out = Wire;
-
-    fn connect(&self, details: &ConnectionDetails<'_>, _: Option<()>) -> Result<Option<Wire>, ureq::Error> {
-        let link = self.open(details)?;
-        Ok(Some(Wire::new(link, self.progress.clone(), INPUT_BUFFER, OUTPUT_BUFFER)))
-    }
-}
-
 /// The addresses of a name, by the system's resolver.
 fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     match (host, port).to_socket_addrs() {
@@ -155,17 +136,4 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
 /// name.
 fn no_descriptor() -> Option<io::Error> {
     std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).err().filter(is_no_descriptor)
-}
-
-/// ureq wants addresses before it asks for a connection. [`Route`] resolves names itself, because it knows whose name
-/// to resolve, so this answers with an address that is not used.
-#[derive(Debug)]
-pub struct Unused;
-
-impl Resolver for Unused {
-    fn resolve(&self, _: &Uri, _: &ureq::config::Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
-        let mut addresses = self.empty();
-        addresses.push(SocketAddr::from(([0, 0, 0, 0], 0)));
-        Ok(addresses)
-    }
 }

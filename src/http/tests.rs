@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::config::Config;
 use crate::error::Status;
-use crate::gate;
+use crate::gate::{self, BODY_MAX};
 use crate::secret::Secret;
 use crate::settings::Credentials;
 
@@ -346,8 +346,14 @@ fn a_request_in_flight_says_what_it_does() {
         let request = scope.spawn(|| way.send(&login(), limit(), &|| true));
         gate.wait(|counts| counts.hanging == 1);
         let place = gate.url().trim_start_matches("https://").split('/').next().unwrap().to_owned();
-        assert_eq!(way.doing(), Some(format!("waiting for the answer of {place}")));
+        // The gate may have the request a moment before this side waits.
+        let end = Instant::now() + limit();
+        while way.doing().is_some_and(|doing| doing.starts_with("sending")) && Instant::now() < end {
+            thread::yield_now();
+        }
+        let doing = way.doing();
         gate.release();
+        assert_eq!(doing, Some(format!("waiting for the answer of {place}")));
         assert_eq!(request.join().unwrap().unwrap().peer, place);
     });
     assert_eq!(way.doing(), None);

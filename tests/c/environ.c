@@ -1,0 +1,321 @@
+/* The environment belongs to the host: the process's is read in dl_auth_new only, and not at all if the host hands over an
+ * array. `getenv` is this program's, and counts. */
+#define _GNU_SOURCE /* setreuid */
+#include "gate.h"
+#include <sys/wait.h>
+
+extern char **environ;
+
+/* How often getenv is called, on any thread, while `counting`. */
+static volatile int counting, reads;
+static char last_read[64];
+
+char *getenv(const char *name) {
+  if (counting) {
+    __atomic_fetch_add(&reads, 1, __ATOMIC_SEQ_CST);
+    snprintf(last_read, sizeof last_read, "%s", name);
+  }
+  size_t length = strlen(name);
+  for (char **at = environ; at && *at; at++)
+    if (strncmp(*at, name, length) == 0 && (*at)[length] == '=') return *at + length + 1;
+  return NULL;
+}
+
+static void start_counting(void) {
+  reads = 0;
+  counting = 1;
+}
+
+static int stop_counting(void) {
+  counting = 0;
+  return reads;
+}
+
+#define CHECK_NO_READS() \
+  do { \
+    int number = stop_counting(); \
+    if (number) complain(__FILE__, __LINE__, "getenv was called %d times, last for %s", number, last_read); \
+  } while (0)
+
+/* An array of NAME=VALUE, of up to 15 entries, in memory that `scribble` overwrites. */
+static char *variables[16];
+static int number_of_variables;
+
+static const char *const *array(void) { return (const char *const *)variables; }
+
+static void add(const char *name, const char *value) {
+  char *entry = malloc(strlen(name) + strlen(value) + 2);
+  if (!entry || number_of_variables == 15) give_up("no room for a variable");
+  sprintf(entry, "%s=%s", name, value);
+  variables[number_of_variables++] = entry;
+}
+
+static void add_gate(void) {
+  add("DL_AUTH_URL", gate("GATE_URL"));
+  add("SSL_CERT_FILE", gate("GATE_CA_FILE"));
+  add("DL_AUTH_USERNAME", gate("GATE_USERNAME"));
+  add("DL_AUTH_PASSWORD", gate("GATE_PASSWORD"));
+}
+
+static void scribble(void) {
+  while (number_of_variables) {
+    char *entry = variables[--number_of_variables];
+    memset(entry, 'x', strlen(entry));
+    free(entry);
+    variables[number_of_variables] = NULL;
+  }
+}
+
+/* A configuration with the array, which is overwritten afterwards. */
+static dl_auth_config_t *configured(void) {
+  dl_auth_config_t *config = dl_auth_config_new();
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, array(), &failure));
+  scribble();
+  return config;
+}
+
+/* Makes a handle that must come to this status. */
+static dl_auth_t *handle(const dl_auth_config_t *config, dl_auth_status_t wanted) {
+  dl_auth_t *auth = NULL;
+  if (CHECK_STATUS(wanted, dl_auth_new(config, &auth, &failure))) CHECK(auth == NULL);
+  return auth;
+}
+
+/* One of each call, good and bad. */
+static void use(dl_auth_t *auth) {
+  char token[DL_AUTH_BEARER_MAX] = "";
+  dl_auth_info_t info = DL_AUTH_INFO_INIT;
+  dl_auth_token(auth, token, sizeof token, NULL, NULL);
+  dl_auth_claims(auth, token, sizeof token, NULL, NULL);
+  dl_auth_bearer(auth, token, sizeof token, NULL, NULL);
+  dl_auth_invalidate(auth, token + 7, NULL);
+  dl_auth_token_within(auth, 3600000, 0, token, sizeof token, NULL, NULL);
+  dl_auth_generation(auth);
+  dl_auth_info(auth, &info, NULL);
+  dl_auth_set_credentials(auth, "canary", "canary", NULL);
+  dl_auth_token(auth, token, sizeof token, NULL, NULL);
+}
+
+static void the_process_environment_is_read_in_dl_auth_new_only(void) {
+  static const char *const ways[][2] = {
+    {"DL_AUTH_TIMEOUT", "10m"}, {"DL_AUTH_REFRESH", "background"}, {"DL_AUTH_TLS_ROOTS", "system"},
+    {"HTTPS_PROXY", "http://127.0.0.1:1"},
+  };
+  dl_auth_t *auth;
+  add_gate();
+  char *names[4], **variable = names;
+  for (int i = 0; i < number_of_variables; i++) {
+    char *end = strchr(variables[i], '=');
+    *end = 0;
+    setenv(*variable++ = variables[i], end + 1, 1);
+  }
+  for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    subject = ways[i][0];
+    setenv(ways[i][0], ways[i][1], 1);
+    reset_gate();
+    start_counting();
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_new(NULL, &auth, NULL));
+    CHECK(stop_counting() > 0); /* the counter counts */
+    CHECK_NUMBER(0, count("requests"));
+    start_counting();
+    use(auth);
+    CHECK_NO_READS();
+    if (strcmp(subject, "HTTPS_PROXY") != 0) CHECK(count("requests") >= 2);
+    start_counting();
+    dl_auth_free(auth);
+    WAIT_UNTIL(library_threads() == 0);
+    CHECK_NO_READS();
+    unsetenv(ways[i][0]);
+  }
+  subject = "";
+  while (variable > names) unsetenv(*--variable);
+  scribble();
+}
+
+static void an_environment_that_is_handed_over_is_used_and_the_process_environment_is_not_read(void) {
+  char token[DL_AUTH_TOKEN_MAX];
+  dl_auth_t *auth = NULL;
+  reset_gate();
+  setenv("DL_AUTH_URL", "canary", 1); /* would be an error */
+  add_gate();
+  add("PATH", "/bin");
+  dl_auth_config_t *config = dl_auth_config_new();
+  start_counting();
+  dl_auth_status_t set = dl_auth_config_set_environ(config, array(), NULL), made = dl_auth_new(config, &auth, NULL);
+  CHECK_NO_READS();
+  CHECK_NUMBER(DL_AUTH_OK, set);
+  CHECK_NUMBER(DL_AUTH_OK, made);
+  scribble();
+  dl_auth_config_free(config);
+  start_counting();
+  dl_auth_status_t got = dl_auth_token(auth, token, sizeof token, NULL, NULL);
+  use(auth);
+  CHECK_NO_READS();
+  CHECK_NUMBER(DL_AUTH_OK, got);
+  CHECK(count("logins") >= 1);
+  dl_auth_free(auth);
+  unsetenv("DL_AUTH_URL");
+}
+
+static void the_array_is_copied_and_replaces_that_of_an_earlier_call(void) {
+  add("DL_AUTH_WAIT", "canary");
+  dl_auth_config_t *config = configured();
+  add_gate();
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, array(), &failure));
+  scribble();
+  dl_auth_t *auth = handle(config, DL_AUTH_OK);
+  dl_auth_config_free(config);
+  token_of(auth);
+  dl_auth_free(auth);
+}
+
+static void an_empty_array_means_no_variables(void) {
+  setenv("DL_AUTH_USERNAME", "bot", 1);
+  setenv("DL_AUTH_PASSWORD", "canary", 1);
+  dl_auth_config_t *config = configured();
+  handle(config, DL_AUTH_E_NO_CREDENTIALS);
+  CHECK_CONTAINS(failure.message, "no credentials");
+  dl_auth_config_free(config);
+  unsetenv("DL_AUTH_USERNAME");
+  unsetenv("DL_AUTH_PASSWORD");
+}
+
+static void the_rules_about_calls_and_variables_are_the_same_as_for_the_process_environment(void) {
+  /* A call wins; an empty variable is unset; pairs hide each other; the first of two entries counts. */
+  add("DL_AUTH_WAIT", "");
+  add("DL_AUTH_USERNAME", "bot");
+  add("DL_AUTH_USERNAME", "");
+  add("DL_AUTH_PASSWORD_FILE", "/nowhere");
+  add("DL_AUTH_URL", "canary");
+  dl_auth_config_t *config = configured();
+  set_option(config, "password", "canary");
+  set_option(config, "environment", "rc");
+  dl_auth_free(handle(config, DL_AUTH_OK));
+  dl_auth_config_free(config);
+
+  /* The proxies and the roots. */
+  static const char *const bad[][2] = {{"HTTPS_PROXY", "socks5://canary"}, {"https_proxy", "socks5://canary"},
+                                       {"SSL_CERT_FILE", "not-certificates"}, {"DL_AUTH_WAIT", "canary"}};
+  FILE *file = fopen("not-certificates", "w");
+  if (!file || fputs("canary", file) < 0 || fclose(file)) give_up("a file cannot be written");
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    add("DL_AUTH_USERNAME", "bot");
+    add("DL_AUTH_PASSWORD", "canary");
+    add(bad[i][0], bad[i][1]);
+    config = configured();
+    handle(config, DL_AUTH_E_INVALID_VALUE);
+    CHECK_CONTAINS(failure.message, bad[i][0]);
+    dl_auth_config_free(config);
+  }
+  add("DL_AUTH_USERNAME", "bot");
+  add("DL_AUTH_PASSWORD", "canary");
+  add("HTTPS_PROXY", "socks5://canary");
+  add("no_proxy", "gate.dataloop.ai");
+  config = configured();
+  dl_auth_free(handle(config, DL_AUTH_OK));
+  dl_auth_config_free(config);
+}
+
+static void a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing(void) {
+  static const struct { const char *entry, *named; } malformed[] = {
+    {"DL_AUTH_USERNAME", "DL_AUTH_USERNAME"}, {"canary horse", "variables[1]"}, {"", "variables[1]"},
+    {"HOME", "HOME"}, {"\xff", "variables[1]"}, {"CANARY1", "variables[1]"},
+  };
+  dl_auth_config_t *config = dl_auth_config_new();
+  add_gate();
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, array(), &failure));
+  scribble();
+  for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
+    const char *const entries[] = {"DL_AUTH_URL=canary", malformed[i].entry, NULL};
+    subject = malformed[i].named;
+    CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set_environ(config, entries, &failure));
+    CHECK_CONTAINS(failure.message, malformed[i].named);
+    CHECK_CONTAINS(failure.message, "NAME=VALUE");
+  }
+  subject = "";
+  CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_config_set_environ(config, NULL, &failure));
+  CHECK_CONTAINS(failure.message, "variables");
+  const char *const none[] = {NULL};
+  CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_config_set_environ(NULL, none, &failure));
+  CHECK_CONTAINS(failure.message, "config");
+  dl_auth_free(handle(config, DL_AUTH_OK)); /* the first array still counts */
+  dl_auth_config_free(config);
+}
+
+static void bad_utf_8_is_an_error_where_it_is_used(void) {
+  static const char *const used[] = {"DL_AUTH_USERNAME", "DL_AUTH_PASSWORD", "DL_AUTH_WAIT", "HTTPS_PROXY"};
+  for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
+    subject = used[i];
+    add(used[i], "canary\xff");
+    add("DL_AUTH_USERNAME", "bot");
+    add("DL_AUTH_PASSWORD", "canary");
+    dl_auth_config_t *config = configured();
+    handle(config, DL_AUTH_E_INVALID_VALUE);
+    CHECK_CONTAINS(failure.message, used[i]);
+    CHECK_CONTAINS(failure.message, "UTF-8");
+    dl_auth_config_free(config);
+  }
+  subject = "";
+  add("DL_AUTH_UNKNOWN", "\xff");
+  add("\xff", "\xff");
+  add("DL_AUTH_USERNAME", "\xff"); /* hidden by the call */
+  add("DL_AUTH_PASSWORD", "canary");
+  dl_auth_config_t *config = configured();
+  set_option(config, "username", "bot");
+  dl_auth_free(handle(config, DL_AUTH_OK));
+  dl_auth_config_free(config);
+}
+
+/* What the set-user-ID program does: the exit code says what is wrong. */
+static int as_a_set_user_id_program(void) {
+  dl_auth_t *auth = NULL;
+  dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+  dl_auth_config_t *config = dl_auth_config_new();
+  if (dl_auth_new(NULL, &auth, &error) != DL_AUTH_E_NO_CREDENTIALS) return 10;
+  if (!strstr(error.message, "set-user-ID")) return 11;
+  if (dl_auth_config_set(config, "password", "canary", NULL)) return 12;
+  if (dl_auth_new(config, &auth, &error) != DL_AUTH_E_NO_CREDENTIALS) return 13; /* username and gate stay unknown */
+  const char *const handed_over[] = {"DL_AUTH_USERNAME=bot", NULL};
+  if (dl_auth_config_set_environ(config, handed_over, NULL)) return 14;
+  if (dl_auth_new(config, &auth, &error) != DL_AUTH_OK) return 15; /* and DL_AUTH_URL is not read */
+  dl_auth_free(auth);
+  dl_auth_config_free(config);
+  return 0;
+}
+
+/* The kernel tells a new program that it is privileged if the effective user is not the real one, as for a file with the
+ * set-user-ID bit. */
+static void the_process_environment_is_ignored_in_a_set_user_id_program(const char *self) {
+  if (!is_plain()) return; /* the loader drops what valgrind and the sanitizers need */
+  if (geteuid() != 0) give_up("this test needs root, which make test asks for");
+  for (int by_group = 0; by_group < 2; by_group++) {
+    subject = by_group ? "set-group-ID" : "set-user-ID";
+    pid_t child = fork();
+    if (child == 0) {
+      setenv("DL_AUTH_USERNAME", "bot", 1);
+      setenv("DL_AUTH_PASSWORD", "canary", 1);
+      setenv("DL_AUTH_URL", "not a URL", 1);
+      if (by_group ? setregid(65534, (gid_t)-1) : setreuid(65534, (uid_t)-1)) _exit(3);
+      execl(self, self, "set-user-ID", (char *)NULL);
+      _exit(4);
+    }
+    int status = 0;
+    CHECK_NUMBER(child, waitpid(child, &status, 0));
+    CHECK_NUMBER(0, WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status));
+  }
+  subject = "";
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1) return as_a_set_user_id_program();
+  begin();
+  the_process_environment_is_read_in_dl_auth_new_only();
+  an_environment_that_is_handed_over_is_used_and_the_process_environment_is_not_read();
+  the_array_is_copied_and_replaces_that_of_an_earlier_call();
+  an_empty_array_means_no_variables();
+  the_rules_about_calls_and_variables_are_the_same_as_for_the_process_environment();
+  a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing();
+  bad_utf_8_is_an_error_where_it_is_used();
+  the_process_environment_is_ignored_in_a_set_user_id_program(argv[0]);
+  return done();
+}
