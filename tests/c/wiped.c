@@ -237,8 +237,9 @@ static void write_a_short_password(void) {
   if (!file || fputs(SHORT_PASSWORD "\n", file) < 0 || fclose(file)) give_up("the password's file cannot be written");
 }
 
-/* One that fits into a small buffer on a stack. */
+/* One that fits into a small buffer on a stack. It is shorter than the rows that are searched for under valgrind. */
 static void a_password_of_a_file_is_read_into_wiped_memory_alone(void) {
+  if (!is_plain()) return;
   elsewhere(write_a_short_password);
   /* Nothing more is read after it, so that nothing is written over what is left on the stack. */
   dl_auth_config_t *config = dl_auth_config_new();
@@ -247,7 +248,7 @@ static void a_password_of_a_file_is_read_into_wiped_memory_alone(void) {
   set_option(config, "tls_roots", "bundled");
   dl_auth_t *auth = made_of(config);
   CHECK_MEMORY("uf");
-  if (is_plain()) CHECK_NUMBER(1, copies['f']);
+  CHECK_NUMBER(1, copies['f']);
   dl_auth_free(auth);
   CHECK_MEMORY("");
 }
