@@ -117,4 +117,4 @@ fn above_standard(file: File) -> io::Result<File> {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

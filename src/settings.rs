@@ -317,7 +317,8 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
             Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
             fault => fault.to_string(),
         };
-        format!("{} cannot be read: {why}", path.display())
+        let shown = path.to_string_lossy().replace(char::is_control, "?");
+        format!("{shown} cannot be read: {why}")
     })
 }
 

@@ -41,7 +41,7 @@ fn a_file_that_holds_more_than_its_length_says_is_read_up_to_the_limit() {
 }
 
 #[cfg(unix)]
-fn fifo(path: &Path) {
+pub fn fifo(path: &Path) {
     use std::os::unix::ffi::OsStrExt;
     let name = std::ffi::CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the name is a NUL-terminated string.
@@ -63,7 +63,32 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// One name is a file's and a pipe's in turn. A call that waits for the pipe hangs; the number of calls bounds the test.
+/// What comes of a handle with this option. No environment is read.
+#[cfg(target_os = "linux")]
+fn made(key: &str, path: &Path) -> Result<crate::Auth, crate::Error> {
+    let mut config = crate::Config::new();
+    config.set_environ([]).unwrap();
+    let password = if key == "password_file" { &[][..] } else { &[("password", "canary")] };
+    for (key, value) in [("username", "canary"), ("proxy", "none"), ("tls_roots", "bundled")].iter().chain(password) {
+        config.set(key, value).unwrap();
+    }
+    config.set(key, path.to_str().unwrap()).unwrap();
+    crate::Auth::new(&config)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_at_an_option_that_names_a_file_is_refused_at_once() {
+    let pipe = scratch("option").join("fifo");
+    fifo(&pipe);
+    for key in ["password_file", "ca_file"] {
+        let error = made(key, &pipe).err().unwrap();
+        assert!(error.message().contains("not a regular file") && error.message().contains(key), "{error}");
+    }
+    std::fs::remove_dir_all(pipe.parent().unwrap()).unwrap();
+}
+
+/// One name is a file's and a pipe's in turn. A call that waits for the pipe hangs; the number of handles bounds the test.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_pipe_that_takes_the_place_of_a_file_is_never_waited_for() {
@@ -89,12 +114,10 @@ fn a_pipe_that_takes_the_place_of_a_file_is_never_waited_for() {
     std::thread::spawn(move || {
         let mut kinds = [0, 0];
         // Until both were met so often that a look at the name before the open would have failed.
-        while kinds[0] < 2000 || kinds[1] < 2000 {
-            match read(&name, 10) {
-                Ok(bytes) => kinds[0] += usize::from(bytes.as_slice() == b"canary"),
-                Err(Fault::NotRegular) => kinds[1] += 1,
-                Err(fault) => panic!("{fault}"),
-            }
+        while kinds[0] < 1000 || kinds[1] < 1000 {
+            let refused = made("password_file", &name).err();
+            let pipe = |error: crate::Error| assert!(error.message().contains("not a regular file"), "{error}");
+            kinds[usize::from(refused.map(pipe).is_some())] += 1;
         }
         told.send(()).unwrap();
     });

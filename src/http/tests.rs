@@ -358,3 +358,24 @@ fn a_request_in_flight_says_what_it_does() {
     });
     assert_eq!(way.doing(), None);
 }
+
+#[test]
+fn a_name_in_a_certificate_that_is_a_secret_is_struck_out() {
+    let gate = Gate::start();
+    let message = |secrets: &[&str]| {
+        let mut request = login();
+        secrets.iter().for_each(|secret| request.secrets.add(secret));
+        way(&gate, gate.wrong_host_url(), &[])
+            .send(&request, limit(), &|| true)
+            .err()
+            .unwrap()
+            .error
+            .message()
+            .to_owned()
+    };
+    assert!(message(&[]).contains("it names \"elsewhere.invalid\""), "{}", message(&[]));
+    for secret in ["elsewhere.invalid", "Elsewhere", "at-elsewhere.inv"] {
+        let message = message(&[secret]);
+        assert!(message.contains("it names \"[struck out]") && !message.contains("elsewhere"), "{message}");
+    }
+}
