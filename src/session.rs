@@ -20,13 +20,15 @@ use crate::sync::Arc;
 /// What a refresh works with, owned by whoever runs it.
 pub struct Session {
     credentials: Arc<Credentials>,
+    /// Those before the password file was read again, until a refresh begins: its answers may repeat them.
+    before: Option<Arc<Credentials>>,
     refresh_token: Option<Secret>,
 }
 
 impl Session {
     /// A session that begins with the password.
     pub fn new(credentials: Arc<Credentials>) -> Session {
-        Session { credentials, refresh_token: None }
+        Session { credentials, before: None, refresh_token: None }
     }
 
     /// What it logs in with.
@@ -38,7 +40,8 @@ impl Session {
     pub fn reread(&mut self) -> bool {
         let read = self.credentials.password_file.as_deref().and_then(|path| settings::read_password(path).ok());
         let Some(password) = read.filter(|password| *password != self.credentials.password) else { return false };
-        self.credentials = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
+        let changed = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
+        self.before = Some(std::mem::replace(&mut self.credentials, changed));
         self.refresh_token = None;
         true
     }
@@ -120,7 +123,11 @@ impl Exchange {
         let mut secrets = Secrets::default();
         held.into_iter().for_each(|token| secrets.add(token));
         self.rules.proxy_login.iter().for_each(|login| secrets.add_basic(login));
-        secrets.add_login(&session.credentials.username, &session.credentials.password);
+        let before = session.before.take();
+        for Credentials { username, password, .. } in before.iter().chain([&session.credentials]).map(|known| &**known)
+        {
+            secrets.add_login(username, password);
+        }
         let mut attempt = 1;
         loop {
             let last = attempt >= self.rules.max_attempts;
@@ -179,6 +186,7 @@ impl Exchange {
             }
         }
         session.reread(); // a password is sent as it is now, not as it was when the handle was made
+        session.before = None; // it is among the secrets
         secrets.add_login(&session.credentials.username, &session.credentials.password);
         let leave = self.leave_to_log_in(session, limit, wanted)?;
         let request = gate::login(&session.credentials);

@@ -87,6 +87,13 @@ fn a_password_that_the_file_had_before_is_struck_out() {
     let bench = bench_with(Inline, &options, vec![refusal("not hunter-two after hunter-one".to_owned())]);
     std::fs::write(&file, "hunter-two").unwrap();
     assert_eq!(said(&bench), "not [struck out] after [struck out]");
+    // What was refused is read again by itself once there is another password.
+    std::fs::write(&file, "hunter-three").unwrap();
+    bench.gate_will(refusal("not hunter-three after hunter-two".to_owned()));
+    bench.pass(2);
+    assert_eq!(said(&bench), "not [struck out] after [struck out]", "the answer from before");
+    assert_eq!(bench.seen(), ["bot hunter-two", "bot hunter-three"]);
+    assert_eq!(said(&bench), "not [struck out] after [struck out]");
     std::fs::remove_file(file).unwrap();
 }
 
