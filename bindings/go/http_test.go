@@ -319,3 +319,38 @@ func TestATrailerArrivesWithTheSecondTryAfterA401(t *testing.T) {
 		server.Close() // waits for the connections
 	}
 }
+
+// A base may send the first try after its answer. The race detector finds a map that both tries use.
+func TestAFirstTryThatGoesOnLeavesTheSecondOneAlone(t *testing.T) {
+	gate := newGate(t)
+	gate.set(`{"lifetime": 20}`)
+	auth := opened(t, nil)
+	refused := tokenOf(t, auth)
+	mayRefresh(t, auth)
+	var first sync.WaitGroup
+	defer first.Wait()
+	second := make(chan struct{})
+	client := http.Client{Transport: auth.RoundTripper(replies(func(request *http.Request) *http.Response {
+		send := func() string {
+			defer request.Body.Close()
+			io.Copy(io.Discard, request.Body)
+			return request.Trailer.Get("X-Checksum")
+		}
+		if request.Header.Get("Authorization") == "Bearer "+refused {
+			first.Add(1)
+			go func() {
+				defer first.Done()
+				<-second
+				send()
+			}()
+			return &http.Response{StatusCode: 401, Body: http.NoBody}
+		}
+		close(second)
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{"Trailer-Was": {send()}}}
+	}))}
+	request, _ := withTrailer(t, "http://platform/", 1<<20)
+	response, err := client.Do(request)
+	if err != nil || response.StatusCode != 200 || response.Header.Get("Trailer-Was") != "abc123" {
+		t.Error(response, err)
+	}
+}
