@@ -42,10 +42,11 @@ lib:
 	@src/staticlib/archive.sh $(BUILT)/release
 	@src/cdylib/pkg-config.sh "$(abspath $(BUILT)/release)"
 
-# The C header, generated into cargo's output directory, to where it is checked in.
+# Copies the C header and the declarations without a preprocessor from cargo's output directory to include/.
 header:
 	cargo build --quiet
 	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
+	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.cdef.h | head -n 1)" include/dl_auth.cdef.h
 
 # The names of options and statuses in the bindings, to where they are checked in.
 names:

@@ -1,10 +1,11 @@
-//! Generates the C header from `src/capi/` into `OUT_DIR`, and tells the library its build date.
+//! Generates the C header from `src/capi/` into `OUT_DIR`, also as declarations for tools without a preprocessor, and
+//! tells the library its build date.
 //!
-//! Nothing is written into the source tree: `make header` copies the header to `include/`, and a test fails when the
-//! two differ.
+//! Nothing is written into the source tree: `make header` copies both files to `include/`, and a test fails when they
+//! differ.
 
 use std::error::Error;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{env, fs};
 
@@ -35,13 +36,51 @@ fn main() -> Result<(), Box<dyn Error>> {
         part("MINOR")?,
         part("PATCH")?,
     ));
+    let declarations = cbindgen::Config {
+        header: Some(DECLARATIONS.to_owned()),
+        after_includes: None,
+        trailer: None,
+        sys_includes: Vec::new(),
+        documentation: false,
+        ..config.clone()
+    };
+    fs::write(out.join("dl_auth.h"), generate(&root, config)?)?;
+    fs::write(out.join("dl_auth.cdef.h"), without_preprocessor(&generate(&root, declarations)?))?;
+    Ok(())
+}
+
+const DECLARATIONS: &str = "\
+/*
+ * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT and PHP FFI. They have size_t, uint32_t
+ * and the like built in. dl_auth.h is the manual. `make header` generates this file from src/capi/; do not edit.
+ */";
+
+fn generate(root: &Path, config: cbindgen::Config) -> Result<String, Box<dyn Error>> {
     let builder = SOURCES.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
         builder.with_src(root.join("src/capi").join(source))
     });
     let mut header = Vec::new();
     builder.generate()?.write(&mut header);
-    fs::write(out.join("dl_auth.h"), tidy(&String::from_utf8(header)?))?;
-    Ok(())
+    Ok(tidy(&String::from_utf8(header)?))
+}
+
+/// Turns each group of `#define` lines into an `enum`.
+fn without_preprocessor(header: &str) -> String {
+    let mut declarations = String::new();
+    let mut constants: Vec<String> = Vec::new();
+    for line in header.lines() {
+        if let Some((name, value)) = line.strip_prefix("#define ").and_then(|line| line.split_once(' ')) {
+            constants.push(format!("  {name} = {}", value.trim_matches(['(', ')'])));
+        } else if !(line.is_empty() && (!constants.is_empty() || declarations.ends_with("\n\n"))) {
+            if !constants.is_empty() {
+                declarations += &format!("enum {{\n{}\n}};\n\n", constants.join(",\n"));
+                constants.clear();
+            }
+            declarations += line;
+            declarations += "\n";
+        }
+    }
+    declarations
 }
 
 /// The first of January 2025, in Unix seconds.

@@ -474,10 +474,11 @@ dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_a
 } /* extern "C" */
 #endif
 
-/* Initialisers, with every field spelled out so that no compiler warns:
- *   dl_auth_error_t error = DL_AUTH_ERROR_INIT; */
-#define DL_AUTH_ERROR_INIT { (uint32_t)sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
+/* Initialisers. They name every field and contain no cast, so that no compiler warns:
+ *   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+ * A language that cannot use them sets `size` to the size of the struct, and all else to 0. */
+#define DL_AUTH_ERROR_INIT { sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
 #define DL_AUTH_INFO_INIT \
-  { (uint32_t)sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 #endif /* DL_AUTH_H */

@@ -22,9 +22,12 @@
 #include <cstdio>
 #include <cstring>
 #include <initializer_list>
+#include <list>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
+#include <vector>
 
 #if defined(__cpp_exceptions) || defined(_CPPUNWIND)
 #define DL_AUTH_EXCEPTIONS
@@ -239,10 +242,39 @@ class config {
     if (value.holds_nul() && key.c_str()) return detail::refuse_nul(why, key.c_str());
     return detail::call(why, [&](auto *e) { return dl_auth_config_set(handle_, key.c_str(), value.c_str(), e); }, key);
   }
+  /**
+   * Hands over an environment that is used in place of the one of the process: "NAME=VALUE" strings, with NULL at the
+   * end, such as `environ`. They are copied. DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
+   */
+  dl_auth_status_t try_set_environ(const char *const *variables, failure *why = nullptr) noexcept {
+    if (const dl_auth_status_t status = detail::check_library(why)) return status;
+    return detail::call(why, [&](auto *error) { return dl_auth_config_set_environ(handle_, variables, error); });
+  }
+  /** The same with a list, such as {"DL_AUTH_USERNAME=bot@example.com"}; {}: no variables. It allocates. */
+  dl_auth_status_t try_set_environ(std::initializer_list<text> variables, failure *why = nullptr) {
+    return hand_over(variables, why);
+  }
+  /** The same with a range of strings, such as a std::vector<std::string>. It allocates. */
+  template <typename Range, typename = std::enable_if_t<std::is_class_v<std::remove_reference_t<Range>>>>
+  dl_auth_status_t try_set_environ(Range &&variables, failure *why = nullptr) {
+    std::list<text> texts;
+    for (auto &&each : variables) texts.emplace_back(std::forward<decltype(each)>(each));
+    return hand_over(texts, why);
+  }
 #ifdef DL_AUTH_EXCEPTIONS
   /** Returns this configuration, for the next option. */
   config &set(const text &key, const text &value) {
     return detail::must([&](failure *why) { return try_set(key, value, why); }), *this;
+  }
+  config &set_environ(const char *const *variables) {
+    return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
+  }
+  config &set_environ(std::initializer_list<text> variables) {
+    return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
+  }
+  template <typename Range, typename = std::enable_if_t<std::is_class_v<std::remove_reference_t<Range>>>>
+  config &set_environ(Range &&variables) {
+    return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
   }
 #endif
 
@@ -250,6 +282,18 @@ class config {
   const dl_auth_config_t *get() const noexcept { return handle_; }
 
  private:
+  template <typename Texts>
+  dl_auth_status_t hand_over(const Texts &variables, failure *why) {
+    std::vector<const char *> pointers;
+    for (const text &each : variables) {
+      if (!each.c_str()) return detail::refuse(why, DL_AUTH_E_NULL_ARGUMENT, "a variable", "is NULL");
+      if (each.holds_nul()) return detail::refuse_nul(why, "a variable");
+      pointers.push_back(each.c_str());
+    }
+    pointers.push_back(nullptr);
+    return try_set_environ(pointers.data(), why);
+  }
+
   dl_auth_config_t *handle_;
 };
 

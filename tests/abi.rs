@@ -11,7 +11,25 @@ use std::process::Command;
 
 use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, panicking_library, root, run};
 
-const STRICT: [&str; 5] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only"];
+/// Warnings of gcc and clang, in C and C++.
+const STRICT: [&str; 12] = [
+    "-Wall",
+    "-Wextra",
+    "-Wpedantic",
+    "-Wconversion",
+    "-Wsign-conversion",
+    "-Wmissing-field-initializers",
+    "-Wmissing-braces",
+    "-Wshadow",
+    "-Wundef",
+    "-Wfloat-equal",
+    "-Werror",
+    "-fsyntax-only",
+];
+
+/// For 32 bits only the headers of the compiler itself are needed.
+const MACHINES: &[&[&str]] =
+    if cfg!(target_arch = "x86_64") { &[&["-m64"], &["-m32", "-ffreestanding"]] } else { &[&[]] };
 
 #[test]
 fn the_header_is_what_the_sources_generate() {
@@ -20,29 +38,28 @@ fn the_header_is_what_the_sources_generate() {
 }
 
 #[test]
-fn the_header_and_its_initialisers_compile_in_every_standard_of_c() {
-    for compiler in ["gcc", "clang"] {
-        for standard in ["c89", "c99", "c11", "c17", "gnu89", "gnu17"] {
-            compile(compiler, &["-x", "c"], standard);
-        }
+fn the_header_and_its_initialisers_compile_without_a_warning_in_every_standard_of_c() {
+    for standard in ["c89", "c99", "c11", "c17", "c2x", "gnu89", "gnu17"] {
+        compile("gcc", &["-x", "c", "-Wc++-compat", "-Wtraditional-conversion"], standard);
+        compile("clang", &["-x", "c", "-Weverything"], standard);
     }
 }
 
 #[test]
-fn the_header_and_its_initialisers_compile_in_every_standard_of_cpp() {
-    for compiler in ["g++", "clang++"] {
-        for standard in ["c++11", "c++14", "c++17", "c++20"] {
-            compile(compiler, &["-x", "c++"], standard);
-        }
+fn the_header_and_its_initialisers_compile_without_a_warning_or_a_cast_in_every_standard_of_cpp() {
+    for standard in ["c++98", "c++11", "c++14", "c++17", "c++20", "c++2b"] {
+        compile("g++", &["-x", "c++", "-Wold-style-cast", "-Wuseless-cast"], standard);
+        compile("clang++", &["-x", "c++", "-Weverything"], standard);
     }
 }
 
 /// Alone and twice, and with a use of each initialiser and the offset of each field.
-fn compile(compiler: &str, language: &[&str], standard: &str) {
-    let standard = format!("-std={standard}");
-    let mut command = Command::new(compiler);
-    command.args(STRICT).args(language).arg(standard).arg("-I").arg(root().join("include"));
-    run(command.arg(root().join("tests/abi/layout.c")));
+fn compile(compiler: &str, options: &[&str], standard: &str) {
+    for &machine in MACHINES {
+        let mut command = Command::new(compiler);
+        command.args(STRICT).args(options).args(machine).arg(format!("-std={standard}"));
+        run(command.arg("-I").arg(root().join("include")).arg(root().join("tests/abi/layout.c")));
+    }
 }
 
 #[test]

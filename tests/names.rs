@@ -210,3 +210,16 @@ fn those_of_lua_are_the_librarys() {
 fn those_of_cpp_are_the_librarys() {
     is_checked_in("include/dl_auth.hpp", &cpp(), Some("//"));
 }
+
+/// C# reads each variable by its name, so its list must have what the library reads besides `DL_AUTH_*`.
+#[test]
+fn csharp_hands_over_all_variables_that_the_library_reads() {
+    let list = |file: &str, begin: &str, end: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let list = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap().0;
+        list.split('"').skip(1).step_by(2).map(str::to_owned).collect()
+    };
+    let read = list("src/environ.rs", "const OTHERS", "];");
+    assert!(read.len() >= 6, "{read:?}");
+    assert_eq!(list("bindings/csharp/Runtime/Environ.cs", "string[] Others", "};"), read);
+}

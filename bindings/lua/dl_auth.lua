@@ -99,6 +99,7 @@ if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
 
     struct dl_auth_config_t *dl_auth_config_new(void);
     int32_t dl_auth_config_set(struct dl_auth_config_t *config, const char *key, const char *value, void *error);
+    int32_t dl_auth_config_set_environ(struct dl_auth_config_t *config, const char *const *variables, void *error);
     void dl_auth_config_free(struct dl_auth_config_t *config);
 
     int32_t dl_auth_new(const struct dl_auth_config_t *config, struct dl_auth_t **auth, void *error);
@@ -394,7 +395,7 @@ local function settings(options)
   for key in next, options do
     local ok, err = is_text(key, "a key of options")
     if not ok then return nil, err end
-    keys[#keys + 1] = key
+    if key ~= "environ" then keys[#keys + 1] = key end
   end
   table.sort(keys)
   for _, key in ipairs(keys) do
@@ -407,23 +408,54 @@ local function settings(options)
   return keys, texts
 end
 
+--- Variables as C takes them, "NAME=VALUE", in a list; nil without an error where none are given.
+local function entries(environ)
+  if environ == nil then return end
+  if type(environ) ~= "table" then
+    return fail(status.INVALID_VALUE, "environ must be a table, and is a " .. type(environ))
+  end
+  local list = {}
+  for name, value in next, environ do
+    local ok, err = is_text(name, "a name in environ")
+    if ok and (name == "" or name:find("=", 1, true)) then
+      ok, err = fail(status.INVALID_VALUE, "a name in environ is empty, or holds a =")
+    end
+    if ok then ok, err = is_text(value, "the variable " .. name .. " in environ") end
+    if not ok then return nil, err end
+    list[#list + 1] = name .. "=" .. value
+  end
+  table.sort(list)
+  return list
+end
+
 local dl_auth = { status = status }
 
 --- Makes an auth. What `options` do not set comes from the environment (DL_AUTH_USERNAME and the like), else from the
 --- defaults. Numbers and booleans may be given as such. Nothing is sent: the first token logs in.
----@param options? dl_auth.Options
+---
+--- The option `environ` maps names of variables to values, and is used in place of the environment of the process, which
+--- is then not read. With {} there are no variables.
+---@param options? dl_auth.Options|{ environ?: table<string, string> }
 ---@return dl_auth.Auth? auth, dl_auth.Error? err
 function dl_auth.new(options)
   local keys, texts = settings(options)
   if not keys then return nil, texts end
+  local variables, err = entries(options and options.environ)
+  if err then return nil, err end
   local out, handle = take(), ffi.new "struct dl_auth_t *[1]"
   local config, code = library.dl_auth_config_new(), 0
   for _, key in ipairs(keys) do
     if code == 0 then code = library.dl_auth_config_set(config, key, texts[key], out.error) end
   end
+  if code == 0 and variables then
+    local array = ffi.new("const char *[?]", #variables + 1) -- the last one stays NULL
+    for n, entry in ipairs(variables) do array[n - 1] = entry end -- `variables` keeps the strings alive
+    code = library.dl_auth_config_set_environ(config, array, out.error)
+  end
   if code == 0 then code = library.dl_auth_new(config, handle, out.error) end
   library.dl_auth_config_free(config)
-  local ok, err = done(out, code)
+  local ok
+  ok, err = done(out, code)
   if not ok then return nil, err end
   local auth = setmetatable({}, Auth)
   states[auth] = { handle = ffi.gc(handle[0], free) }

@@ -1,6 +1,15 @@
-/* The header alone, twice, with its initialisers, and the size and offset of each field. Valid C89 to C++20. */
+/* The header alone, twice, with its initialisers, and the size and offset of each field. Valid C89 to C23, and C++. With
+ * CDEF: the declarations without a preprocessor, which have no initialisers. */
+#ifdef CDEF
+#include <stddef.h>
+#include <stdint.h>
+#include "dl_auth.cdef.h"
+#define DL_AUTH_ERROR_INIT { sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
+#define DL_AUTH_INFO_INIT { sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#else
 #include "dl_auth.h"
 #include "dl_auth.h"
+#endif
 
 #define HOLDS(name, truth) typedef char name[(truth) ? 1 : -1]
 #define AT(type, field, offset) HOLDS(type##_##field, offsetof(type, field) == (offset))

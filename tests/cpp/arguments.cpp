@@ -2,7 +2,9 @@
 #include "gate.hpp"
 
 #include <limits>
+#include <list>
 #include <type_traits>
+#include <vector>
 
 namespace {
 
@@ -158,6 +160,45 @@ void new_credentials() {
   CHECK(auth.token() == token && gate_count("refused") == 1 && gate_count("issued") == 1);
 }
 
+void environments_of_any_kind() {
+  const std::string username = "DL_AUTH_USERNAME=" + gate("GATE_USERNAME"), url = "DL_AUTH_URL=" + gate("GATE_URL"),
+                    password = "DL_AUTH_PASSWORD=" + gate("GATE_PASSWORD"), ca = "DL_AUTH_CA_FILE=" + gate("GATE_CA_FILE");
+  CHECK(setenv("DL_AUTH_PASSWORD", "canary of the process", 1) == 0);
+  dl::config config;
+  int logins = 0;
+  const auto logs_in = [&] {
+    config.set(dl::key::proxy, "none").set(dl::key::wait, "10m");
+    const std::string token = dl::auth(config).token();
+    CHECK(token == last_token() && gate_count("logins") == ++logins);
+    config.set_environ({});
+    CHECK(status_of([&] { dl::auth{config}; }) == DL_AUTH_E_NO_CREDENTIALS);
+  };
+  std::vector<std::string> strings{username, url, password, ca};
+  config.set_environ(strings), logs_in();
+  config.set_environ(std::as_const(strings)), logs_in();
+  config.set_environ(std::list<std::string_view>(strings.begin(), strings.end())), logs_in();
+  config.set_environ({username, url.c_str(), std::string_view(password), std::string(ca)}), logs_in();
+  const char *array[] = {username.c_str(), url.c_str(), password.c_str(), ca.c_str(), nullptr};
+  config.set_environ(array), logs_in();
+  config.set_environ(static_cast<const char *const *>(array)), logs_in();
+  config.set_environ(std::vector<const char *>(array, array + 4)), logs_in();
+  char *of_the_process[] = {strings[0].data(), strings[1].data(), strings[2].data(), strings[3].data(), nullptr};
+  config.set_environ(static_cast<char **>(of_the_process)), logs_in(); // the type of `environ`
+  CHECK(config.try_set_environ(strings) == DL_AUTH_OK && config.try_set_environ({}) == DL_AUTH_OK);
+
+  config.set_environ(strings);
+  CHECK(status_of([&] { config.set_environ(nullptr); }) == DL_AUTH_E_NULL_ARGUMENT);
+  CHECK(status_of([&] { config.set_environ({username, nullptr}); }) == DL_AUTH_E_NULL_ARGUMENT);
+  CHECK(status_of([&] { config.set_environ(std::vector<const char *>(array, array + 5)); }) == DL_AUTH_E_NULL_ARGUMENT);
+  for (const std::string &wrong : {"canary"s, "DL_AUTH_PASSWORD=\0canary"s, ""s}) {
+    const dl::error error = thrown([&] { config.set_environ({username, wrong}); });
+    CHECK(error.status() == DL_AUTH_E_INVALID_VALUE && !holds(error.what(), "canary"));
+    CHECK(status_of([&] { config.set_environ(std::vector{wrong}); }) == DL_AUTH_E_INVALID_VALUE);
+  }
+  logs_in(); // what is refused changes nothing
+  CHECK(unsetenv("DL_AUTH_PASSWORD") == 0);
+}
+
 void failures_are_values() {
   dl::failure why;
   CHECK(!dl::auth::open({{"x", "y"}}, &why) && why.status() == DL_AUTH_E_UNKNOWN_KEY);
@@ -179,6 +220,7 @@ int main(int count, char **names) {
               {"durations_of_any_kind", durations_of_any_kind},
               {"handles_move", handles_move},
               {"new_credentials", new_credentials},
+              {"environments_of_any_kind", environments_of_any_kind},
               {"failures_are_values", failures_are_values}},
              count, names);
 }

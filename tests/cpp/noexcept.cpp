@@ -118,6 +118,12 @@ void wrong_option() {
   CHECK(holds(why.message(), "`username`"));
   CHECK(frugally([&] { return config.try_set(dl::key::timeout, "soon", &why); }) == DL_AUTH_E_INVALID_VALUE);
   CHECK(holds(why.message(), "`timeout`"));
+  const char *environment[] = {"DL_AUTH_TIMEOUT=soon", "DL_AUTH_USERNAME=x", "DL_AUTH_PASSWORD=y", nullptr};
+  dl::config other;
+  CHECK(frugally([&] { return other.try_set_environ(environment, &why); }) == DL_AUTH_OK);
+  CHECK(!dl::auth::open(other, &why) && why.status() == DL_AUTH_E_INVALID_VALUE);
+  CHECK(holds(why.message(), "DL_AUTH_TIMEOUT"));
+  CHECK(other.try_set_environ({"x"}, &why) == DL_AUTH_E_INVALID_VALUE && why.message()[0]);
   CHECK(!dl::auth::open({{"usernam", "x"}}) && !dl::auth::open(config, &why) && !dl::auth::open(&why));
   CHECK(why.status() == DL_AUTH_E_NO_CREDENTIALS);
   CHECK(gate_count("requests") == 0);

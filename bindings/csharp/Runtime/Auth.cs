@@ -20,14 +20,15 @@ namespace Dataloop.DlAuth
         private readonly AuthHandle handle;
         private volatile Copy copy;
 
-        /// <summary>Configured by the environment: DL_AUTH_USERNAME and the like, which are read here and now.</summary>
+        /// <summary>
+        /// Configured by the environment: DL_AUTH_USERNAME and the like, which are read here and now, as
+        /// Environment.GetEnvironmentVariable gives them.
+        /// </summary>
         /// <exception cref="DlAuthException">
         /// Status NoCredentials or InvalidValue; Unsupported: an option that is not built in, or no usable library.
         /// </exception>
-        public Auth()
+        public Auth() : this(new KeyValuePair<string, string>[0])
         {
-            Library.Check();
-            handle = new AuthHandle(IntPtr.Zero);
         }
 
         /// <summary>
@@ -46,6 +47,7 @@ namespace Dataloop.DlAuth
             try
             {
                 foreach (KeyValuePair<string, string> option in options) Set(config, option.Key, option.Value);
+                Environ.HandOver(config);
                 handle = new AuthHandle(config);
             }
             finally

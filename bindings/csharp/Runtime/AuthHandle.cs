@@ -19,7 +19,7 @@ namespace Dataloop.DlAuth
         private static bool isWatched;
         private static bool isUnloading;
 
-        /// <summary>Makes a handle; `config` may be zero: the environment alone.</summary>
+        /// <summary>Makes a handle.</summary>
         internal AuthHandle(IntPtr config) : base(IntPtr.Zero, true)
         {
             Status status = Status.Ok;

@@ -8,15 +8,18 @@ namespace Dataloop.DlAuth
     {
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
-        /// <summary>A string for the library. What C would cut short, or what is no text, is never sent on.</summary>
-        internal static byte[] ToUtf8(string text, string what)
+        /// <summary>
+        /// A string for the library, with `before` before it. What C would cut short, or what is no text, is never sent on.
+        /// </summary>
+        internal static byte[] ToUtf8(string text, string what, string before = "")
         {
             if (text.IndexOf('\0') >= 0)
                 throw new DlAuthException(Status.InvalidValue, what + " has a NUL character inside");
             try
             {
-                var bytes = new byte[Strict.GetByteCount(text) + 1];
-                Strict.GetBytes(text, 0, text.Length, bytes, 0);
+                var bytes = new byte[Strict.GetByteCount(before) + Strict.GetByteCount(text) + 1];
+                int start = Strict.GetBytes(before, 0, before.Length, bytes, 0);
+                Strict.GetBytes(text, 0, text.Length, bytes, start);
                 return bytes;
             }
             catch (EncoderFallbackException)

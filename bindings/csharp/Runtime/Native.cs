@@ -28,6 +28,13 @@ namespace Dataloop.DlAuth
         [DllImport(Name, CallingConvention = C, ExactSpelling = true)]
         internal static extern Status dl_auth_config_set(IntPtr config, byte[] key, byte[] value, ref NativeError error);
 
+        /// <summary>`variables`: addresses of "NAME=VALUE" with a NUL at the end; the last address is 0.</summary>
+        [DllImport(Name, CallingConvention = C, ExactSpelling = true)]
+        internal static extern Status dl_auth_config_set_environ(IntPtr config, IntPtr[] variables, ref NativeError error);
+
+        [DllImport(Name, CallingConvention = C, ExactSpelling = true)]
+        internal static extern IntPtr dl_auth_config_key(UIntPtr index);
+
         [DllImport(Name, CallingConvention = C, ExactSpelling = true)]
         internal static extern void dl_auth_config_free(IntPtr config);
 

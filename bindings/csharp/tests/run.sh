@@ -20,7 +20,7 @@ echo "ok the_package_is_as_unity_reads_it"
 compile() { mcs -warnaserror+ -optimize "$@"; }
 net=-r:System.Net.Http.dll
 binding=-r:$made/mono/Dataloop.DlAuth.dll
-tests=("$programs"/{Gate,Tokens,Waits,Platform,Errors,Main}.cs)
+tests=("$programs"/{Gate,Tokens,Waits,Platform,Errors,Environments,Main}.cs)
 compile -target:library "-doc:$made/Dataloop.DlAuth.xml" $net "-out:$made/mono/Dataloop.DlAuth.dll" "$package"/Runtime/*.cs
 compile $net "$binding" "-out:$made/mono/tests.exe" "${tests[@]}"
 compile $net "$binding" "-out:$made/mono/domains.exe" "$programs"/{Gate,Errors,Domains}.cs
@@ -28,6 +28,20 @@ compile $net "$binding" "-out:$made/mono/token.exe" "$package/Samples~/Token/Tok
 
 patiently 1200 mono "$made/mono/tests.exe"
 patiently 1200 mono "$made/mono/domains.exe"
+# Names a user who is none: the tests set others. `started COMMAND...`
+started() {
+  DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD="of the process" "$@" variables_of_managed_code_count
+  DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME "$@" handles_are_made_while_variables_are_set
+}
+started patiently 1200 mono "$made/mono/tests.exe"
+# privileged MADE COMMAND...: with another real user. The loader then ignores LD_LIBRARY_PATH, so the library lies beside it.
+privileged() {
+  cp -r "$made/$1" "$made/$1-privileged"
+  ln -s "$LIBRARY_DIR/libdl_auth.so" "$made/$1-privileged"
+  patiently 1200 setpriv --ruid=65534 "${@:2}" "$made/$1-privileged/tests.exe" \
+    a_set_user_id_program_ignores_the_environment
+}
+privileged mono mono
 LD_LIBRARY_PATH=$STUB_FAILING patiently 1200 mono "$made/mono/tests.exe" every_status
 LD_LIBRARY_PATH=$STUB_OLD patiently 1200 mono "$made/mono/tests.exe" library_too_old
 LD_LIBRARY_PATH=$made/empty patiently 1200 mono "$made/mono/tests.exe" library_missing
@@ -94,6 +108,8 @@ core "$made/core/standard.exe" "$framework/netstandard.dll" "$made/core/Dataloop
 echo "ok the_types_of_netstandard_suffice"
 {
   core "$made/core/tests.exe"
+  started core "$made/core/tests.exe"
+  privileged core "$home/dotnet" exec --runtimeconfig "$made/core/config.json"
   LD_LIBRARY_PATH=$STUB_FAILING core "$made/core/tests.exe" every_status
   LD_LIBRARY_PATH=$STUB_OLD core "$made/core/tests.exe" library_too_old
   LD_LIBRARY_PATH=$made/empty core "$made/core/tests.exe" library_missing

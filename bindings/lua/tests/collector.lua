@@ -42,8 +42,7 @@ end
 
 --- The file runs again and again, as under a tool that reloads what has changed; and another module declares the header.
 function cases.reload()
-  local header = assert(io.open(os.getenv "HEADER")):read "*a"
-  local declarations = header:match('extern "C" {%s+#endif(.*)#ifdef __cplusplus'):gsub("#define[^\n]*", "")
+  local declarations = assert(io.open(os.getenv "DECLARATIONS")):read "*a"
   local auths = {}
   for n = 1, 1000 do
     package.loaded.dl_auth = nil
@@ -60,7 +59,7 @@ function cases.often()
   collectgarbage("setstepmul", 1000)
   local auth = new()
   for n = 1, 2000 do
-    local other = new()
+    local other = new(n % 3 == 0 and { environ = { DL_AUTH_USER_AGENT = "agent " .. n, OTHER = ("x"):rep(n) } })
     assert(auth:token() and auth:info() and not dl_auth.new { usernam = n })
     if n % 2 == 0 then other:close() end
   end

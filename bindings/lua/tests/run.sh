@@ -9,7 +9,7 @@ binding=$(dirname "$tests")
 root=$(dirname "$(dirname "$binding")")
 . "$root/tests/hosts/common.sh"
 unset LUA_INIT LUA_CPATH DL_AUTH_LIBRARY
-export HEADER=$root/include/dl_auth.h
+export DECLARATIONS=$root/include/dl_auth.cdef.h
 
 # The page's programs under the names in their first lines, and its commands, in a directory as the page has it.
 page=$SCRATCH/page
@@ -21,6 +21,7 @@ lua() { # with the binding, the tests and the page at hand
 }
 gate() { lua -e "local gate = require 'gate'; print(gate.$1)"; }
 
+lua "$tests/declarations.lua"
 lua -joff "$tests/test.lua" | sed 's/^ok/interpreted: &/'
 lua "$tests/test.lua"
 for case in unreachable reload often reentrant states; do

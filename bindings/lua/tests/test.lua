@@ -1,10 +1,16 @@
 -- The scenarios that every host goes through (tests/hosts/scenarios.md), but for those that need another library than
 -- the real one. Each has a handle of its own, and counts the gate's requests.
 
+local ffi = require "ffi"
 local dl_auth = require "dl_auth"
 local gate = require "gate"
 local request = require "request" -- the page's
 local status = dl_auth.status
+
+ffi.cdef [[
+  int setenv(const char *name, const char *value, int overwrite);
+  int unsetenv(const char *name);
+]]
 
 local function new(more) return assert(dl_auth.new(gate.options(more))) end
 
@@ -198,6 +204,34 @@ scenario("cancellation", function()
   gate.release()
   equal(assert(auth:token()), gate.last_token())
   equal(1, gate.count "logins")
+end)
+
+scenario("environ_is_used_in_place_of_the_environment", function()
+  local function with(more, options)
+    local environ = {}
+    for key, value in pairs(gate.options(more)) do environ["DL_AUTH_" .. key:upper()] = tostring(value) end
+    options = options or {}
+    options.environ = environ
+    return dl_auth.new(options)
+  end
+  ffi.C.setenv("DL_AUTH_PASSWORD", "canary of the process", 1)
+  ffi.C.setenv("DL_AUTH_TIMEOUT", "canary", 1)
+  fails("INVALID_VALUE", dl_auth.new { username = "bot" }) -- LuaJIT changes the environment of the process
+  equal(assert(assert(with()):token()), gate.last_token())
+  equal(assert(assert(with({ password = "wrong" }, { password = os.getenv "GATE_PASSWORD" })):token()), gate.last_token())
+  fails("NO_CREDENTIALS", dl_auth.new { environ = {} })
+  local err = fails("INVALID_VALUE", with { wait = "canary" })
+  assert(err.message:find("DL_AUTH_WAIT", 1, true) and not err.message:find("canary", 1, true), err)
+  fails("INVALID_VALUE", with { username = "canary\255" })
+  for _, wrong in ipairs {
+    5, "canary=", { "DL_AUTH_USERNAME=canary" }, { ["canary="] = "" }, { [""] = "canary" }, { ["canary\0"] = "" },
+    { DL_AUTH_PASSWORD = "canary\0" }, { DL_AUTH_PASSWORD = 5 }, { DL_AUTH_PASSWORD = {} },
+  } do
+    err = fails("INVALID_VALUE", dl_auth.new { environ = wrong })
+    assert(not err.message:find("canary", 1, true), err)
+  end
+  ffi.C.unsetenv "DL_AUTH_PASSWORD"
+  ffi.C.unsetenv "DL_AUTH_TIMEOUT"
 end)
 
 scenario("bad_arguments", function()

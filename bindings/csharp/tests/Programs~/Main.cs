@@ -38,9 +38,12 @@ static class Program
         ["token_async_waits_for_what_may_be_fetched_only_then"] = Waits.TokenAsyncWaitsForWhatMayBeFetchedOnlyThen,
     };
 
-    /// <summary>Those that need a library of their own, and so a process.</summary>
+    /// <summary>Those that need a process each: for another library, or for its environment.</summary>
     static readonly Dictionary<string, Action> Apart = new Dictionary<string, Action>
     {
+        ["variables_of_managed_code_count"] = Environments.VariablesOfManagedCodeCount,
+        ["a_set_user_id_program_ignores_the_environment"] = Environments.ASetUserIdProgramIgnoresTheEnvironment,
+        ["handles_are_made_while_variables_are_set"] = Environments.HandlesAreMadeWhileVariablesAreSet,
         ["every_status"] = Errors.EveryStatus,
         ["library_missing"] = Errors.LibraryMissing,
         ["library_does_not_load"] = Errors.LibraryDoesNotLoad,
