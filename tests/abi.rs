@@ -188,10 +188,8 @@ fn the_static_archive_links_beside_another_rust_archive() {
         rustc.args(["--edition=2024", "-O", "--crate-type=staticlib", "-C", &format!("lto={lto}")]);
         run(rustc.arg(root().join("tests/abi/other.rs")).arg("-o").arg(&other));
         for (directory, defines) in archives() {
-            let ours = link_static(directory);
-            for libraries in
-                [[&[other.clone()], &ours[..]].concat(), [&ours[..], &[other.clone()], &ours[1..]].concat()]
-            {
+            let (ours, other) = (link_static(directory), std::slice::from_ref(&other));
+            for libraries in [[other, &ours].concat(), [&ours, other, &ours[1..]].concat()] {
                 for compiler in ["gcc", "clang", "g++"] {
                     let program = scratch.0.join("program");
                     let compiler = [&[compiler, "-DOTHER_RUST"], defines].concat();
