@@ -38,11 +38,12 @@ bench-peers:
 bench-reads: setup-bench
 	cargo bench --locked --package dl_auth_bench --bench reads
 
-# The shared library under the name that programs look for at run time, and what pkg-config tells of it and of the
-# static archive: PKG_CONFIG_PATH=target/release.
+# The shared library, also under the name that programs look for at run time; the static archive; and what pkg-config
+# says about both: PKG_CONFIG_PATH=target/release.
 lib:
 	cargo build --release --locked
 	@ln -sf libdl_auth.so $(BUILT)/release/libdl_auth.so.0
+	@src/staticlib/archive.sh $(BUILT)/release
 	@src/cdylib/pkg-config.sh "$(abspath $(BUILT)/release)"
 
 # Copies the C header and the declarations without a preprocessor from cargo's output directory to include/.

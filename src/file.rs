@@ -1,20 +1,109 @@
-//! Reads files that may hold secrets.
+//! Opens and reads files that a user or the system names, and that may hold secrets.
+//!
+//! To open a file never waits: a name may be a pipe's, or become one at any moment. So the file is opened without waiting,
+//! and what it is is asked of the descriptor.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
+use std::time::SystemTime;
 
 use zeroize::Zeroizing;
 
-/// A file of at most `max` bytes; `FileTooLarge` for another. The buffer is made for the whole file, with a byte to spare for the read that finds
-/// the end: one that grows leaves copies behind.
-pub fn read(path: &Path, max: u64) -> io::Result<Zeroizing<Vec<u8>>> {
-    let file = File::open(path)?;
-    let length = file.metadata().map_or(0, |meta| meta.len().min(max));
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(length).unwrap_or(0) + 1));
-    file.take(max + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > max {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
+use crate::process::above_stdio;
+
+/// A regular file that is open for reading.
+pub struct Regular {
+    file: File,
+    meta: Metadata,
 }
+
+/// Why there is no such file.
+#[derive(Debug)]
+pub enum Fault {
+    /// It cannot be opened; nothing is known of what the name stands for.
+    Unknown(io::Error),
+    /// It is there, and cannot be opened or read.
+    Unreadable(io::Error),
+    /// It is a directory, a pipe, a device or a socket.
+    NotRegular,
+    /// It is larger than the limit.
+    TooLarge,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Unknown(error) | Fault::Unreadable(error) => error.fmt(f),
+            Fault::NotRegular => f.write_str("it is not a regular file"),
+            Fault::TooLarge => ErrorKind::FileTooLarge.fmt(f),
+        }
+    }
+}
+
+impl Regular {
+    /// Opens a file. Its descriptor is above 2, so that nothing that a program writes to its standard output goes there.
+    pub fn open(path: &Path) -> Result<Regular, Fault> {
+        let mut options = File::options();
+        options.read(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+        // `O_CLOEXEC` is set by std.
+        let opened = above_stdio(|| options.open(path)).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Ok((meta, file)) if meta.is_file() => Ok(Regular { file, meta }),
+            Ok(_) => Err(Fault::NotRegular),
+            // For the message alone.
+            Err(error) => Err(match std::fs::metadata(path) {
+                Ok(meta) if meta.is_file() => Fault::Unreadable(error),
+                Ok(_) => Fault::NotRegular,
+                Err(_) => Fault::Unknown(error),
+            }),
+        }
+    }
+
+    /// The length and the time of the last change.
+    pub fn stamp(&self) -> Option<(u64, SystemTime)> {
+        Some((self.meta.len(), self.meta.modified().ok()?))
+    }
+
+    /// The content, at most `max` bytes. It is read into one buffer, which is wiped when it is dropped. Only a file that
+    /// holds more than its length says, because it has grown, needs another one.
+    pub fn read(mut self, max: u64) -> Result<Zeroizing<Vec<u8>>, Fault> {
+        let room = |bytes: u64| usize::try_from(bytes.min(max)).ok().and_then(|bytes| bytes.checked_add(1));
+        let buffer = |bytes| Some(Zeroizing::new(vec![0; room(bytes)?]));
+        if self.meta.len() > max {
+            return Err(Fault::TooLarge);
+        }
+        // With a byte to spare, for the read that finds the end.
+        let mut bytes = buffer(self.meta.len()).ok_or(Fault::TooLarge)?;
+        let mut length = 0;
+        loop {
+            if length == bytes.len() {
+                if length as u64 > max {
+                    return Err(Fault::TooLarge);
+                }
+                let mut larger = buffer(2 * length as u64 + 4096).ok_or(Fault::TooLarge)?;
+                larger.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+                bytes = larger;
+            }
+            match self.file.read(bytes.get_mut(length..).unwrap_or_default()) {
+                Ok(0) => break,
+                Ok(amount) => length += amount,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(Fault::Unreadable(error)),
+            }
+        }
+        bytes.truncate(length);
+        Ok(bytes)
+    }
+}
+
+/// The content of a regular file.
+pub fn read(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    Regular::open(path)?.read(max)
+}
+
+#[cfg(test)]
+pub mod tests;

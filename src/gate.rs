@@ -11,7 +11,7 @@ use crate::error::{Error, Status};
 use crate::json::{self, Object};
 use crate::jwt::{Jwt, TOKEN_MAX};
 use crate::policy;
-use crate::secret::{Secret, quote};
+use crate::secret::{Secret, Secrets, quote};
 use crate::settings::Credentials;
 
 /// What is given for a token.
@@ -29,6 +29,8 @@ pub struct Request {
     pub grant: Grant,
     /// The body.
     pub body: Zeroizing<Vec<u8>>,
+    /// What an error must not repeat of a peer's text.
+    pub secrets: Secrets,
 }
 
 /// The longest body that is read.
@@ -94,12 +96,12 @@ fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
     let mut body = Zeroizing::new(Vec::with_capacity(room));
     // Writing JSON made of strings into memory cannot fail; if it did, the gate would refuse the short body.
     serde_json::to_writer(&mut *body, &BTreeMap::from(fields)).ok();
-    Request { grant, body }
+    Request { grant, body, secrets: Secrets::default() }
 }
 
-/// Reads an answer: the tokens in it, or what to think of it. `secrets` are struck out of what the gate wrote;
-/// `now_ms` is our wall clock, where the answer has no date of its own.
-pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tokens, Error> {
+/// Reads an answer: the tokens in it, or the error that it means. `secrets` are struck out of the gate's text. `now_ms` is
+/// this machine's wall clock; it counts where the answer has no date.
+pub fn read(response: &Response, secrets: &Secrets, now_ms: i64) -> Result<Tokens, Error> {
     match response.status {
         200..=299 => tokens(response, secrets).map_err(|error| error.with_http_status(response.status)),
         status => {
@@ -110,7 +112,7 @@ pub fn read(response: &Response, secrets: &[&Secret], now_ms: i64) -> Result<Tok
     }
 }
 
-fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
+fn tokens(response: &Response, secrets: &Secrets) -> Result<Tokens, Error> {
     let bad =
         |what: &str| Error::new(Status::BadResponse, format!("{} answered without a token: {what}", response.gate()));
     if response.body.is_empty() {
@@ -121,7 +123,7 @@ fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
         _ if json::is_json(body) => bad(NO_TOKEN),
         // Only now: some servers name an encoding, such as `utf-8`, and send the plain text all the same.
         Some(encoding) => {
-            let encoding = quote(encoding, secrets);
+            let encoding = quote(encoding, &[secrets]);
             bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for"))
         }
         None => bad("its body is not JSON; is a proxy or a portal in the way?"),
@@ -137,7 +139,7 @@ fn tokens(response: &Response, secrets: &[&Secret]) -> Result<Tokens, Error> {
     }
     let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
     let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
-    let refresh_token = object.text("refresh_token").ok().flatten().filter(|text| !text.expose().is_empty());
+    let refresh_token = text(object, "refresh_token").filter(|text| !text.expose().is_empty());
     Ok(Tokens { jwt, expiry, refresh_token })
 }
 
@@ -149,13 +151,27 @@ fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
 
+#[inline(never)] // it is the JSON parser
+fn text(object: Object<'_>, name: &str) -> Option<Secret> {
+    object.text(name).ok().flatten()
+}
+
 /// What any other status means.
-fn refusal(status: u16, response: &Response, secrets: &[&Secret], retry_after: Option<std::time::Duration>) -> Error {
+fn refusal(status: u16, response: &Response, secrets: &Secrets, retry_after: Option<std::time::Duration>) -> Error {
     let object = Object::new(without_byte_order_mark(&response.body));
+    let text = |name: &&str| text(object?, name);
     let said = ["message", "error_description", "error"]
         .iter()
-        .find_map(|name| object?.text(name).ok().flatten())
-        .map(|text| format!(": {}", quote(text.expose(), secrets)))
+        .find_map(text)
+        .map(|said| {
+            // The tokens of this answer are secrets too.
+            let mut own = Secrets::default();
+            ["id_token", "access_token", "refresh_token"]
+                .iter()
+                .filter_map(text)
+                .for_each(|token| own.add(token.expose()));
+            format!(": {}", quote(said.expose(), &[secrets, &own]))
+        })
         .unwrap_or_default();
     let gate = response.gate();
     let (kind, message) = match status {

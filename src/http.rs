@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 use crate::error::Error;
 use crate::gate::{Request, Response};
 use crate::proxy::Proxy;
+use crate::secret::Secrets;
 use crate::settings::Settings;
 use crate::sync::{Arc, Mutex, lock};
 use crate::tls::{Setup, Trust};
@@ -148,7 +149,7 @@ impl Http {
     }
 
     fn peers(&self) -> Peers<'_> {
-        Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref() }
+        Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref(), secrets: Secrets::NONE }
     }
 
     fn register(&self, progress: Arc<Progress>) -> Listed<'_> {
@@ -189,7 +190,7 @@ impl Transport for Http {
         });
         answer.map_err(|Raw { error, seen }| Failure {
             sent: seen.stage >= Stage::Sending,
-            error: self.peers().explain(error, &seen),
+            error: Peers { secrets: &request.secrets, ..self.peers() }.explain(error, &seen),
         })
     }
 

@@ -13,20 +13,22 @@ use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
 use crate::policy::{self, Fetched, Lifetime, Source};
 use crate::refusals::{Fingerprint, Refusals, Try, Turn};
-use crate::secret::Secret;
+use crate::secret::{Secret, Secrets};
 use crate::settings::{self, Credentials, Settings};
 use crate::sync::Arc;
 
 /// What a refresh works with, owned by whoever runs it.
 pub struct Session {
     credentials: Arc<Credentials>,
+    /// Those before the password file was read again, until a refresh begins: its answers may repeat them.
+    before: Option<Arc<Credentials>>,
     refresh_token: Option<Secret>,
 }
 
 impl Session {
     /// A session that begins with the password.
     pub fn new(credentials: Arc<Credentials>) -> Session {
-        Session { credentials, refresh_token: None }
+        Session { credentials, before: None, refresh_token: None }
     }
 
     /// What it logs in with.
@@ -38,7 +40,8 @@ impl Session {
     pub fn reread(&mut self) -> bool {
         let read = self.credentials.password_file.as_deref().and_then(|path| settings::read_password(path).ok());
         let Some(password) = read.filter(|password| *password != self.credentials.password) else { return false };
-        self.credentials = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
+        let changed = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
+        self.before = Some(std::mem::replace(&mut self.credentials, changed));
         self.refresh_token = None;
         true
     }
@@ -53,6 +56,8 @@ pub struct Rules {
     refresh_at: f64,
     refresh_grant: bool,
     max_attempts: u32,
+    /// The login of the proxy, which an error must not repeat.
+    proxy_login: Option<Secret>,
 }
 
 impl Rules {
@@ -64,6 +69,7 @@ impl Rules {
             refresh_at: settings.refresh_at,
             refresh_grant: settings.refresh_grant,
             max_attempts: settings.max_attempts,
+            proxy_login: settings.proxy.as_ref().and_then(|proxy| proxy.authorization.clone()),
         }
     }
 }
@@ -104,12 +110,28 @@ impl Exchange {
         self.refusals.fingerprint(&self.rules.gate, credentials)
     }
 
-    /// One refresh, until `limit`, retries included. It is given up where it is no longer `wanted`.
-    pub fn refresh(&self, session: &mut Session, limit: Boot, wanted: &dyn Fn() -> bool) -> Result<Fetch, Error> {
+    /// One refresh, until `limit`, retries included. It is given up where it is no longer `wanted`. `held` is the token
+    /// that the handle has.
+    pub fn refresh(
+        &self,
+        session: &mut Session,
+        held: Option<&str>,
+        limit: Boot,
+        wanted: &dyn Fn() -> bool,
+    ) -> Result<Fetch, Error> {
+        // All that the refresh has sent and got so far: a later answer may repeat it.
+        let mut secrets = Secrets::default();
+        held.into_iter().for_each(|token| secrets.add(token));
+        self.rules.proxy_login.iter().for_each(|login| secrets.add_basic(login));
+        let before = session.before.take();
+        for Credentials { username, password, .. } in before.iter().chain([&session.credentials]).map(|known| &**known)
+        {
+            secrets.add_login(username, password);
+        }
         let mut attempt = 1;
         loop {
             let last = attempt >= self.rules.max_attempts;
-            let error = match self.attempt(session, limit, last, wanted) {
+            let error = match self.attempt(session, &mut secrets, limit, last, wanted) {
                 Ok(fetch) => return Ok(fetch),
                 Err(error) => error,
             };
@@ -140,13 +162,15 @@ impl Exchange {
     fn attempt(
         &self,
         session: &mut Session,
+        secrets: &mut Secrets,
         limit: Boot,
         last: bool,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Fetch, Error> {
         let within = |last| policy::attempt_limit(limit.saturating_sub(self.clock.boot()), last);
         if let Some(refresh_token) = session.refresh_token.take() {
-            match self.fetch(&gate::refresh(&refresh_token), session, Some(&refresh_token), within(false), wanted) {
+            secrets.add(refresh_token.expose());
+            match self.fetch(gate::refresh(&refresh_token), secrets, within(false), wanted) {
                 Ok(mut fetch) => {
                     // A gate that gives no new one goes on taking the old one.
                     session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
@@ -162,9 +186,11 @@ impl Exchange {
             }
         }
         session.reread(); // a password is sent as it is now, not as it was when the handle was made
+        session.before = None; // it is among the secrets
+        secrets.add_login(&session.credentials.username, &session.credentials.password);
         let leave = self.leave_to_log_in(session, limit, wanted)?;
         let request = gate::login(&session.credentials);
-        let mut fetch = self.fetch(&request, session, None, within(last), wanted).map_err(|(error, _)| {
+        let mut fetch = self.fetch(request, secrets, within(last), wanted).map_err(|(error, _)| {
             let refused = error.status() == Status::Denied;
             if refused { leave.refused(error, self.clock.boot()) } else { error }
         })?;
@@ -200,20 +226,18 @@ impl Exchange {
     /// One request and its answer. With a failure: whether the gate may have got the request.
     fn fetch(
         &self,
-        request: &gate::Request,
-        session: &Session,
-        refresh_token: Option<&Secret>,
+        mut request: gate::Request,
+        secrets: &mut Secrets,
         limit: Duration,
         wanted: &dyn Fn() -> bool,
     ) -> Result<Fetch, (Error, bool)> {
         let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
-        let response = self.transport.send(request, limit, wanted).map_err(|failure| (failure.error, failure.sent))?;
+        request.secrets.clone_from(secrets);
+        let response = self.transport.send(&request, limit, wanted).map_err(|failure| (failure.error, failure.sent))?;
         let ended = self.clock.now();
         let wall_ms = wall_started.midpoint(ended.wall_ms);
 
-        let Credentials { username, password, .. } = &*session.credentials;
-        let secrets: Vec<&Secret> = [username, password].into_iter().chain(refresh_token).collect();
-        let tokens = gate::read(&response, &secrets, wall_ms).map_err(|error| (error, true))?;
+        let tokens = gate::read(&response, secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
         // The wall clock when the request began. Where it was set meanwhile, the later one counts.
         let took_ms = i64::try_from(ended.boot.saturating_sub(started).as_millis()).unwrap_or(i64::MAX);
@@ -221,6 +245,8 @@ impl Exchange {
         let gate = policy::gate_time(response.date_ms, issued_at, tokens.expiry, wall_at_start);
         let fetched = Fetched { started, ended, gate_ms: gate.latest_ms };
         let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
+            secrets.add(tokens.jwt.text());
+            tokens.refresh_token.iter().for_each(|token| secrets.add(token.expose()));
             let left = tokens.expiry.saturating_sub(gate.likely_ms.div_euclid(1000));
             let message = match gate.source {
                 _ if left > 0 => format!("the gate's token had {left} s to live, and its answer took too long for that"),

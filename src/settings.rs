@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::config::{self, Config, Key};
 use crate::error::{Error, Status};
+use crate::file::Fault;
 use crate::jwt::Jwt;
 use crate::proxy::{self, Proxy};
 use crate::secret::Secret;
@@ -307,18 +308,18 @@ fn ready(token: Given, now: i64) -> Result<Origin, Error> {
 /// The most that a configuration file may hold.
 const FILE_MAX: u64 = 4 << 20;
 
-/// Reads a file of the configuration: a regular one, so that neither a pipe nor a device is waited for.
+/// Reads a file of the configuration.
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    // A path is shown once it has proved to be one: what is set here by mistake may be the password itself.
-    let meta = std::fs::metadata(path).map_err(|error| format!("it cannot be read: {error}"))?;
-    let cannot = |why: &str| format!("{} cannot be read: {why}", path.display());
-    if !meta.is_file() {
-        return Err(cannot("it is not a regular file"));
-    }
-    if meta.len() > FILE_MAX {
-        return Err(cannot("it is larger than 4 MiB"));
-    }
-    crate::file::read(path, FILE_MAX).map_err(|error| cannot(&error.to_string()))
+    crate::file::read(path, FILE_MAX).map_err(|fault| {
+        let why = match fault {
+            // A path is shown only if it is one: what is set here by mistake may be the password itself.
+            Fault::Unknown(error) => return format!("it cannot be read: {error}"),
+            Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
+            fault => fault.to_string(),
+        };
+        let shown = path.to_string_lossy().replace(char::is_control, "?");
+        format!("{shown} cannot be read: {why}")
+    })
 }
 
 /// The password in a `password_file`, or why there is none.

@@ -28,6 +28,8 @@ use roots::Store;
 pub use roots::{Base, Certificate, Roots, SystemPaths, read_ca};
 use verify::Anchors;
 pub use verify::Witness;
+#[cfg(test)]
+pub use words::clean;
 
 /// A trust, and the TLS set-ups made for it.
 pub struct Trust {

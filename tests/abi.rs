@@ -6,9 +6,10 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
-use common::{Scratch, header, library, root, run};
+use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, panicking_library, root, run};
 
 /// Warnings of gcc and clang, in C and C++.
 const STRICT: [&str; 12] = [
@@ -107,15 +108,145 @@ fn the_library_runs_nothing_when_it_is_loaded_or_when_the_process_ends() {
 #[test]
 fn a_program_of_the_shared_and_one_of_the_static_library_tell_the_header_s_version() {
     let scratch = Scratch::new("abi-version");
-    let archive = library().join("libdl_auth.a");
     let shared = ["-L", library().to_str().unwrap(), "-ldl_auth"];
-    for (name, link) in [("shared", &shared[..]), ("static", &[archive.to_str().unwrap(), "-lm"])] {
+    let link_static = link_static(library());
+    let link_static: Vec<&str> = link_static.iter().map(String::as_str).collect();
+    for (name, link) in [("shared", &shared[..]), ("static", &link_static)] {
         let program = scratch.0.join(name);
         let mut cc = Command::new("cc");
         cc.arg("-I").arg(root().join("include")).arg(root().join("tests/abi/version.c"));
         run(cc.args(link).arg("-o").arg(&program));
         let told = run(Command::new(&program).env("LD_LIBRARY_PATH", library()));
         assert_eq!(told, format!("{} 1\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+/// What pkg-config says about the static archive in a directory. That is the file and libraries of the C compiler.
+fn link_static(directory: &Path) -> Vec<String> {
+    run(Command::new(root().join("src/cdylib/pkg-config.sh")).arg(directory));
+    let libs = run(Command::new("pkg-config").args(["--libs", "dl_auth_static"]).env("PKG_CONFIG_PATH", directory));
+    libs.split_whitespace().map(str::to_owned).collect()
+}
+
+/// The archive as it is shipped, and one that panics on order, each with what a program of it defines.
+fn archives() -> [(&'static Path, &'static [&'static str]); 2] {
+    [(library(), &[]), (panicking_library(), &["-DTEST_PANIC"])]
+}
+
+/// Links `tests/abi/archive.c` with these libraries.
+fn link_a_program(compiler: &[&str], libraries: &[String], program: &Path) -> String {
+    let (cc, options) = compiler.split_first().unwrap();
+    let mut cc = Command::new(cc);
+    cc.args(options).args(STRICT.split_last().unwrap().1).arg("-I").arg(root().join("include"));
+    let language = if compiler[0].ends_with("++") { "c++" } else { "c" };
+    cc.args(["-x", language]).arg(root().join("tests/abi/archive.c")).args(["-x", "none"]);
+    run(cc.args(libraries).arg("-o").arg(program))
+}
+
+fn runs(program: &Path) {
+    assert_eq!(run(in_a_clean_environment(&mut Command::new(program))), concat!(env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn the_static_archive_is_one_object_whose_only_global_names_are_those_of_the_c_api() {
+    let archive = library().join("libdl_auth.a");
+    assert_eq!(run(Command::new("ar").arg("t").arg(&archive)), "dl_auth.o\n");
+    let nm = run(Command::new("nm").args(["--extern-only", "--defined-only", "--format=posix"]).arg(&archive));
+    let global: Vec<&str> = nm.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
+    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
+    assert_eq!(global, listed.lines().collect::<Vec<_>>());
+    // Code that was left out refers to it, and only glibc 2.39 has it. std does without.
+    let undefined = run(Command::new("nm").args(["--undefined-only"]).arg(panicking_library().join("libdl_auth.a")));
+    assert!(undefined.contains("getaddrinfo") && !undefined.contains("pidfd_spawnp"), "{undefined}");
+    // The linker drops a group if the program has another one of the same name.
+    let groups = run(Command::new("readelf").arg("--section-groups").arg(&archive));
+    assert!(groups.contains("There are no section groups in this file."), "{groups}");
+    let sections = run(Command::new("readelf").args(["--sections", "--wide"]).arg(&archive));
+    assert!(![".debug_", ".llvm"].iter().any(|name| sections.contains(name)), "{sections}");
+    let bytes = fs::metadata(&archive).unwrap().len();
+    assert!(bytes <= 8 << 20, "{bytes} bytes");
+}
+
+#[test]
+fn the_static_archive_stays_as_it_is_when_cargo_builds_again() {
+    let archive = library().join("libdl_auth.a");
+    let before = fs::read(&archive).unwrap();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib", "--release"]);
+    run(as_from_a_shell(&mut cargo));
+    assert!(before == fs::read(&archive).unwrap(), "cargo writes over libdl_auth.a");
+    run(Command::new(root().join("src/staticlib/archive.sh")).arg(library()));
+    assert!(before == fs::read(&archive).unwrap(), "a second archive is not like the first");
+}
+
+#[test]
+fn the_static_archive_links_beside_another_rust_archive() {
+    let scratch = Scratch::new("abi-two-archives");
+    for lto in ["off", "fat"] {
+        let other = scratch.0.join(format!("libother_{lto}.a")).display().to_string();
+        let mut rustc = Command::new("rustc");
+        rustc.args(["--edition=2024", "-O", "--crate-type=staticlib", "-C", &format!("lto={lto}")]);
+        run(rustc.arg(root().join("tests/abi/other.rs")).arg("-o").arg(&other));
+        for (directory, defines) in archives() {
+            let (ours, other) = (link_static(directory), std::slice::from_ref(&other));
+            for libraries in [[other, &ours].concat(), [&ours, other, &ours[1..]].concat()] {
+                for compiler in ["gcc", "clang", "g++"] {
+                    let program = scratch.0.join("program");
+                    let compiler = [&[compiler, "-DOTHER_RUST"], defines].concat();
+                    assert_eq!(link_a_program(&compiler, &libraries, &program), "", "{lto} {compiler:?} {libraries:?}");
+                    runs(&program);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_static_archive_links_with_each_compiler_and_into_a_static_program() {
+    let scratch = Scratch::new("abi-static");
+    for (directory, defines) in archives() {
+        for compiler in ["gcc", "g++", "clang", "clang++"] {
+            for way in [&[][..], &["-Wl,--gc-sections"], &["-static-libgcc"], &["-static"], &["-static-pie", "-fPIE"]] {
+                let program = scratch.0.join("program");
+                let told = link_a_program(&[&[compiler][..], defines, way].concat(), &link_static(directory), &program);
+                // Of a static program, the linker says that the resolver may load modules: see the README.
+                let others =
+                    told.lines().filter(|line| !line.contains("getaddrinfo") && !line.contains(": in function `"));
+                assert_eq!(others.collect::<Vec<_>>(), [""; 0], "{compiler} {way:?}");
+                runs(&program);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_program_of_the_static_archive_starts_where_there_is_the_c_library_alone() {
+    let scratch = Scratch::new("abi-libc-alone");
+    for (directory, defines) in archives() {
+        for way in [&[][..], &["-static"]] {
+            let root = scratch.0.join(format!("root-{}-{}", defines.len(), way.len()));
+            fs::create_dir_all(&root).unwrap();
+            link_a_program(&[&["gcc"][..], defines, way].concat(), &link_static(directory), &root.join("program"));
+            if way.is_empty() {
+                copy_the_c_library(&root.join("program"), &root);
+            }
+            let mut chroot = Command::new("chroot");
+            let told = run(in_a_clean_environment(&mut chroot).arg(&root).arg("/program"));
+            assert_eq!(told, concat!(env!("CARGO_PKG_VERSION"), "\n"));
+        }
+    }
+}
+
+/// Copies what the loader wants for a program to a root directory. That must be glibc alone.
+fn copy_the_c_library(program: &Path, root: &Path) {
+    let needed = run(Command::new("ldd").arg(program));
+    for file in needed.split_whitespace().filter(|word| word.starts_with('/')) {
+        let name = Path::new(file).file_name().unwrap().to_str().unwrap();
+        let is_glibc = ["libc.so.", "libm.so.", "libdl.so.", "libpthread.so.", "ld-linux"];
+        assert!(is_glibc.iter().any(|start| name.starts_with(start)), "{needed}");
+        let copy = root.join(&file[1..]);
+        fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        fs::copy(file, copy).unwrap();
     }
 }
 

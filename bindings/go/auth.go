@@ -19,7 +19,7 @@ import (
 type Key string
 
 // Options by name. An option that is not set comes from the environment (DL_AUTH_ and the key in capitals), else it has
-// its default. The README of the library says what each does and which form its value has.
+// its default. New takes the environment from os.Environ. The README of the library says what each does and which form its value has.
 type Options map[Key]string
 
 // Auth is a handle on one user's token, for any number of goroutines. Close it when it is needed no more.
@@ -34,8 +34,17 @@ type Auth struct {
 
 // New makes a handle, and asks nobody: the first Token logs in. It reads the files that the options name. An error is
 // an *Error that says which option is wrong and how: ErrUnknownKey, ErrInvalidValue, ErrNoCredentials, ErrUnsupported.
+//
+// The environment is that of os.Environ, so another goroutine may call os.Setenv at the same time. If the program has more
+// rights than the user that started it (set-user-ID), the environment is ignored.
 func New(options Options) (*Auth, error) {
-	handle, err := open(options)
+	return NewWithEnviron(options, environ())
+}
+
+// NewWithEnviron is New with another environment: NAME=VALUE strings, in the form of os.Environ. An empty environ means no
+// variables. An entry without "=", or with a NUL character, is ErrInvalidValue.
+func NewWithEnviron(options Options, environ []string) (*Auth, error) {
+	handle, err := open(options, environ)
 	if err != nil {
 		return nil, err
 	}

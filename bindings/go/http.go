@@ -1,6 +1,8 @@
 package dlauth
 
 import (
+	"context"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -37,7 +39,9 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 		}
 		return nil, err
 	}
-	response, err := tripper.base.RoundTrip(authorized(request, token))
+	first := authorized(request, token)
+	body := separate(first)
+	response, err := tripper.base.RoundTrip(first)
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
 		return response, err
 	}
@@ -47,6 +51,10 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 	}
 	if response.Body != nil {
 		response.Body.Close() // unread, for whoever sends it may be slow
+	}
+	if err := body.stop(request.Context()); err != nil {
+		again.Body.Close()
+		return nil, err
 	}
 	return tripper.base.RoundTrip(again)
 }
@@ -78,11 +86,61 @@ func (tripper *roundTripper) again(request *http.Request, rejectedToken string) 
 	return again, err
 }
 
-// authorized is a copy of the request, which a RoundTripper must not change, with the token.
+// authorized is a copy of the request, which a RoundTripper must not change, with the token. The Trailer is not copied,
+// because the caller sets it while the body is read.
 func authorized(request *http.Request, token string) *http.Request {
-	request = request.Clone(request.Context())
+	request = request.WithContext(request.Context())
+	request.Header = request.Header.Clone()
 	request.Header.Set("Authorization", "Bearer "+token)
 	return request
+}
+
+// firstBody is the body of a first try, if there may be a second one and the body sets a trailer. The base may send the
+// first try even after its answer. So that both tries do not use one map at the same time, the first one has a copy of
+// the trailer, set when the body ends, and the body ends before the second try begins.
+type firstBody struct {
+	io.ReadCloser
+	trailer, sent http.Header
+	reading       chan struct{} // of one place: taken during a Read, and for ever by stop
+}
+
+// separate gives a first try a trailer and a body of that kind, if it needs them.
+func separate(first *http.Request) *firstBody {
+	if len(first.Trailer) == 0 || first.GetBody == nil || first.Body == nil || first.Body == http.NoBody {
+		return nil
+	}
+	body := &firstBody{first.Body, first.Trailer, first.Trailer.Clone(), make(chan struct{}, 1)}
+	first.Body, first.Trailer = body, body.sent
+	return body
+}
+
+func (body *firstBody) Read(buffer []byte) (int, error) {
+	select {
+	case body.reading <- struct{}{}:
+	default:
+		return 0, http.ErrBodyReadAfterClose
+	}
+	defer func() { <-body.reading }()
+	n, err := body.ReadCloser.Read(buffer)
+	if err == io.EOF {
+		for name, values := range body.trailer {
+			body.sent[name] = values
+		}
+	}
+	return n, err
+}
+
+// stop waits for the end of a Read, and forbids the next one.
+func (body *firstBody) stop(ctx context.Context) error {
+	if body == nil {
+		return nil
+	}
+	select {
+	case body.reading <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // leadsAway tells whether the client was redirected from where the request was meant for, or to who knows where.

@@ -4,8 +4,10 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -187,5 +189,168 @@ func TestATokenSourceGivesTheTokenAndItsEnd(t *testing.T) {
 		if off := token.Expiry.Sub(expiry); off < -2*time.Second || off > 2*time.Second {
 			t.Errorf("it ends at %v, not at %v", expiry, token.Expiry)
 		}
+	}
+}
+
+// summed is a body that sets the trailer of its request at its end, as the documentation of Request.Trailer has it.
+type summed struct {
+	io.Reader
+	request *http.Request
+	closes  *int32
+}
+
+func (body *summed) Read(buffer []byte) (int, error) {
+	n, err := body.Reader.Read(buffer)
+	if err == io.EOF {
+		body.request.Trailer.Set("X-Checksum", "abc123")
+	}
+	return n, err
+}
+
+func (body *summed) Close() error {
+	atomic.AddInt32(body.closes, 1)
+	return nil
+}
+
+// withTrailer is a request with such a body of so many bytes; closes counts the Close calls of each body.
+func withTrailer(t *testing.T, url string, size int64) (request *http.Request, closes *[2]int32) {
+	request, err := http.NewRequest("POST", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	closes = new([2]int32)
+	body := func(which int) io.ReadCloser {
+		return &summed{io.LimitReader(zeros{}, size), request, &closes[which]}
+	}
+	request.Body, request.ContentLength = body(0), -1
+	request.Trailer = http.Header{"X-Checksum": nil}
+	request.GetBody = func() (io.ReadCloser, error) { return body(1), nil }
+	return request, closes
+}
+
+type zeros struct{}
+
+func (zeros) Read(buffer []byte) (int, error) {
+	for i := range buffer {
+		buffer[i] = 0
+	}
+	return len(buffer), nil
+}
+
+func TestATrailerThatTheBodySetsArrives(t *testing.T) {
+	newGate(t)
+	auth := opened(t, nil)
+	var trailer string
+	server := httptest.NewServer(http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+		io.Copy(io.Discard, request.Body)
+		trailer = request.Trailer.Get("X-Checksum")
+	}))
+	defer server.Close()
+	client := http.Client{Transport: auth.RoundTripper(nil)}
+	for _, again := range []bool{false, true} { // whether the body could be sent again
+		request, closes := withTrailer(t, server.URL, 10)
+		if !again {
+			request.GetBody = nil
+		}
+		header := request.Header.Clone()
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if trailer != "abc123" || request.Trailer.Get("X-Checksum") != "abc123" {
+			t.Errorf("again %v: the trailer at the server is %q, and here %q", again, trailer, request.Trailer)
+		}
+		if *closes != [2]int32{1, 0} || !reflect.DeepEqual(request.Header, header) {
+			t.Errorf("again %v: the body was closed %v times; the header is %v", again, *closes, request.Header)
+		}
+		trailer = ""
+	}
+}
+
+// The platform refuses before it has read the body, so the first try may go on beside the second one.
+func TestATrailerArrivesWithTheSecondTryAfterA401(t *testing.T) {
+	gate := newGate(t)
+	gate.set(`{"lifetime": 20}`)
+	auth := opened(t, nil)
+	var lock sync.Mutex
+	refused, trailers := "", []string{}
+	refuse := func(token string) {
+		lock.Lock()
+		defer lock.Unlock()
+		refused, trailers = "Bearer "+token, nil
+	}
+	handler := http.HandlerFunc(func(answer http.ResponseWriter, request *http.Request) {
+		lock.Lock()
+		refuse := request.Header.Get("Authorization") == refused
+		lock.Unlock()
+		if refuse {
+			answer.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		io.Copy(io.Discard, request.Body)
+		lock.Lock()
+		defer lock.Unlock()
+		trailers = append(trailers, request.Trailer.Get("X-Checksum"))
+	})
+	for _, http2 := range []bool{false, true} {
+		server := httptest.NewUnstartedServer(handler)
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		client := http.Client{Transport: auth.RoundTripper(server.Client().Transport)}
+		for _, size := range []int64{10, 4 << 20} {
+			refuse(tokenOf(t, auth))
+			mayRefresh(t, auth)
+			request, closes := withTrailer(t, server.URL, size)
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			response.Body.Close()
+			if response.StatusCode != 200 || !reflect.DeepEqual(trailers, []string{"abc123"}) {
+				t.Errorf("HTTP/2 %v, %d bytes: status %d, trailers %q", http2, size, response.StatusCode, trailers)
+			}
+			for which := range closes { // a transport may close later than it answers
+				for atomic.LoadInt32(&closes[which]) == 0 { // tests/run.sh ends what hangs
+					time.Sleep(time.Millisecond)
+				}
+			}
+		}
+		server.Close() // waits for the connections
+	}
+}
+
+// A base may send the first try after its answer. The race detector finds a map that both tries use.
+func TestAFirstTryThatGoesOnLeavesTheSecondOneAlone(t *testing.T) {
+	gate := newGate(t)
+	gate.set(`{"lifetime": 20}`)
+	auth := opened(t, nil)
+	refused := tokenOf(t, auth)
+	mayRefresh(t, auth)
+	var first sync.WaitGroup
+	defer first.Wait()
+	second := make(chan struct{})
+	client := http.Client{Transport: auth.RoundTripper(replies(func(request *http.Request) *http.Response {
+		send := func() string {
+			defer request.Body.Close()
+			io.Copy(io.Discard, request.Body)
+			return request.Trailer.Get("X-Checksum")
+		}
+		if request.Header.Get("Authorization") == "Bearer "+refused {
+			first.Add(1)
+			go func() {
+				defer first.Done()
+				<-second
+				send()
+			}()
+			return &http.Response{StatusCode: 401, Body: http.NoBody}
+		}
+		close(second)
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{"Trailer-Was": {send()}}}
+	}))}
+	request, _ := withTrailer(t, "http://platform/", 1<<20)
+	response, err := client.Do(request)
+	if err != nil || response.StatusCode != 200 || response.Header.Get("Trailer-Was") != "abc123" {
+		t.Error(response, err)
 	}
 }

@@ -8,6 +8,7 @@ package dlauth
 #define _GNU_SOURCE
 #endif
 #include <dl_auth.h>
+#include <stdlib.h>
 #include <string.h>
 #ifdef _WIN32
 static const char *dlauth_path(void) { return ""; }
@@ -18,6 +19,17 @@ static const char *dlauth_path(void) {
   return dladdr((void *)dl_auth_abi_version, &found) && found.dli_fname ? found.dli_fname : "";
 }
 #endif
+
+// Whether the user that started the program must not steer it by the environment.
+#if defined(__linux__)
+#include <sys/auxv.h>
+static int dlauth_is_privileged(void) { return getauxval(AT_SECURE) != 0; }
+#elif defined(__APPLE__) || defined(__FreeBSD__) || defined(__NetBSD__) || defined(__OpenBSD__)
+#include <unistd.h>
+static int dlauth_is_privileged(void) { return issetugid(); }
+#else
+static int dlauth_is_privileged(void) { return 0; }
+#endif
 */
 import "C"
 
@@ -25,6 +37,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"runtime"
 	"sort"
 	"strings"
@@ -43,7 +56,7 @@ var (
 // handle is the library's. It points to nothing of Go's, and one that was freed is recognised by the library.
 type handle struct{ auth *C.dl_auth_t }
 
-func open(options Options) (handle, error) {
+func open(options Options, environ []string) (handle, error) {
 	if abi := uint32(C.dl_auth_abi_version()); abi < C.DL_AUTH_ABI_VERSION {
 		return handle{}, &Error{Status: ErrUnsupported, Message: fmt.Sprintf(
 			"libdl_auth at %q is too old: it is version %s with ABI %d, and this program needs ABI %d; install a newer one",
@@ -51,6 +64,17 @@ func open(options Options) (handle, error) {
 	}
 	config := C.dl_auth_config_new()
 	defer C.dl_auth_config_free(config)
+	variables, err := arrayOf(environ)
+	if err != nil {
+		return handle{}, err
+	}
+	err = result(func(why *C.dl_auth_error_t) C.dl_auth_status_t {
+		return C.dl_auth_config_set_environ(config, variables.c(), why)
+	})
+	variables.free()
+	if err != nil {
+		return handle{}, err
+	}
 	keys := make([]string, 0, len(options))
 	for key := range options {
 		keys = append(keys, string(key))
@@ -74,8 +98,23 @@ func open(options Options) (handle, error) {
 		}
 	}
 	var auth *C.dl_auth_t
-	err := result(func(why *C.dl_auth_error_t) C.dl_auth_status_t { return C.dl_auth_new(config, &auth, why) })
+	err = result(func(why *C.dl_auth_error_t) C.dl_auth_status_t { return C.dl_auth_new(config, &auth, why) })
 	return handle{auth}, err
+}
+
+// environ is the program's environment for New.
+func environ() []string {
+	if C.dlauth_is_privileged() != 0 {
+		return nil
+	}
+	entries := os.Environ()
+	wellFormed := entries[:0]
+	for _, entry := range entries {
+		if strings.IndexByte(entry, '=') >= 0 {
+			wellFormed = append(wellFormed, entry)
+		}
+	}
+	return wellFormed
 }
 
 func (h handle) free() { C.dl_auth_free(h.auth) }
@@ -245,6 +284,45 @@ func (text cText) wipe() {
 		text[i] = 0
 	}
 	runtime.KeepAlive(text)
+}
+
+// cArray is an array of NAME=VALUE strings as C has it, in memory of C's: pointers, NULL, and the strings.
+type cArray []byte
+
+func arrayOf(environ []string) (cArray, error) {
+	begin := (len(environ) + 1) * int(unsafe.Sizeof(uintptr(0)))
+	size := begin
+	for i, entry := range environ {
+		if strings.IndexByte(entry, 0) >= 0 {
+			name, value, _ := strings.Cut(entry, "=")
+			if strings.IndexByte(value, 0) < 0 {
+				name = "an entry without a name" // no "=", or only behind the NUL: the text may be a value
+			}
+			return nil, &Error{Status: ErrInvalidValue, Message: fmt.Sprintf(
+				"environ[%d] (%.40s) holds a NUL character: leave it out", i, name)}
+		}
+		size += len(entry) + 1
+	}
+	array := cArray(unsafe.Slice((*byte)(C.malloc(C.size_t(size))), size))
+	// As numbers: the collector must not look at pointers that were in this memory before.
+	pointers := unsafe.Slice((*uintptr)(unsafe.Pointer(&array[0])), len(environ)+1)
+	text := array[begin:]
+	for i, entry := range environ {
+		pointers[i] = uintptr(unsafe.Pointer(&text[0]))
+		end := copy(text, entry)
+		text[end] = 0
+		text = text[end+1:]
+	}
+	pointers[len(environ)] = 0
+	return array, nil
+}
+
+func (array cArray) c() **C.char { return (**C.char)(unsafe.Pointer(&array[0])) }
+
+// free wipes the array first, for a value may be a password.
+func (array cArray) free() {
+	cText(array).wipe()
+	C.free(unsafe.Pointer(&array[0]))
 }
 
 // milliseconds is a duration that is not negative, rounded up.

@@ -9,7 +9,9 @@ var errNoCgo = &Error{Status: ErrUnsupported, Message: "this program was built w
 
 type handle struct{}
 
-func open(Options) (handle, error)                                      { return handle{}, errNoCgo }
+func environ() []string { return nil }
+
+func open(Options, []string) (handle, error)                            { return handle{}, errNoCgo }
 func (handle) free()                                                    {}
 func (handle) generation() uint64                                       { return 0 }
 func (handle) token() (string, error)                                   { return "", errNoCgo }

@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -25,6 +27,8 @@ func TestMain(m *testing.M) {
 	case "new":
 		_, err := dlauth.New(nil)
 		fmt.Println(err, errors.Is(err, dlauth.ErrUnsupported))
+	case "environment":
+		changeTheEnvironment()
 	default:
 		os.Exit(m.Run())
 	}
@@ -89,6 +93,104 @@ func libraryTooOld(t *testing.T) {
 	for _, word := range []string{old + "/libdl_auth.so", "0.0.9", "ABI 0", "needs ABI 1", "true"} {
 		if !strings.Contains(told, word) {
 			t.Errorf("%q is not in %q", word, told)
+		}
+	}
+}
+
+// changeTheEnvironment writes variables in one goroutine, and makes handles in three others. With cgo, os.Setenv calls C's
+// setenv, which moves what a getenv beside it reads.
+func changeTheEnvironment() {
+	seconds, err := strconv.ParseFloat(os.Getenv("DLAUTH_TEST_SECONDS"), 64)
+	if err != nil {
+		seconds = 2
+	}
+	end := time.Now().Add(time.Duration(seconds * float64(time.Second)))
+	var made int64
+	var makers sync.WaitGroup
+	for i := 0; i < 3; i++ {
+		makers.Add(1)
+		go func() {
+			defer makers.Done()
+			for time.Now().Before(end) {
+				auth, err := dlauth.New(nil)
+				if err != nil {
+					fmt.Println(err)
+					os.Exit(1)
+				}
+				auth.Close()
+				atomic.AddInt64(&made, 1)
+			}
+		}()
+	}
+	writes := 0
+	for ; time.Now().Before(end); writes++ {
+		os.Setenv(fmt.Sprint("GROWS_", writes%400), strings.Repeat("x", writes%90))
+		if writes%400 == 399 {
+			for i := 0; i < 400; i++ {
+				os.Unsetenv(fmt.Sprint("GROWS_", i))
+			}
+		}
+	}
+	makers.Wait()
+	fmt.Println(made > 0 && writes > 0, made, "handles beside", writes, "writes")
+}
+
+// DLAUTH_TEST_SECONDS says for how long: tests/run.sh does it for 30 s.
+func TestHandlesAreMadeWhileTheEnvironmentChanges(t *testing.T) {
+	t.Setenv("DL_AUTH_USERNAME", "bot")
+	t.Setenv("DL_AUTH_PASSWORD", "password")
+	told, err := again(t, os.Getenv("LD_LIBRARY_PATH"), "environment")
+	if err != nil || !strings.HasPrefix(told, "true ") {
+		t.Fatal(told, err)
+	}
+	t.Log(told)
+}
+
+func TestTheEnvironmentIsThatOfGoOrAnother(t *testing.T) {
+	newGate(t)
+	for name, value := range map[string]string{"URL": "GATE_URL", "CA_FILE": "GATE_CA_FILE", "USERNAME": "GATE_USERNAME", "PASSWORD": "GATE_PASSWORD"} {
+		t.Setenv("DL_AUTH_"+name, os.Getenv(value))
+	}
+	t.Setenv("DL_AUTH_PROXY", "none")
+	gateTokenOf := func(environ []string) {
+		t.Helper()
+		auth, err := dlauth.NewWithEnviron(nil, environ)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer auth.Close()
+		tokenOf(t, auth)
+	}
+	gateTokenOf(os.Environ())
+	auth, err := dlauth.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer auth.Close()
+	tokenOf(t, auth)
+
+	// With another environment, the process's is not read.
+	for _, environ := range [][]string{nil, {}, {"OTHER=1", "DL_AUTH_USERNAME=bot"}} {
+		_, err := dlauth.NewWithEnviron(nil, environ)
+		failed(t, err, dlauth.ErrNoCredentials, 0)
+	}
+	for _, bad := range []struct {
+		entry string
+		says  []string
+	}{
+		{"canary horse", []string{"[1]"}}, {"canary\x00=", []string{"[1]", "NUL"}}, {"canary\x00", []string{"[1]", "NUL"}},
+		{"DL_AUTH_PASSWORD=canary\x00", []string{"[1]", "DL_AUTH_PASSWORD", "NUL"}},
+		{"DL_AUTH_PASSWORD=canary\xff", []string{"DL_AUTH_PASSWORD", "UTF-8"}},
+	} {
+		_, err := dlauth.NewWithEnviron(dlauth.Options{dlauth.Username: "bot"}, []string{"OTHER=1", bad.entry})
+		failed(t, err, dlauth.ErrInvalidValue, 0)
+		for _, word := range bad.says {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%q is not in %q", word, err)
+			}
+		}
+		if strings.Contains(err.Error(), "canary") {
+			t.Errorf("a value is in %q", err)
 		}
 	}
 }

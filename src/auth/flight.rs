@@ -272,8 +272,11 @@ impl Inner {
             let wanted = || lock(&inner.state).owns(flight.number);
             // A little less, so that the reason of a failure is there for whoever waits as long as a refresh may take.
             let limit = flight.limit - policy::margin(inner.exchange.rules.timeout);
-            let refresh =
-                || (!reread || session.reread()).then(|| inner.exchange.refresh(&mut session, limit, &wanted));
+            let refresh = || {
+                let held = inner.cache.lend().clone();
+                let held = held.as_ref().map(|token| token.jwt().text());
+                (!reread || session.reread()).then(|| inner.exchange.refresh(&mut session, held, limit, &wanted))
+            };
             let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
             let credentials = session.credentials().clone();
             drop(session); // before anybody can see that the flight has ended, and try the mutex

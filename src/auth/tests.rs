@@ -13,6 +13,7 @@ mod dates;
 mod leases;
 mod pauses;
 mod scenarios;
+mod secrets;
 mod simulation;
 use bench::*;
 

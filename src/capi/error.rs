@@ -203,6 +203,23 @@ const _: () = {
     assert!(Status::Internal as i32 == DL_AUTH_E_INTERNAL);
 };
 
+/// The message of an error as a host gets it.
+#[cfg(test)]
+pub fn message_of(failure: &Error) -> String {
+    let mut error = dl_auth_error_t {
+        size: size_of::<dl_auth_error_t>() as u32,
+        status: 0,
+        http_status: 0,
+        reserved: 0,
+        retry_after_ms: 0,
+        message: [0; 512],
+    };
+    // SAFETY: the struct is whole, and `size` is its own.
+    unsafe { write(&mut error, failure) };
+    // SAFETY: `write` has terminated the message.
+    unsafe { CStr::from_ptr(error.message.as_ptr()) }.to_str().unwrap().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

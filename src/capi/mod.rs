@@ -23,3 +23,6 @@ mod jwt;
 #[cfg(feature = "test-panic")]
 mod test_panic;
 mod text;
+
+#[cfg(test)]
+pub use error::message_of;

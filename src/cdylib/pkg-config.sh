@@ -9,4 +9,5 @@ write() {
   printf '%s\n' "Name: $1" "Description: $2" "Version: $version" "Cflags: -I\"$include\"" "Libs: $3" >"$directory/$1.pc"
 }
 write dl_auth 'Dataloop API credentials for a JWT that is always valid' "-L\"$directory\" -ldl_auth"
-write dl_auth_static 'the same, as a static archive' "\"$directory/libdl_auth.a\" -lgcc_s -lpthread -lm -ldl"
+# libgcc_eh.a is libgcc_s.so.1 as an archive. So the program needs the C library alone at run time, and may be static.
+write dl_auth_static 'the same, as a static archive' "\"$directory/libdl_auth.a\" -lgcc_eh -lpthread -lm -ldl"

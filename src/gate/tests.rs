@@ -12,6 +12,12 @@ fn secret(text: &str) -> Secret {
     Secret::new(text.to_owned())
 }
 
+fn secrets(texts: &[&str]) -> Secrets {
+    let mut secrets = Secrets::default();
+    texts.iter().for_each(|text| secrets.add(text));
+    secrets
+}
+
 fn answer(status: u16, body: &str) -> Response {
     answer_of_bytes(status, body.as_bytes())
 }
@@ -21,7 +27,7 @@ fn answer_of_bytes(status: u16, body: &[u8]) -> Response {
 }
 
 fn read_one(response: &Response) -> Result<Tokens, Error> {
-    read(response, &[], NOW_MS)
+    read(response, Secrets::NONE, NOW_MS)
 }
 
 fn jwt(payload: &str) -> String {
@@ -169,7 +175,7 @@ fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
         assert!(!error.message().to_lowercase().contains("canary"), "{error}");
     }
     let echo = Response { encoding: Some("hunter2".to_owned()), ..answer(200, "\u{1f}") };
-    let error = read(&echo, &[&secret("hunter2")], NOW_MS).unwrap_err();
+    let error = read(&echo, &secrets(&["hunter2"]), NOW_MS).unwrap_err();
     assert!(error.message().contains("[struck out]") && !error.message().contains("hunter2"), "{error}");
     let gzip = Response { encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
     assert!(read_one(&gzip).unwrap_err().message().contains("\"gzip\""));
@@ -209,8 +215,7 @@ fn each_status_has_its_meaning() {
 
 #[test]
 fn the_gate_s_own_words_are_repeated_without_the_secrets() {
-    let secrets = [secret("hunter2"), secret("bot@x")];
-    let secrets: Vec<&Secret> = secrets.iter().collect();
+    let secrets = secrets(&["hunter2", "bot@x"]);
     for (body, said) in [
         (r#"{"message":"Wrong password hunter2 for bot@x"}"#, ": Wrong password [struck out] for [struck out])"),
         (r#"{"error":"invalid_grant","error_description":"Wrong email"}"#, ": Wrong email)"),
@@ -258,4 +263,16 @@ fn a_server_that_wants_a_client_certificate_is_a_fault_of_tls_unless_the_gate_it
         );
         assert!(!read_one(&answer(status, body)).unwrap_err().message().contains("client certificate"));
     }
+}
+
+#[test]
+fn the_tokens_of_a_refusal_are_struck_out_of_its_words() {
+    let body = json!({
+        "message": "no new-token-1, NEW-TOKEN-2 or new%2Dtoken%2D3",
+        "id_token": "new-token-1",
+        "access_token": "new-token-2",
+        "refresh_token": "new-token-3",
+    });
+    let error = read_one(&answer(401, &body.to_string())).unwrap_err();
+    assert!(error.message().contains(": no [struck out], [struck out] or [struck out])"), "{error}");
 }

@@ -10,6 +10,7 @@ use super::route::Target;
 use super::tunnel::{self, Login, Refused};
 use crate::error::{Error, Status};
 use crate::proxy::Proxy;
+use crate::secret::{Secrets, quote};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock};
 use crate::tls::{Peer, Witness};
 
@@ -164,6 +165,8 @@ pub struct Peers<'a> {
     pub gate: &'a Target,
     /// The proxy before it.
     pub proxy: Option<&'a Proxy>,
+    /// What must not be repeated of their text.
+    pub secrets: &'a Secrets,
 }
 
 impl Peers<'_> {
@@ -172,7 +175,7 @@ impl Peers<'_> {
         match error {
             ureq::Error::Other(other) => match other.downcast::<Fault>() {
                 Ok(fault) => self.explain_fault(*fault, seen),
-                Err(other) => self.unreachable(&other.to_string()),
+                Err(other) => self.unreachable(&self.quote(&other)),
             },
             ureq::Error::Io(error) => self.explain_fault(error.into(), seen),
             ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders) => {
@@ -183,7 +186,7 @@ impl Peers<'_> {
             }
             ureq::Error::LargeResponseHeader(..) => self.bad("answered with headers of more than 12 KiB"),
             ureq::Error::BodyExceedsLimit(_) => self.bad("answered with a body of more than 64 KiB"),
-            other => self.unreachable(&other.to_string()),
+            other => self.unreachable(&self.quote(&other)),
         }
     }
 
@@ -224,8 +227,8 @@ impl Peers<'_> {
     fn explain_tls(&self, error: &rustls::Error, seen: &Seen) -> String {
         let (hop, gate) = (self.hop(), self.gate_through());
         let peer = match self.proxy {
-            Some(_) if seen.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY },
-            _ => Peer { shown: &gate, option: "url" },
+            Some(_) if seen.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY, secrets: self.secrets },
+            _ => Peer { shown: &gate, option: "url", secrets: self.secrets },
         };
         match &seen.witness {
             Some(witness) => witness.explain(error, &peer, SystemTime::now()),
@@ -334,7 +337,11 @@ impl Peers<'_> {
             return Error::new(Status::Tls, message);
         }
         // Of an early end, rustls and ureq write in words that are not the operator's.
-        let reason = if error.kind() == io::ErrorKind::UnexpectedEof { String::new() } else { format!(" ({error})") };
+        let reason = if error.kind() == io::ErrorKind::UnexpectedEof {
+            String::new()
+        } else {
+            format!(" ({})", self.quote(error))
+        };
         let message = format!(
             "the connection to {peer}{through} ended before {before}{reason}; check its log, and what is in between"
         );
@@ -370,6 +377,11 @@ impl Peers<'_> {
 
     fn through(&self) -> String {
         self.proxy.map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default()
+    }
+
+    /// The text of an error, some of which may be a peer's.
+    fn quote(&self, error: &dyn fmt::Display) -> String {
+        quote(&error.to_string(), &[self.secrets])
     }
 
     fn unreachable(&self, why: &str) -> Error {

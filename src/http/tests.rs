@@ -301,7 +301,7 @@ fn a_cancelled_request_fails_and_the_next_one_is_sent() {
 fn an_answer_that_the_end_of_the_connection_ends_is_whole_without_a_notice_of_tls() {
     for head in ["HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
         let answer = outcome(json!({"do": "abrupt", "head": head})).unwrap();
-        assert!(gate::read(&answer, &[], crate::clock::unix_ms(SystemTime::now())).is_ok(), "{head}");
+        assert!(gate::read(&answer, Secrets::NONE, crate::clock::unix_ms(SystemTime::now())).is_ok(), "{head}");
     }
 }
 
@@ -324,11 +324,11 @@ fn what_the_gate_refused_stays_refused_whatever_is_wrong_with_the_rest_of_its_an
         let answer = outcome(json!({"do": "abrupt", "head": head, "body": body})).unwrap();
         let start: String = head.chars().take(60).collect();
         assert_eq!(answer.status, 401, "{start}");
-        assert_eq!(gate::read(&answer, &[], 0).unwrap_err().status(), Status::Denied, "{start}");
+        assert_eq!(gate::read(&answer, Secrets::NONE, 0).unwrap_err().status(), Status::Denied, "{start}");
     }
     let head = "HTTP/1.1 429 No\r\nRetry-After: 60\r\nContent-Length: 99999999\r\n\r\n";
     let limited = outcome(json!({"do": "abrupt", "head": head, "body": ""})).unwrap();
-    assert_eq!(gate::read(&limited, &[], 0).unwrap_err().retry_after(), Some(Duration::from_secs(60)));
+    assert_eq!(gate::read(&limited, Secrets::NONE, 0).unwrap_err().retry_after(), Some(Duration::from_secs(60)));
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
     let failure = outcome(json!({"do": "abrupt", "head": head, "body": "{"})).err().unwrap();
     assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, true), "{}", failure.error);
@@ -357,4 +357,25 @@ fn a_request_in_flight_says_what_it_does() {
         assert_eq!(request.join().unwrap().unwrap().peer, place);
     });
     assert_eq!(way.doing(), None);
+}
+
+#[test]
+fn a_name_in_a_certificate_that_is_a_secret_is_struck_out() {
+    let gate = Gate::start();
+    let message = |secrets: &[&str]| {
+        let mut request = login();
+        secrets.iter().for_each(|secret| request.secrets.add(secret));
+        way(&gate, gate.wrong_host_url(), &[])
+            .send(&request, limit(), &|| true)
+            .err()
+            .unwrap()
+            .error
+            .message()
+            .to_owned()
+    };
+    assert!(message(&[]).contains("it names \"elsewhere.invalid\""), "{}", message(&[]));
+    for secret in ["elsewhere.invalid", "Elsewhere", "at-elsewhere.inv"] {
+        let message = message(&[secret]);
+        assert!(message.contains("it names \"[struck out]") && !message.contains("elsewhere"), "{message}");
+    }
 }

@@ -9,6 +9,7 @@ use webpki::RawPublicKeyEntity;
 use super::der::{Name, X509, key_algorithm, rsa_bits};
 use super::explain::{Report, date};
 use super::words::{algorithm, clean, in_quotes, key, numbers, quoted, words};
+use crate::secret::Secrets;
 
 /// The server's certificate and those above it, as far as the server sent them.
 fn path<'a>(chain: &'a [X509<'a>]) -> Vec<&'a X509<'a>> {
@@ -36,12 +37,17 @@ impl<'a> Certificates<'a> {
         Certificates { report, path: path(chain), chain }
     }
 
+    /// What the names of certificates must not repeat.
+    fn secrets(&self) -> &Secrets {
+        self.report.peer.secrets
+    }
+
     /// How a message begins: the certificate of the server, or one above it.
     fn whose(&self, certificate: Option<&X509<'_>>) -> String {
         let shown = self.report.peer.shown;
         match (certificate, self.chain.first()) {
             (Some(certificate), Some(first)) if !std::ptr::eq(certificate, first) => {
-                format!("the CA certificate {} that {shown} sends", quoted(certificate.subject))
+                format!("the CA certificate {} that {shown} sends", quoted(certificate.subject, self.secrets()))
             }
             _ => format!("the certificate of {shown}"),
         }
@@ -135,7 +141,9 @@ impl<'a> Certificates<'a> {
 
     fn critical_extension(&self) -> String {
         let with = self.find(|certificate| certificate.unknown_critical_extension().is_some());
-        let id = with.and_then(|with| with.unknown_critical_extension()).map(|id| format!(" (OID {})", numbers(id)));
+        let id = with
+            .and_then(|with| with.unknown_critical_extension())
+            .map(|id| format!(" (OID {})", numbers(id, self.secrets())));
         let id = id.unwrap_or_default();
         self.say(with, &format!("has a critical extension that dl_auth does not know{id}; have it issued without"))
     }
@@ -169,7 +177,7 @@ impl<'a> Certificates<'a> {
             };
             return untrusted(format!("it is self-signed{other}{skipped}; if it is your own, give it as `ca_file`"));
         }
-        let ca = quoted(last.issuer);
+        let ca = quoted(last.issuer, self.secrets());
         let shown = self.report.seen.and_then(|seen| seen.chain.first());
         if shown.is_some_and(|shown| self.report.anchors.ca_file.contains(shown)) {
             return untrusted(format!(
@@ -187,7 +195,11 @@ impl<'a> Certificates<'a> {
                 "its root CA {ca} is unknown{skipped}; if that is your own, give it as `ca_file`"
             ));
         }
-        let below = if self.path.len() > 1 { format!("its CA {}", quoted(last.subject)) } else { "it".to_owned() };
+        let below = if self.path.len() > 1 {
+            format!("its CA {}", quoted(last.subject, self.secrets()))
+        } else {
+            "it".to_owned()
+        };
         untrusted(format!(
             "the CA {ca} that issued {below} is unknown{skipped}; if that is your own root, give it as `ca_file`; if it is \
              an intermediate CA, configure the server to send its certificate"
@@ -247,7 +259,7 @@ impl<'a> Certificates<'a> {
                     "has an RSA key of {bits} bits; dl_auth accepts 2048 to 8192 bits: have one issued for another key"
                 ),
                 (None, false) => {
-                    format!("has a key that dl_auth cannot verify with ({}); have one issued for {KEYS}", key(leaf.key))
+                    format!("has a key that dl_auth cannot verify with ({}); have one issued for {KEYS}", key(leaf.key, self.secrets()))
                 }
                 (None, true) => {
                     "has another key than the one that the server signs with; give the server the key that belongs to it"
@@ -257,11 +269,14 @@ impl<'a> Certificates<'a> {
             return self.say(None, &fault);
         }
         let Some((certificate, keys)) = self.broken_link() else { return self.not_acceptable("bad signature") };
-        let ca = quoted(certificate.issuer);
+        let ca = quoted(certificate.issuer, self.secrets());
         let fault = if let Some(bits) = keys.iter().find_map(|(key, _)| wrong_size(key)) {
             format!("its CA {ca} has an RSA key of {bits} bits; dl_auth accepts 2048 to 8192 bits: replace that CA")
         } else if let Some((unfit, _)) = keys.iter().find(|(key, _)| !self.can_verify_with(key)) {
-            format!("dl_auth cannot verify with the key of its CA {ca} ({}); use a CA with {KEYS}", key(unfit))
+            format!(
+                "dl_auth cannot verify with the key of its CA {ca} ({}); use a CA with {KEYS}",
+                key(unfit, self.secrets())
+            )
         } else if self.is_self_signed() {
             return self.unknown_issuer();
         } else if keys.iter().any(|(_, trusted)| *trusted) {
@@ -285,7 +300,7 @@ impl<'a> Certificates<'a> {
 
     fn unsupported(&self, id: Option<&Vec<u8>>) -> String {
         let signed = id.and_then(|id| self.find(|certificate| certificate.algorithm == id.as_slice()));
-        let name = id.map_or_else(|| "an unknown algorithm".to_owned(), |id| algorithm(id));
+        let name = id.map_or_else(|| "an unknown algorithm".to_owned(), |id| algorithm(id, self.secrets()));
         let weak = name.starts_with("sha1") || name.starts_with("md") || name.ends_with("SHA1");
         let why = if weak { "which is not safe any more" } else { "which dl_auth cannot verify" };
         let fault = format!("is signed with {name}, {why}; have it signed with SHA-256 or SHA-384 by a CA with {KEYS}");
@@ -297,8 +312,8 @@ impl<'a> Certificates<'a> {
         const SHOWN: usize = 3;
         let names = self.chain.first()?.names()?;
         let text = |name: &Name| match name {
-            Name::Dns(name) => in_quotes(name),
-            Name::Ip(address) => address.to_string(),
+            Name::Dns(name) => in_quotes(name, self.secrets()),
+            Name::Ip(address) => clean(&address.to_string(), self.secrets()),
             Name::Other => "one of another kind".to_owned(),
         };
         let mut shown = Vec::new();
@@ -315,14 +330,14 @@ impl<'a> Certificates<'a> {
 
     #[inline(never)]
     fn other_name(&self) -> String {
-        let (option, host) = (self.report.peer.option, clean(self.report.host));
+        let (option, host) = (self.report.peer.option, clean(self.report.host, Secrets::NONE));
         let address = self.report.host.parse::<std::net::IpAddr>().is_ok();
         let wanted = if address { format!("IP:{host}") } else { format!("DNS:{host}") };
         let names = self.names();
         let Some(leaf) = self.chain.first() else {
             return self.say(None, &format!("is for another host; check `{option}`"));
         };
-        let common = leaf.common_names().last().map(|name| in_quotes(name)).unwrap_or_default();
+        let common = leaf.common_names().last().map(|name| in_quotes(name, self.secrets())).unwrap_or_default();
         let as_dns = Name::Dns(self.report.host.to_owned());
         let fault = match names {
             None if leaf.version < 3 => {

@@ -11,6 +11,7 @@ use super::certificates::Certificates;
 use super::der::X509;
 use super::verify::{Anchors, Seen};
 use super::words::{clean, words};
+use crate::secret::Secrets;
 
 /// The server that TLS was tried with.
 pub struct Peer<'a> {
@@ -18,6 +19,8 @@ pub struct Peer<'a> {
     pub shown: &'a str,
     /// The option that names it: `url` or `proxy`.
     pub option: &'static str,
+    /// What must not be repeated of its text.
+    pub secrets: &'a Secrets,
 }
 
 /// All that is known of a failed handshake.
@@ -39,7 +42,7 @@ const CAPABILITIES: &str = "dl_auth has TLS 1.2 and 1.3, ECDHE with X25519, P-25
 impl Report<'_> {
     /// The sentence for this failure.
     pub fn sentence(&self, error: &Error) -> String {
-        let Peer { shown, option } = self.peer;
+        let Peer { shown, option, .. } = self.peer;
         match error {
             Error::InvalidCertificate(bad) => {
                 let chain: Vec<X509<'_>> =
@@ -72,7 +75,7 @@ impl Report<'_> {
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => format!(
                 "{shown} sends a TLS message where it does not belong; check that `{option}` names an https port"
             ),
-            Error::General(text) => self.other(&clean(text)),
+            Error::General(text) => self.other(&clean(text, self.peer.secrets)),
             Error::Other(_) => self.other("an unexpected error in the TLS library"),
             Error::InvalidEncryptedClientHello(why) => self.other(&words(&format!("{why:?}"))),
             Error::InvalidCertRevocationList(why) => {
@@ -98,7 +101,7 @@ impl Report<'_> {
 
     #[inline(never)]
     fn alert(&self, alert: Alert) -> String {
-        let Peer { shown, option } = self.peer;
+        let Peer { shown, option, .. } = self.peer;
         // What servers answer to a client without a certificate: the first in TLS 1.2, the second in TLS 1.3.
         let refuses_client = matches!(
             alert,
@@ -122,7 +125,7 @@ impl Report<'_> {
             ),
             Alert::UnrecognisedName => format!(
                 "{shown} has no certificate for the name {} and refuses it; check the host in `{option}`",
-                clean(self.host)
+                clean(self.host, Secrets::NONE)
             ),
             Alert::Unknown(number) => {
                 format!("{shown} ended TLS with the unknown alert {number}; look into the server's log for the reason")

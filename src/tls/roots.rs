@@ -1,7 +1,6 @@
 //! The root certificates, and where they come from.
 
 use std::fmt;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use super::der::X509;
 use super::{Trust, pem, words};
 use crate::error::{Error, Status};
-use crate::file;
+use crate::file::{self, Fault, Regular};
 use crate::process::above_stdio;
 use crate::sync::{Arc, Mutex, try_lock};
 
@@ -103,8 +102,7 @@ impl fmt::Debug for Read {
 /// The length and the time of the last change of a regular file.
 #[inline(never)]
 fn stamp(file: &Path) -> Option<(u64, SystemTime)> {
-    let meta = std::fs::metadata(file).ok().filter(|meta| meta.is_file())?;
-    Some((meta.len(), meta.modified().ok()?))
+    Regular::open(file).ok()?.stamp()
 }
 
 impl SystemPaths {
@@ -136,14 +134,17 @@ impl SystemPaths {
         store
     }
 
-    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is a pipe, is left to the set-up.
+    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is no regular file, is left to the set-up.
     fn check(&self) -> Result<(), Error> {
-        let Some(file) = self.file.as_ref().filter(|file| self.named && file.is_file()) else { return Ok(()) };
+        let Some(file) = self.file.as_ref().filter(|_| self.named) else { return Ok(()) };
         let place = words::path(file);
         let invalid = |why: String| {
             Error::new(Status::InvalidValue, format!("SSL_CERT_FILE cannot be used: {why}; the file is {place}"))
         };
-        let bytes = file::read(file, FILE_MAX).map_err(|error| invalid(error.to_string()))?;
+        let bytes = match file::read(file, FILE_MAX) {
+            Err(Fault::Unknown(_) | Fault::NotRegular) => return Ok(()),
+            read => read.map_err(|fault| invalid(fault.to_string()))?,
+        };
         let roots = named_roots(&bytes, &mut |_| true).map_err(invalid)?;
         if let Some(mut read) = try_lock(&self.read.0) {
             *read = Some(Store { roots, unreadable: 0 });
@@ -156,10 +157,7 @@ impl SystemPaths {
         for entry in
             self.directories.iter().filter_map(|path| above_stdio(|| std::fs::read_dir(path)).ok()).flatten().flatten()
         {
-            let path = entry.path();
-            if path.is_file() {
-                store.add_file(&path);
-            }
+            store.add_file(&entry.path());
         }
         // A directory has each root under several names.
         let mut roots = Vec::with_capacity(store.roots.len());
@@ -240,8 +238,8 @@ impl Store {
     fn add_file(&mut self, path: &Path) {
         let file = match file::read(path, FILE_MAX) {
             Ok(file) => file,
-            Err(error) => {
-                self.unreadable += usize::from(error.kind() == ErrorKind::FileTooLarge);
+            Err(fault) => {
+                self.unreadable += usize::from(matches!(fault, Fault::TooLarge));
                 return;
             }
         };

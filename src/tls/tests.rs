@@ -133,3 +133,24 @@ fn more_roots_come_without_a_second_look_at_the_file() {
     assert_eq!(trust.wider().unwrap().anchors.roots.len(), 2);
     std::fs::remove_dir_all(directory).unwrap();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_place_of_a_file_of_roots_is_never_waited_for() {
+    let directory = scratch("pipes", "").with_extension("d");
+    std::fs::create_dir_all(&directory).unwrap();
+    let pipe = directory.join("fifo");
+    crate::file::tests::fifo(&pipe);
+    let roots = named(&pipe);
+    roots.check().unwrap();
+    let error = Trust::shared(roots).setup().err().unwrap();
+    assert!(error.message().contains(pipe.to_str().unwrap()), "{error}");
+
+    std::fs::write(directory.join("good.pem"), certificate()).unwrap();
+    for file in [None, Some(pipe.clone())] {
+        let paths = SystemPaths { file, directories: vec![directory.clone()], ..SystemPaths::default() };
+        let trust = Trust::shared(Roots { base: Base::System(paths), ca: Vec::new() });
+        assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1);
+    }
+    std::fs::remove_dir_all(directory).unwrap();
+}

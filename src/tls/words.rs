@@ -1,6 +1,7 @@
 //! Words for what the TLS library and certificates name by identifiers and numbers.
 
 use super::der::{Elements, OID, called, key_algorithm, rsa_bits};
+use crate::secret::{Secrets, redacted};
 
 /// An identifier of the TLS library as lower-case words: `TooManyEmptyFragments` gives "too many empty fragments".
 /// Takes the library's debug output, and leaves out what follows the identifier.
@@ -21,31 +22,30 @@ pub fn words(debug: &str) -> String {
     words
 }
 
-/// Text from elsewhere, made fit for a message: short, on one line, without quotes, brackets and what is not visible.
-pub fn clean(text: &str) -> String {
+/// A peer's text, made fit for a message: short, on one line, without quotes, brackets, invisible characters and secrets.
+pub fn clean(text: &str, secrets: &Secrets) -> String {
     const MAX_BYTES: usize = 48;
     // Above ASCII, letters of scripts from left to right, without marks that combine with the letter before.
     let fit = |character| match character {
-        '"' | '(' | ')' | '\\' | '<' | '>' | '[' | ']' | '`' | '{' | '|' | '}' => false,
-        '\u{3099}' | '\u{309a}' | '\u{3164}' => false,
-        ' '..='~' | '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{587}' => true,
-        '\u{3040}'..='\u{a48c}' | '\u{ac00}'..='\u{d7a3}' => true,
-        _ => false,
+        '"' | '(' | ')' | '\\' | '<' | '>' | '[' | ']' | '`' | '{' | '|' | '}' => '?',
+        '\u{3099}' | '\u{309a}' | '\u{3164}' => '?',
+        ' '..='~' | '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{482}' | '\u{48a}'..='\u{587}' => character,
+        '\u{3040}'..='\u{a48c}' | '\u{ac00}'..='\u{d7a3}' => character,
+        _ => '?',
     };
-    fitted(text, MAX_BYTES, fit)
+    fitted(&redacted(text, &[secrets], fit), MAX_BYTES, |character| character)
 }
 
 /// A path for a message, on one line.
 pub fn path(path: &std::path::Path) -> String {
-    fitted(&path.to_string_lossy(), 4096, |character| !character.is_control())
+    fitted(&path.to_string_lossy(), 4096, |character| if character.is_control() { '?' } else { character })
 }
 
-/// The text up to this many bytes, with a question mark for each character that does not fit.
+/// The text up to this many bytes, with each character as `fit` replaces it.
 #[inline(never)]
-fn fitted(text: &str, max_bytes: usize, fit: fn(char) -> bool) -> String {
+fn fitted(text: &str, max_bytes: usize, fit: fn(char) -> char) -> String {
     let mut fitted = String::new();
-    for character in text.chars() {
-        let character = if fit(character) { character } else { '?' };
+    for character in text.chars().map(fit) {
         if fitted.len() + character.len_utf8() > max_bytes {
             fitted.push('…');
             break;
@@ -57,14 +57,14 @@ fn fitted(text: &str, max_bytes: usize, fit: fn(char) -> bool) -> String {
 
 /// A name from a certificate, in quotes.
 #[inline(never)]
-pub fn in_quotes(name: &str) -> String {
-    format!("\"{}\"", clean(name))
+pub fn in_quotes(name: &str, secrets: &Secrets) -> String {
+    format!("\"{}\"", clean(name, secrets))
 }
 
 /// What a distinguished name is called, in quotes.
-pub fn quoted(name: &[u8]) -> String {
+pub fn quoted(name: &[u8], secrets: &Secrets) -> String {
     match called(name) {
-        Some(name) => in_quotes(&name),
+        Some(name) => in_quotes(&name, secrets),
         None => "without a name".to_owned(),
     }
 }
@@ -113,14 +113,18 @@ const NAMES: &str = "\
 1.3.36.3.3.2.8.1.1.13 brainpoolP512r1";
 
 /// An object identifier by its name, or by its numbers where it has none here.
-fn named(id: &[u8]) -> String {
-    let numbers = numbers(id);
+fn named(id: &[u8], secrets: &Secrets) -> String {
+    let numbers = dotted(id);
     let name = NAMES.lines().filter_map(|line| line.split_once(' ')).find(|(known, _)| *known == numbers);
-    name.map_or_else(|| format!("OID {numbers}"), |(_, name)| name.to_owned())
+    name.map_or_else(|| format!("OID {}", clean(&numbers, secrets)), |(_, name)| name.to_owned())
 }
 
-/// An object identifier as numbers with dots between them.
-pub fn numbers(id: &[u8]) -> String {
+/// An object identifier as numbers with dots between them, made fit for a message.
+pub fn numbers(id: &[u8], secrets: &Secrets) -> String {
+    clean(&dotted(id), secrets)
+}
+
+fn dotted(id: &[u8]) -> String {
     let (mut text, mut arc) = (String::new(), 0_u64);
     for byte in id.iter().take(32) {
         arc = arc.wrapping_shl(7) | u64::from(byte & 0x7f);
@@ -134,8 +138,9 @@ pub fn numbers(id: &[u8]) -> String {
 }
 
 /// The name of an algorithm with its parameters, of which the curve of a key is told.
-pub fn algorithm(identifier: &[u8]) -> String {
-    let mut ids = Elements(identifier).take_while(|element| element.tag == OID).map(|element| named(element.value));
+pub fn algorithm(identifier: &[u8], secrets: &Secrets) -> String {
+    let ids = Elements(identifier).take_while(|element| element.tag == OID);
+    let mut ids = ids.map(|element| named(element.value, secrets));
     match (ids.next(), ids.next()) {
         (Some(name), Some(curve)) => format!("{name} {curve}"),
         (Some(name), None) => name,
@@ -144,8 +149,8 @@ pub fn algorithm(identifier: &[u8]) -> String {
 }
 
 /// The kind of a public key, and the size of one of RSA.
-pub fn key(key: &[u8]) -> String {
-    let kind = key_algorithm(key).map_or_else(|| "unknown".to_owned(), algorithm);
+pub fn key(key: &[u8], secrets: &Secrets) -> String {
+    let kind = key_algorithm(key).map_or_else(|| "unknown".to_owned(), |kind| algorithm(kind, secrets));
     rsa_bits(key).map_or(kind, |bits| format!("RSA with {bits} bits"))
 }
 
@@ -179,15 +184,16 @@ mod tests {
     fn algorithms_have_names_and_unknown_ones_numbers() {
         let ecdsa_sha512 = [0x06, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 4, 3, 4];
         let p521 = [0x06, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 0x06, 5, 0x2b, 0x81, 4, 0, 35];
-        assert_eq!(algorithm(&ecdsa_sha512), "ecdsa-with-SHA512");
-        assert_eq!(algorithm(&p521), "ECDSA P-521");
-        assert_eq!(algorithm(&[0x06, 3, 0x2a, 3, 4]), "OID 1.2.3.4");
-        assert_eq!(algorithm(&[0x06, 2, 0x88, 0x37]), "OID 2.999");
-        assert_eq!(algorithm(b"junk"), "an unknown algorithm");
+        assert_eq!(algorithm(&ecdsa_sha512, Secrets::NONE), "ecdsa-with-SHA512");
+        assert_eq!(algorithm(&p521, Secrets::NONE), "ECDSA P-521");
+        assert_eq!(algorithm(&[0x06, 3, 0x2a, 3, 4], Secrets::NONE), "OID 1.2.3.4");
+        assert_eq!(algorithm(&[0x06, 2, 0x88, 0x37], Secrets::NONE), "OID 2.999");
+        assert_eq!(algorithm(b"junk", Secrets::NONE), "an unknown algorithm");
     }
 
     #[test]
     fn names_from_certificates_are_short_and_visible() {
+        let clean = |text: &str| clean(text, Secrets::NONE);
         assert_eq!(clean("Zürich (G2) 公司"), "Zürich ?G2? 公司");
         assert_eq!(clean("a\u{202e}b\u{200b}c\n\u{1b}{}[]\""), "a?b?c???????");
         assert_eq!(clean("ΑЖա日あ한"), "ΑЖա日あ한");

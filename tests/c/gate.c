@@ -428,6 +428,79 @@ static void secrets_that_the_gate_repeats_are_struck_out(void) {
   subject = "";
 }
 
+/* Writes each character of a text by this format, or as it is. */
+static const char *written(const char *text, const char *format) {
+  static char result[1024];
+  int length = 0;
+  for (; *text; text++) {
+    int room = (int)sizeof result - length;
+    length += format ? snprintf(result + length, (size_t)room, format, (unsigned char)*text)
+                     : snprintf(result + length, (size_t)room, *text == ' ' ? "\\\\r\\\\n" : "%c", *text);
+  }
+  return result;
+}
+
+/* Checks that of what the gate repeats between these words nothing is in the message. */
+static void check_struck_out(dl_auth_t *auth) {
+  char token[DL_AUTH_TOKEN_MAX];
+  CHECK_STATUS(DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
+  CHECK_CONTAINS(failure.message, "no [struck out] here");
+}
+
+static void a_password_that_the_gate_repeats_in_another_form_is_struck_out(void) {
+  /* The plan is JSON, and the body in it is: each takes one backslash of two. */
+  static const char *const forms[] = {
+      "%%%02x",                      /* percent-encoded */
+      "%%25%02X",                    /* twice */
+      "\\\\u%04x",                   /* in JSON escapes, which reading the body takes away */
+      "\\\\\\\\u%04X",               /* in escapes that are left then */
+      "\\\\\\\\\\\\\\\\u%04x",       /* twice */
+      NULL,                          /* with a line break in the place of each space */
+  };
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    char behaviour[2048];
+    subject = forms[i] ? forms[i] : "line breaks";
+    reset_gate();
+    const char *password = new_password();
+    snprintf(behaviour, sizeof behaviour, "{'do':'status','status':401,'body':'{\\'message\\':\\'no %s here\\'}'}",
+             written(password, forms[i]));
+    plan(behaviour);
+    dl_auth_t *auth = open_gate("password", password, NULL);
+    check_struck_out(auth);
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
+/* The gate refuses a refresh token, and then the login in whose answer it repeats it; or another's JWT, whose header
+ * begins with a space or a line break after the brace. */
+static void a_token_that_the_gate_repeats_is_struck_out(void) {
+  static const char *const tokens[] = {
+      "canary-refresh-token",
+      "canary%2Drefresh%2dtoken",
+      "eyAiYWxnIjoibm9uZSJ9.eyAiZXhwIjo0MTAyNDQ0ODAwfQ.Y2FuYXJ5LWNhbmFyeQ",
+      "ewogICJhbGciOiJub25lIn0%2EeyAiZXhwIjo0MTAyNDQ0ODAwfQ%2EY2FuYXJ5LWNhbmFyeQ",
+  };
+  for (size_t i = 0; i < sizeof tokens / sizeof *tokens; i++) {
+    char behaviours[1024];
+    subject = tokens[i];
+    reset_gate();
+    snprintf(behaviours, sizeof behaviours,
+             "[{'do':'ok','lifetime':20,'refresh_token':'canary-refresh-token'},{'do':'status','status':401,'body':'{}'},"
+             "{'do':'status','status':401,'body':'{\\'message\\':\\'no %s here\\'}'}]", tokens[i]);
+    plan(behaviours);
+    dl_auth_t *auth = open_gate("password", new_password(), NULL);
+    const char *token = token_of(auth);
+    wait_until_it_may_refresh(auth);
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, token, &failure));
+    check_struck_out(auth);
+    CHECK_NUMBER(3, count("requests"));
+    CHECK(!strstr(failure.message, "Y2Fu") && !strstr(failure.message, "YWxn"));
+    dl_auth_free(auth);
+  }
+  subject = "";
+}
+
 static void an_endless_answer_of_the_gate_s_is_cut(void) {
   char behaviour[4096], token[DL_AUTH_TOKEN_MAX];
   int head = sprintf(behaviour, "{'do':'status','status':500,'body':'{\\'message\\':\\'");
@@ -543,6 +616,8 @@ int main(void) {
   retry_after_is_honoured_without_another_request();
   a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down();
   secrets_that_the_gate_repeats_are_struck_out();
+  a_password_that_the_gate_repeats_in_another_form_is_struck_out();
+  a_token_that_the_gate_repeats_is_struck_out();
   an_endless_answer_of_the_gate_s_is_cut();
   what_may_pass_is_tried_again_and_what_is_settled_is_not();
   the_proxy_of_the_environment_is_used_but_for_the_hosts_in_no_proxy();

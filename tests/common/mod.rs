@@ -21,7 +21,7 @@ pub fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// The directory with `libdl_auth.so`, as it is shipped, and `libdl_auth.so.0`, its name at run time.
+/// The directory with `libdl_auth.so`, as it is shipped, `libdl_auth.so.0`, its name at run time, and `libdl_auth.a`.
 pub fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build(&["--release"], target().join("release")))
@@ -43,6 +43,7 @@ fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
     let (library, name) = (Path::new("libdl_auth.so"), directory.join("libdl_auth.so.0"));
     std::os::unix::fs::symlink(library, &name).ok(); // it may be there from the last time, or from another test
     assert_eq!(std::fs::read_link(&name).ok().as_deref(), Some(library), "the link beside the library");
+    run(Command::new(root().join("src/staticlib/archive.sh")).arg(&directory));
     directory
 }
 

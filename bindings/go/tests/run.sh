@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs all tests of the Go binding: vet, the scenarios as they are and under the race detector, the static archive, the
-# stub without cgo, the example, and the program and the commands of README.md.
+# stub without cgo, the example, and the program and the commands of README.md. It needs root, for chroot and setpriv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ../../tests/hosts/common.sh
@@ -15,6 +15,12 @@ go vet ./...
 CGO_ENABLED=0 go vet .
 CGO_ENABLED=0 go test -count=1 -run TestWithoutCgo .
 
+# For 30 s, beside the other tests.
+go test -c -o "$SCRATCH/plain.test" .
+DLAUTH_TEST_SECONDS=30 patiently 900 "$SCRATCH/plain.test" -test.v -test.run TestHandlesAreMadeWhileTheEnvironmentChanges \
+  >"$SCRATCH/environment" 2>&1 &
+environment=$!
+
 # The race detector, with the collector at work all the time, and a check of each pointer that could get from Go into C.
 checks=(GOEXPERIMENT=cgocheck2)
 case $(go env GOVERSION) in go1.19* | go1.20*) checks=(GODEBUG=cgocheck=2) ;; esac
@@ -27,7 +33,29 @@ go build -o "$SCRATCH/example" ./example
 tells_the_story 6 "$SCRATCH/example" "$GATE_CONTROL_URL/counts"
 go build -tags dlauth_static -o "$SCRATCH/example_static" ./example
 LD_LIBRARY_PATH='' tells_the_story 6 "$SCRATCH/example_static" "$GATE_CONTROL_URL/counts"
-if ldd "$SCRATCH/example_static" | grep dl_auth; then echo "the static example needs the shared library"; exit 1; fi
+if ldd "$SCRATCH/example_static" | grep -E 'dl_auth|libgcc'; then echo "the static example needs more than the C library"; exit 1; fi
+go build -tags dlauth_static -ldflags '-linkmode external -extldflags "-static"' -o "$SCRATCH/example_alone" ./example 2>"$SCRATCH/told" ||
+  { cat "$SCRATCH/told"; exit 1; }
+# In a directory as the root: with the C library alone, and with nothing. The login needs names and a certificate.
+for example in static alone; do
+  root=$(mktemp -d)
+  mkdir "$root/etc"
+  cp "$SCRATCH/example_$example" "$root/example"
+  cp "$GATE_CA_FILE" "$root/etc/gate.pem"
+  echo '127.0.0.1 localhost' >"$root/etc/hosts"
+  if [ $example = static ]; then
+    ldd "$root/example" | grep -o '/[^ ]*' | while read -r file; do
+      mkdir -p "$root${file%/*}"
+      cp "$file" "$root$file"
+    done
+  fi
+  GATE_CA_FILE=/etc/gate.pem LD_LIBRARY_PATH='' tells_the_story 6 chroot "$root" /example "$GATE_CONTROL_URL/counts"
+  rm -rf "$root"
+done
+# With another real user, as in a set-user-ID program: the environment is ignored.
+as_a_user "$SCRATCH/example_alone" >"$SCRATCH/told" && grep -q '^token ' "$SCRATCH/told" || { cat "$SCRATCH/told"; exit 1; }
+! as_a_user setpriv --ruid=65534 "$SCRATCH/example_alone" >"$SCRATCH/told" 2>&1 && grep -q 'no credentials' "$SCRATCH/told" ||
+  { cat "$SCRATCH/told"; exit 1; }
 echo "ok example"
 
 user=$SCRATCH/readme
@@ -41,3 +69,6 @@ control POST /reset >/dev/null
   grep -q '^cached  ' "$SCRATCH/told" || { cat "$SCRATCH/told"; exit 1; }
 logins_are 3
 echo "ok readme"
+
+wait $environment && grep -q -- '^--- PASS: TestHandlesAreMade' "$SCRATCH/environment" || { cat "$SCRATCH/environment"; exit 1; }
+sed -n 's/^.*true \([0-9]* handles beside .*\)/go: \1/p' "$SCRATCH/environment"

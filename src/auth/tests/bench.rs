@@ -172,6 +172,11 @@ impl Bench {
         script.push_back(answer);
     }
 
+    /// What the gate does with the request after those.
+    pub(super) fn gate_will_then(&self, answer: Answer) {
+        lock(&self.gate.script).push_back(answer);
+    }
+
     pub(super) fn seen(&self) -> Vec<String> {
         lock(&self.gate.seen).clone()
     }

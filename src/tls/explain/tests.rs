@@ -25,7 +25,7 @@ fn anchors() -> Anchors {
 }
 
 fn sentence(error: &Error, seen: Option<&Seen>, asked: bool) -> String {
-    let peer = Peer { shown: SHOWN, option: "url" };
+    let peer = Peer { shown: SHOWN, option: "url", secrets: Secrets::NONE };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     Report { anchors: &anchors(), host: "gate.example", seen, asked, peer: &peer, now }.sentence(error)
 }

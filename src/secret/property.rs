@@ -1,0 +1,192 @@
+//! A property: whatever a peer repeats of the secrets, in whatever encoding, no message contains eight characters in a
+//! row of one of them. A failed check prints the seed of its case; `DL_AUTH_TEST_SEED` runs this case alone.
+
+use fastrand::Rng;
+use serde_json::json;
+
+use super::*;
+use crate::error::{Error, Status};
+use crate::gate::{self, Response};
+
+const RUN: usize = 8;
+
+/// The characters of secrets: those that encodings treat in different ways.
+const CHARACTERS: &str =
+    "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789-._~/!$&'()*;:@=, \"\\%+\t\n\u{1}üÄßé€漢😀";
+
+/// A secret that is not blank at its ends.
+pub fn secret(rng: &mut Rng) -> String {
+    let length = rng.usize(RUN..40);
+    let characters: Vec<char> = CHARACTERS.chars().collect();
+    let text: String = (0..length - 2).map(|_| *rng.choice(&characters).unwrap()).collect();
+    format!("{}{text}{}", rng.alphabetic(), rng.alphanumeric())
+}
+
+fn percent(rng: &mut Rng, character: char) -> String {
+    let mut encoded = String::new();
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        encoded += &if rng.bool() { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+    }
+    if character == ' ' && rng.bool() { "+".to_owned() } else { encoded }
+}
+
+fn json(rng: &mut Rng, character: char) -> String {
+    let short = match character {
+        '"' | '\\' | '/' => format!("\\{character}"),
+        '\n' => "\\n".to_owned(),
+        '\t' => "\\t".to_owned(),
+        _ => String::new(),
+    };
+    if !short.is_empty() && rng.bool() {
+        return short;
+    }
+    let mut encoded = String::new();
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        encoded += &if rng.bool() { format!("\\u{unit:04x}") } else { format!("\\u{unit:04X}") };
+    }
+    encoded
+}
+
+/// One of the encodings that a peer may repeat a text in, or a mix of them: each character in any of `kinds`.
+fn encoded(rng: &mut Rng, text: &str) -> String {
+    type Kind = fn(&mut Rng, char) -> String;
+    let raw: Kind = |_, character| character.to_string();
+    let kinds: &[Kind] = match rng.u8(..8) {
+        0 | 1 => &[raw],
+        2 => &[percent],
+        3 => &[json],
+        4 => &[raw, percent],
+        5 => &[raw, json],
+        6 => &[percent, json],
+        _ => &[raw, percent, json],
+    };
+    // An encoder that leaves its own sign as it is would make another text of it.
+    let must = |character| matches!(character, '%' | '+' | '\\') && kinds.len() > 1;
+    let mut result = String::new();
+    for character in text.chars() {
+        let kind = if must(character) { kinds.last() } else { rng.choice(kinds) }.unwrap();
+        result += &kind(rng, character);
+    }
+    result
+}
+
+/// What a peer makes of a secret before it encodes it.
+fn repeated(rng: &mut Rng, secret: &str, login: (&str, &str)) -> String {
+    match rng.u8(..8) {
+        0 => secret.to_ascii_uppercase(),
+        1 => secret.to_ascii_lowercase(),
+        2 => secret.replace([' ', '\t', '\n', '\u{1}'], "\r\n"),
+        3 => {
+            let encoded = match rng.u8(..4) {
+                0 => base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", login.0, login.1)),
+                1 => base64::engine::general_purpose::URL_SAFE.encode(format!("{}:{}", login.0, login.1)),
+                2 => base64::engine::general_purpose::STANDARD_NO_PAD.encode(format!("{}:{}", login.0, login.1)),
+                _ => STANDARD.encode(format!("{{\"login\":\"{}:{}\"}}", login.0, login.1)),
+            };
+            format!("Basic {encoded}")
+        }
+        _ => secret.to_owned(),
+    }
+}
+
+pub fn text(rng: &mut Rng, secrets: &[String]) -> String {
+    const WORDS: [&str; 12] =
+        ["no", "user", "denied", "with", "=", "\"", ": ", "\r\n", "token", "€", "https://gate.example.com", "100%"];
+    let mut text = String::new();
+    for _ in 0..rng.usize(1..12) {
+        text += rng.choice(WORDS).unwrap();
+        text += rng.choice([" ", "", "\n"]).unwrap();
+        if rng.bool() {
+            let secret = rng.choice(secrets).unwrap();
+            let mut piece = repeated(rng, secret, (&secrets[0], &secrets[1]));
+            for _ in 0..rng.usize(1..3) {
+                piece = encoded(rng, &piece);
+            }
+            if rng.u8(..4) == 0 {
+                // The peer has cut it.
+                let count = piece.chars().count();
+                let from = rng.usize(..count);
+                piece = piece.chars().skip(from / 3).take(rng.usize(..=count)).collect();
+            }
+            text += &piece;
+        }
+    }
+    text
+}
+
+/// Percent-decoding, in which what is no escape is kept.
+fn percent_decoded(text: &str) -> String {
+    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+}
+
+/// The text that the escapes of JSON stand for; what is no escape is kept.
+fn json_decoded(text: &str) -> String {
+    let (mut decoded, mut rest) = (String::new(), text);
+    while let Some(first) = rest.chars().next() {
+        // A text ends a string where the next character is not in it: a pair of escapes is one character.
+        let read = [12, 6, 2].into_iter().find_map(|length| {
+            let escape = rest.get(..length).filter(|escape| escape.starts_with('\\'))?;
+            let one = serde_json::from_str::<String>(&format!("\"{escape}\"")).ok()?;
+            (one.chars().count() == 1).then_some((one, length))
+        });
+        let (character, length) = read.unwrap_or((first.to_string(), first.len_utf8()));
+        decoded += &character;
+        rest = &rest[length..];
+    }
+    decoded
+}
+
+/// A piece of a secret that is in a message, as it is or decoded.
+fn found(message: &str, secrets: &[String]) -> Option<String> {
+    let spaces = |text: &str| text.chars().map(|c| if is_layout(c) { ' ' } else { c.to_ascii_lowercase() }).collect();
+    let decoded = [percent_decoded(message), json_decoded(message)];
+    let twice = decoded.iter().flat_map(|text| [percent_decoded(text), json_decoded(text)]).collect::<Vec<_>>();
+    let forms: Vec<String> = decoded.iter().chain(&twice).map(String::as_str).chain([message]).map(spaces).collect();
+    secrets.iter().find_map(|secret| {
+        let secret: Vec<char> = spaces(secret).chars().collect();
+        let pieces = secret.windows(RUN.min(secret.len())).map(|piece| piece.iter().collect::<String>());
+        pieces.into_iter().find(|piece| forms.iter().any(|form| form.contains(piece)))
+    })
+}
+
+/// Runs the cases of a property; each has another seed.
+pub fn for_each_seed(cases: u64, case: impl Fn(&mut Rng, u64)) {
+    match std::env::var("DL_AUTH_TEST_SEED") {
+        Ok(seed) => case(&mut Rng::with_seed(seed.parse().unwrap()), seed.parse().unwrap()),
+        Err(_) => (0..cases).map(|_| fastrand::u64(..)).for_each(|seed| case(&mut Rng::with_seed(seed), seed)),
+    }
+}
+
+/// Checks the message of an error as a C program gets it.
+pub fn assert_none_found(error: &Error, said: &str, secrets: &[String], seed: u64) {
+    let message = crate::capi::message_of(error);
+    let found = found(&message, secrets);
+    assert_eq!(found, None, "DL_AUTH_TEST_SEED={seed}\nsaid: {said:?}\nmessage: {message:?}\nof: {secrets:?}");
+}
+
+#[test]
+fn no_message_contains_eight_characters_of_a_secret_in_a_row() {
+    for_each_seed(400, |rng, seed| {
+        let mut texts: Vec<String> = (0..7).map(|_| secret(rng)).collect();
+        let (login, proxy) = (&texts[..2], (texts[2].replace([':', '\t', '\n', '\u{1}'], "."), &texts[3]));
+        let mut secrets = Secrets::default();
+        secrets.add_login(&Secret::new(login[0].clone()), &Secret::new(login[1].clone()));
+        let basic = STANDARD.encode(format!("{}:{}", proxy.0, proxy.1));
+        secrets.add_basic(&Secret::new(format!("Basic {basic}")));
+        texts[4..].iter().for_each(|text| secrets.add(text));
+        texts[2] = proxy.0;
+        texts.extend([basic, STANDARD.encode(format!("{}:{}", texts[0], texts[1]))]);
+
+        let said = text(rng, &texts);
+        let field = rng.choice(["message", "error", "error_description"]).unwrap();
+        let status = rng.choice([400, 401, 403, 418, 429, 500, 503]).unwrap();
+        let mut answers = vec![Response::new(status, json!({ field: said }).to_string().into_bytes().into())];
+        answers.push(Response { encoding: Some(said.clone()), ..Response::new(200, b"no".to_vec().into()) });
+        for answer in answers {
+            assert_none_found(&gate::read(&answer, &secrets, 0).unwrap_err(), &said, &texts, seed);
+        }
+        // A name in a certificate.
+        let name = crate::tls::clean(&said, &secrets);
+        assert_none_found(&Error::new(Status::Tls, name), &said, &texts, seed);
+    });
+}

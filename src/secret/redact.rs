@@ -1,0 +1,361 @@
+//! Finds secrets in the text of a peer, whatever the encoding in which the peer repeats them.
+//!
+//! The text and each secret are decoded step by step, and each step keeps the place in the original text that a
+//! character comes from ([`Unit`]). A run of [`RUN`] characters that stands in a form of the text and in a form of a
+//! secret is struck out of the original text. So a piece of a secret is found as well as the whole. A secret that is
+//! shorter than a run is found as a whole only.
+//!
+//! The comparison ignores ASCII case. White space, control characters, layout characters, `+` and `-` are equal, and so
+//! are `/` and `_`: the encodings of URLs and of base64 exchange them. Each form is compared a second time with one space
+//! for each row of such characters.
+
+use zeroize::{DefaultIsZeroes, Zeroizing};
+
+use super::{Secrets, is_layout};
+
+/// So many characters in a row that stand in a secret are struck out.
+const RUN: usize = 8;
+
+/// How often a text is decoded. Two are enough for a text that is encoded twice, in any mix of the two encodings.
+const DEPTH: usize = 3;
+
+/// A character, and the bytes of the original text that it comes from.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Unit {
+    pub(super) character: char,
+    from: u32,
+    to: u32,
+}
+
+impl DefaultIsZeroes for Unit {}
+
+type Form = Zeroizing<Vec<Unit>>;
+
+/// The text as it is.
+pub(super) fn form(text: &str) -> Form {
+    let mut units = Zeroizing::new(Vec::with_capacity(text.len()));
+    let place = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    units.extend(text.char_indices().map(|(at, character)| Unit {
+        character,
+        from: place(at),
+        to: place(at + character.len_utf8()),
+    }));
+    units
+}
+
+/// Replaces each character. Says whether any has changed.
+pub(super) fn replace(form: &mut [Unit], fit: fn(char) -> char) -> bool {
+    let mut changed = false;
+    for unit in form {
+        let character = fit(unit.character);
+        changed |= character != unit.character;
+        unit.character = character;
+    }
+    changed
+}
+
+/// A space for what is white space or may stand for it.
+fn folded(character: char) -> char {
+    match character {
+        '+' | '-' => ' ',
+        '_' => '/',
+        _ if character.is_whitespace() || is_layout(character) => ' ',
+        _ => character.to_ascii_lowercase(),
+    }
+}
+
+fn is_blank(unit: &Unit) -> bool {
+    folded(unit.character) == ' '
+}
+
+fn trimmed(form: &[Unit]) -> &[Unit] {
+    let ends = form.iter().position(|unit| !is_blank(unit)).zip(form.iter().rposition(|unit| !is_blank(unit)));
+    ends.and_then(|(first, last)| form.get(first..=last)).unwrap_or_default()
+}
+
+fn equal(one: &[Unit], other: &[Unit]) -> bool {
+    let folded = |unit: &Unit| folded(unit.character);
+    one.len() == other.len() && one.iter().map(folded).eq(other.iter().map(folded))
+}
+
+/// Decodes what stands at a place: a character, and the number of units that it takes.
+type Decode = fn(&[Unit], usize) -> Option<(char, usize)>;
+
+fn character(form: &[Unit], at: usize) -> Option<char> {
+    form.get(at).map(|unit| unit.character)
+}
+
+fn digits(form: &[Unit], at: usize, count: usize) -> Option<u32> {
+    (at..at + count).try_fold(0, |number, at| Some(number << 4 | character(form, at)?.to_digit(16)?))
+}
+
+/// Percent-encoding (RFC 3986) of UTF-8, or of Latin-1 where it is not UTF-8.
+fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
+    let byte = |nth: usize| {
+        let at = at + 3 * nth;
+        let number = (character(form, at)? == '%').then(|| digits(form, at + 1, 2))?;
+        number.and_then(|number| u8::try_from(number).ok())
+    };
+    let first = byte(0)?;
+    let count = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => 1,
+    };
+    let mut bytes = [0; 4];
+    for (nth, place) in bytes.iter_mut().enumerate().take(count) {
+        // The rest may be encoded once more: then all of it is left to the next step.
+        let unread = || matches!(character(form, at + 3 * nth), Some('%' | '\\'));
+        match byte(nth) {
+            Some(byte) => *place = byte,
+            None if unread() => return None,
+            None => return Some((char::from(first), 3)),
+        }
+    }
+    match std::str::from_utf8(bytes.get(..count)?) {
+        Ok(text) => Some((text.chars().next()?, 3 * count)),
+        Err(_) => Some((char::from(first), 3)),
+    }
+}
+
+/// The escapes of a JSON string (RFC 8259).
+fn json(form: &[Unit], at: usize) -> Option<(char, usize)> {
+    let code = |at| {
+        let begins = (character(form, at), character(form, at + 1)) == (Some('\\'), Some('u'));
+        begins.then(|| digits(form, at + 2, 4))?.and_then(|code| u16::try_from(code).ok())
+    };
+    if let Some(first) = code(at) {
+        // Half of a pair whose other half is encoded once more is left to the next step.
+        let pair = [Some(first), code(at + 6)];
+        let decoded = char::decode_utf16(pair.into_iter().flatten()).next()?.ok()?;
+        return Some((decoded, 6 * decoded.len_utf16()));
+    }
+    match (character(form, at)?, character(form, at + 1)?) {
+        ('\\', 'b' | 'f' | 'n' | 'r' | 't') => Some((' ', 2)),
+        ('\\', escaped @ ('"' | '\'' | '/' | '\\')) => Some((escaped, 2)),
+        _ => None,
+    }
+}
+
+fn either(form: &[Unit], at: usize) -> Option<(char, usize)> {
+    percent(form, at).or_else(|| json(form, at))
+}
+
+/// A row of blanks as one.
+fn blank(form: &[Unit], at: usize) -> Option<(char, usize)> {
+    let count = form.get(at..)?.iter().take_while(|unit| is_blank(unit)).count();
+    (count > 1).then_some((' ', count))
+}
+
+/// The form after one step; `None` where the step changes nothing.
+fn step(form: &[Unit], decode: Decode) -> Option<Form> {
+    (0..form.len()).find(|at| decode(form, *at).is_some())?;
+    let (mut next, mut at) = (Zeroizing::new(Vec::with_capacity(form.len())), 0);
+    while let Some(unit) = form.get(at) {
+        let (character, count) = decode(form, at).unwrap_or((unit.character, 1));
+        let last = form.get(at + count - 1)?;
+        next.push(Unit { character, from: unit.from, to: last.to });
+        at += count;
+    }
+    Some(next)
+}
+
+/// Shows each form of a text.
+fn each_form(form: &[Unit], depth: usize, see: &mut dyn FnMut(&[Unit])) {
+    see(form);
+    if let Some(form) = step(form, blank) {
+        see(&form);
+    }
+    if depth == 0 {
+        return;
+    }
+    let mut decode = |decode| step(form, decode).inspect(|form| each_form(form, depth - 1, see)).is_some();
+    // Of a text with one of the encodings alone, the mix is that one.
+    if decode(percent as Decode) & decode(json) {
+        decode(either);
+    }
+}
+
+/// The forms of secrets, and a hash table of the runs in them.
+pub(super) struct Finder {
+    forms: Vec<Form>,
+    /// A form's number and the place of a run in it, and one added; 0: free.
+    runs: Zeroizing<Vec<u64>>,
+}
+
+impl Finder {
+    pub(super) fn new(secrets: &[&Secrets]) -> Finder {
+        let mut forms: Vec<Form> = Vec::new();
+        for secret in secrets.iter().flat_map(|secrets| &secrets.0) {
+            each_form(&form(secret.expose()), DEPTH, &mut |form| {
+                let trimmed = trimmed(form);
+                // Of a short secret, a peer may leave out the blanks at its ends.
+                let form = if trimmed.len() < RUN && form.len() < 2 * RUN { trimmed } else { form };
+                if !form.is_empty() {
+                    forms.push(Zeroizing::new(form.to_vec()));
+                }
+            });
+        }
+        let count: usize = forms.iter().map(|form| form.len()).sum();
+        let mut finder = Finder { forms, runs: Zeroizing::new(vec![0; (2 * count + 1).next_power_of_two()]) };
+        for nth in 0..finder.forms.len() {
+            for at in 0..finder.forms.get(nth).map_or(0, |form| form.len()) {
+                if let Some(slot) = finder.run(nth, at).and_then(|run| finder.slot(run).err())
+                    && let Some(place) = finder.runs.get_mut(slot)
+                {
+                    *place = (nth as u64) << 32 | (at as u64 + 1);
+                }
+            }
+        }
+        finder
+    }
+
+    fn run(&self, nth: usize, at: usize) -> Option<&[Unit]> {
+        self.forms.get(nth)?.get(at..at + RUN)
+    }
+
+    /// Whether the run stands in a secret: `Ok`. Otherwise the free place for it.
+    fn slot(&self, run: &[Unit]) -> Result<(), usize> {
+        let mix = |hash: u64, unit: &Unit| {
+            (hash ^ u64::from(folded(unit.character))).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        };
+        let mask = self.runs.len() - 1;
+        let mut slot = run.iter().fold(0, mix) as usize & mask;
+        loop {
+            match self.runs.get(slot) {
+                None | Some(0) => return Err(slot),
+                Some(place) => {
+                    let (nth, at) = ((place >> 32) as usize, (*place as u32) as usize - 1);
+                    if self.run(nth, at).is_some_and(|known| equal(known, run)) {
+                        return Ok(());
+                    }
+                }
+            }
+            slot = (slot + 1) & mask;
+        }
+    }
+
+    /// Marks the bytes of the original text that must not be shown.
+    pub(super) fn mark(&self, text: &[Unit], marks: &mut [bool]) {
+        each_form(text, DEPTH, &mut |form| {
+            let mut mark = |from: usize, to: usize| {
+                if let Some([first, .., last] | [first @ last]) = form.get(from..to) {
+                    marks.get_mut(first.from as usize..last.to as usize).unwrap_or_default().fill(true);
+                }
+            };
+            for (at, run) in form.windows(RUN).enumerate() {
+                if self.slot(run).is_ok() {
+                    mark(at, at + RUN);
+                }
+            }
+            for short in self.forms.iter().filter(|form| form.len() < RUN) {
+                for (at, found) in form.windows(short.len()).enumerate() {
+                    if equal(short, found) && (short.len() > 2 || is_word(form, at, at + short.len())) {
+                        mark(at, at + short.len());
+                    }
+                }
+            }
+            each_jwt(form, &mut mark);
+        });
+    }
+}
+
+/// Whether a text of one or two characters stands alone: such a secret is in many a word.
+fn is_word(form: &[Unit], from: usize, to: usize) -> bool {
+    let joins = |unit: Option<&Unit>| {
+        unit.is_some_and(|unit| unit.character.is_ascii_alphanumeric() || !unit.character.is_ascii())
+    };
+    !joins(from.checked_sub(1).and_then(|before| form.get(before))) && !joins(form.get(to))
+}
+
+/// Finds what has the shape of a JWT, the handle's own or another's: parts in base64url with dots between them. It is
+/// one of these:
+///
+/// * a part with the beginning of a JSON object in it, such as `eyJ`, with all that follows, and with the part before it;
+/// * three parts in a row of at least [`PART`] characters each, in which there are capital letters, small ones and
+///   digits. Names of hosts and files and versions are not like that.
+fn each_jwt(form: &[Unit], mark: &mut dyn FnMut(usize, usize)) {
+    let is_inside = |unit: &Unit| sextet(unit.character).is_some() || matches!(unit.character, '.' | '=');
+    let mut end = 0;
+    while let Some(skipped) = form.get(end..).and_then(|rest| rest.iter().position(is_inside)) {
+        let from = end + skipped;
+        let text = form.get(from..).unwrap_or_default();
+        let text = text.get(..text.iter().take_while(|unit| is_inside(unit)).count()).unwrap_or_default();
+        end = from + text.len();
+        let head = (0..text.len()).find(|at| text.get(*at..).is_some_and(begins_object)).map(|at| {
+            let before = text.get(..at).unwrap_or_default();
+            // The object may be the payload: then the part before it is the header.
+            let header = before.iter().rposition(|unit| unit.character == '.');
+            header.and_then(|dot| before.get(..dot)).map_or(at, last_part)
+        });
+        if let Some(at) = head.into_iter().chain(three_parts(text)).min() {
+            mark(from + at, end);
+        }
+    }
+}
+
+/// The least length of each part of a JWT whose header is not known to be one. Headers have 16 characters and more.
+const PART: usize = 12;
+
+/// Where three parts begin that may be a JWT's.
+fn three_parts(text: &[Unit]) -> Option<usize> {
+    let dots = (0..text.len()).filter(|at| character(text, *at) == Some('.'));
+    for dot in dots {
+        let from = last_part(text.get(..dot)?);
+        let mut parts = text.get(from..)?.split(|unit| unit.character == '.');
+        let three = [parts.next()?, parts.next()?, parts.next()?];
+        let kind = |unit: &Unit| match unit.character {
+            'A'..='Z' => 1,
+            'a'..='z' => 2,
+            '0'..='9' => 4,
+            _ => 0,
+        };
+        let kinds = three.iter().copied().flatten().fold(0, |kinds, unit| kinds | kind(unit));
+        if kinds == 7 && three.iter().all(|part| part.len() >= PART) {
+            return Some(from);
+        }
+    }
+    None
+}
+
+/// Where the last part begins, after a dot or after the `=` of `name=`. At the end of a part, `=` is padding.
+fn last_part(text: &[Unit]) -> usize {
+    let padding = text.iter().rev().take_while(|unit| unit.character == '=').count();
+    let before = text.get(..text.len() - padding).unwrap_or_default();
+    before.iter().rposition(|unit| matches!(unit.character, '.' | '=')).map_or(0, |sign| sign + 1)
+}
+
+/// How much of a JWT is decoded in search of the beginning of a JSON object.
+const HEAD: usize = 64;
+
+/// Whether this is base64url of a text that begins as a JSON object does.
+fn begins_object(text: &[Unit]) -> bool {
+    let (mut bits, mut count, mut open) = (0_u32, 0, false);
+    for unit in text.iter().take(HEAD) {
+        let Some(value) = sextet(unit.character) else { return false };
+        (bits, count) = (bits << 6 | value, count + 6);
+        if count >= 8 {
+            count -= 8;
+            match (bits >> count) as u8 {
+                b' ' | b'\t' | b'\n' | b'\r' => {}
+                b'{' if !open => open = true,
+                byte => return open && byte == b'"',
+            }
+        }
+    }
+    false
+}
+
+/// The value of a character of base64url.
+fn sextet(character: char) -> Option<u32> {
+    let value = match character {
+        'A'..='Z' => character as u32 - 'A' as u32,
+        'a'..='z' => character as u32 - 'a' as u32 + 26,
+        '0'..='9' => character as u32 - '0' as u32 + 52,
+        '-' => 62,
+        '_' => 63,
+        _ => return None,
+    };
+    Some(value)
+}

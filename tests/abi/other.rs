@@ -1,0 +1,8 @@
+//! Another Rust archive in the same program, with a Rust runtime as well.
+
+#[unsafe(no_mangle)]
+pub extern "C" fn other_catches_a_panic() -> i32 {
+    std::panic::set_hook(Box::new(|_| {}));
+    let caught = std::panic::catch_unwind(|| std::thread::spawn(|| panic!("other")).join().unwrap());
+    i32::from(caught.is_err())
+}
