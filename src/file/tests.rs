@@ -135,7 +135,9 @@ fn the_descriptor_is_above_2_and_closed_on_exec_although_the_standard_ones_are_f
     use std::os::fd::AsRawFd;
     let file = scratch("descriptor").join("file");
     std::fs::write(&file, "canary").unwrap();
-    // SAFETY: the child opens a file and leaves by `_exit`; it takes no lock but the allocator's, which fork keeps sound.
+    crate::process::watch_forks(); // so that the child does not take a lock of another test
+    // SAFETY: the child opens a file and leaves by `_exit`; it takes locks of its generation of the process, and the
+    // allocator's, which fork keeps sound.
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: closes the child's own descriptors, and asks for the flags of one that is open.
