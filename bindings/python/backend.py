@@ -9,10 +9,12 @@ from __future__ import annotations
 import base64
 import ctypes
 import hashlib
+import io
 import os
 import re
 import sys
 import sysconfig
+import tarfile
 import zipfile
 from pathlib import Path
 from typing import NoReturn, Optional
@@ -40,6 +42,11 @@ Root-Is-Purelib: false
 Tag: {tag}
 """
 
+ENTRY_POINTS = """\
+[pyinstaller40]
+hook-dirs = dl_auth._pyinstaller:hook_directories
+"""
+
 
 def build_wheel(
     wheel_directory: str, config_settings: Optional[object] = None, metadata_directory: Optional[str] = None
@@ -49,12 +56,13 @@ def build_wheel(
     version = _version(library)
     tag = "py3-none-" + platform_tag(sysconfig.get_platform(), sys.maxsize < 2**32)
     about = f"dl_auth-{version}.dist-info"
-    package = [*sorted(HERE.glob("src/dl_auth/*.py")), HERE / "src/dl_auth/py.typed"]
-    files = {f"dl_auth/{file.name}": file.read_bytes() for file in package}
+    package = HERE / "src"
+    files = {file.relative_to(package).as_posix(): file.read_bytes() for file in _sources(package)}
     files[f"dl_auth/{FILE}"] = library.read_bytes()
-    for licence in sorted(HERE.parents[1].glob("LICENSE-*")):
+    for licence in licences(HERE):
         files[f"{about}/licenses/{licence.name}"] = licence.read_bytes()
     files[f"{about}/METADATA"] = METADATA.format(version=version).encode()
+    files[f"{about}/entry_points.txt"] = ENTRY_POINTS.encode()
     files[f"{about}/WHEEL"] = WHEEL.format(tag=tag).encode()
     lines = [f"{name},sha256={_digest(content)},{len(content)}\n" for name, content in files.items()]
     files[f"{about}/RECORD"] = "".join([*lines, f"{about}/RECORD,,\n"]).encode()
@@ -68,11 +76,34 @@ def build_wheel(
 
 
 def build_sdist(sdist_directory: str, config_settings: Optional[object] = None) -> str:
-    """The hook that PEP 517 asks for as well."""
-    raise SystemExit(
-        "dl_auth: there is no source distribution, for the library is not built from it; the wheel is built in a "
-        "checkout of the repository: LIBRARY_DIR=/path pip wheel ./bindings/python"
-    )
+    """The other hook of PEP 517. The source distribution contains no library: to build a wheel of it, set LIBRARY_DIR
+    again. Its version is the library's.
+    """
+    name = f"dl_auth-{_version(_library())}"
+    metadata = METADATA.format(version=name.partition("-")[2]).encode()
+    files = {"PKG-INFO": metadata, **{licence.name: licence.read_bytes() for licence in licences(HERE)}}
+    for file in [HERE / "pyproject.toml", HERE / "backend.py", HERE / "README.md", *_sources(HERE / "src")]:
+        files[file.relative_to(HERE).as_posix()] = file.read_bytes()
+    with tarfile.open(Path(sdist_directory) / f"{name}.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
+        for path, content in files.items():
+            entry = tarfile.TarInfo(f"{name}/{path}")
+            entry.size, entry.mode = len(content), 0o644
+            archive.addfile(entry, io.BytesIO(content))
+    return f"{name}.tar.gz"
+
+
+def licences(here: Path) -> list[Path]:
+    """The licence files: beside this file, as in a source distribution, or at the top of the repository. A copy of this
+    directory alone has none.
+    """
+    top = here.parent.parent if here.parts[-2:] == ("bindings", "python") else here
+    return sorted({*here.glob("LICENSE-*"), *top.glob("LICENSE-*")})
+
+
+def _sources(directory: Path) -> list[Path]:
+    """The source files of the package, without caches."""
+    package = directory / "dl_auth"
+    return [*sorted(package.rglob("*.py")), package / "py.typed"]
 
 
 def platform_tag(platform: str, narrow: bool) -> str:

@@ -101,6 +101,12 @@ class Platform(ThreadingHTTPServer):
         """What happens before each answer."""
         self.seen: list[tuple[str, Optional[str], bytes]] = []
         """Of each request the path, the header Authorization, and the body."""
+        self.sets: list[str] = []
+        """The values of the headers Set-Cookie of each 401."""
+        self.cookies: list[Optional[str]] = []
+        """Of each request the header Cookie."""
+        self.connections: set[object] = set()
+        """Where the requests came from."""
 
     @property
     def url(self) -> str:
@@ -126,10 +132,14 @@ class _Answer(BaseHTTPRequestHandler):
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         bearer = self.headers.get("Authorization")
         self.server.seen.append((self.path, bearer, body))
+        self.server.cookies.append(self.headers.get("Cookie"))
+        self.server.connections.add(self.client_address)
         self.server.meanwhile()
         refused = self.server.refuses_all or bearer in {f"Bearer {token}" for token in self.server.refused}
         if refused:
             self.send_response(401)
+            for cookie in self.server.sets:
+                self.send_header("Set-Cookie", cookie)
         elif self.path.startswith("/to/"):
             _, _, status, target = self.path.split("/", 3)
             self.send_response(int(status))

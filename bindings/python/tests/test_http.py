@@ -27,6 +27,16 @@ class Requests:
             answer = session.request(method, url, data=body, timeout=PATIENCE, proxies={"http": ""})
             return answer.status_code, [before.status_code for before in answer.history]
 
+    def send_with_cookies(self, auth: dl_auth.Auth, url: str, jar: dict[str, str], header: Optional[str]) -> set[str]:
+        """Sends a request with these cookies of the client, or this header: the cookies that the client has then."""
+        with requests.Session() as session:
+            session.auth, session.trust_env = dl_auth.requests.BearerAuth(auth), False
+            for name, value in jar.items():
+                session.cookies.set(name, value)
+            answer = session.get(url, headers={"Cookie": header} if header else {}, timeout=PATIENCE, stream=True)
+            assert answer.status_code == 200 and answer.content == b"", answer
+            return {f"{cookie.name}={cookie.value}" for cookie in session.cookies}
+
 
 class Httpx:
     """`httpx`, by its client."""
@@ -37,11 +47,29 @@ class Httpx:
             return answer.status_code, [before.status_code for before in answer.history]
 
 
+    def send_with_cookies(self, auth: dl_auth.Auth, url: str, jar: dict[str, str], header: Optional[str]) -> set[str]:
+        headers, bearer = {"Cookie": header} if header else {}, dl_auth.httpx.BearerAuth(auth)
+        with httpx.Client(auth=bearer, cookies=jar, follow_redirects=True, trust_env=False) as client:
+            with client.stream("GET", url, headers=headers) as answer:
+                assert answer.status_code == 200 and answer.read() == b"", answer
+            return {f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar}
+
+
 class HttpxAsync:
     """`httpx`, by its client for an event loop."""
 
     def send(self, auth: dl_auth.Auth, url: str, body: Any = None) -> tuple[int, Any]:
         return asyncio.run(self.ask(auth, url, body))
+
+    def send_with_cookies(self, auth: dl_auth.Auth, url: str, jar: dict[str, str], header: Optional[str]) -> set[str]:
+        async def ask() -> set[str]:
+            headers, bearer = {"Cookie": header} if header else {}, dl_auth.httpx.BearerAuth(auth)
+            async with httpx.AsyncClient(auth=bearer, cookies=jar, follow_redirects=True, trust_env=False) as client:
+                async with client.stream("GET", url, headers=headers) as answer:
+                    assert answer.status_code == 200 and await answer.aread() == b"", answer
+                return {f"{cookie.name}={cookie.value}" for cookie in client.cookies.jar}
+
+        return asyncio.run(ask())
 
     async def ask(self, auth: dl_auth.Auth, url: str, body: Any) -> tuple[int, Any]:
         if body is not None and not isinstance(body, bytes):
@@ -117,6 +145,25 @@ class Promises:
                 self.sends(auth, server.url, 401, body=(part for part in [b"gone ", b"once"]))
                 self.assertEqual([body for _, _, body in server.seen], [b"gone once"])
                 self.assertEqual(auth.info().state, dl_auth.State.DUE, "it is invalidated all the same")
+
+        def test_cookies_of_a_401_are_sent_with_the_retry(self) -> None:
+            none: dict[str, str] = {}
+            for jar, header, first, second in [
+                (none, None, None, {"new=1", "old=2"}),
+                ({"old": "1", "kept": "3"}, None, {"old=1", "kept=3"}, {"kept=3", "new=1", "old=2"}),
+                (none, "old=1; mine=4", {"old=1", "mine=4"}, {"mine=4", "new=1", "old=2"}),
+            ]:
+                with self.subTest(jar=jar, header=header), platform() as server:
+                    auth, token = self.ready()
+                    server.refused = {token}
+                    server.sets = ["new=1; Path=/", "old=2", "elsewhere=5; Path=/elsewhere", "another=6; Secure"]
+                    has = self.client.send_with_cookies(auth, f"{server.url}/to/302//there", jar, header)
+                    sent = [cookies and set(cookies.split("; ")) for cookies in server.cookies]
+                    self.assertEqual(sent[:2], [first, second])
+                    self.assertEqual(server.tokens, [token, auth.token(), auth.token()])
+                    self.assertLessEqual({"new=1", "old=2"}, has, "the client keeps them")
+                    self.assertIn("new=1", sent[2] or (), "and takes them along where it is redirected")
+                    self.assertEqual(len(server.connections), 1, "the connection of the 401 is used again")
 
         def test_another_origin_gets_no_token(self) -> None:
             with platform() as server, platform() as other:

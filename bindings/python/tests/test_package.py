@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 import zipfile
@@ -98,9 +100,9 @@ class WheelTest(unittest.TestCase):
             library = Path(os.environ["LIBRARY_DIR"], "libdl_auth.so").read_bytes()
             self.assertTrue(archive.read("dl_auth/libdl_auth.so") == library)
             self.assertIn(f"Tag: {tag}\n", archive.read(f"{about}/WHEEL").decode())
-            modules = {f"dl_auth/{path.name}" for path in HERE.glob("src/dl_auth/*.py")}
+            modules = {path.relative_to(HERE / "src").as_posix() for path in HERE.glob("src/dl_auth/**/*.py")}
             licences = {f"{about}/licenses/LICENSE-{name}" for name in ("APACHE", "MIT")}
-            told = {f"{about}/{name}" for name in ("METADATA", "WHEEL", "RECORD")}
+            told = {f"{about}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
             others = {"dl_auth/py.typed", "dl_auth/libdl_auth.so"}
             self.assertEqual(set(archive.namelist()), modules | licences | told | others)
 
@@ -121,9 +123,46 @@ class WheelTest(unittest.TestCase):
         ]:
             self.assertEqual(backend.platform_tag(platform, narrow), tag)
 
-    def test_there_is_no_source_distribution(self) -> None:
-        with self.assertRaisesRegex(SystemExit, "no source distribution.*pip wheel"):
-            backend.build_sdist(os.environ["SCRATCH"])
+    def test_a_wheel_of_a_copy_is_the_same_wherever_the_copy_is(self) -> None:
+        """As with `COPY bindings/python /app` in a Dockerfile. The licences are at the top of the repository, not in it."""
+        with zipfile.ZipFile(os.environ["WHEEL"]) as archive:
+            wanted = {name for name in archive.namelist() if "/licenses/" not in name}
+        with tempfile.TemporaryDirectory() as scratch:
+            below_the_root = "/" if os.access("/", os.W_OK) else scratch  # else `test_where_the_licences_are` shows it
+            app = os.path.join(below_the_root, f"dl_auth_test_{os.getpid()}")
+            for place in (app, f"{scratch}/a directory, with spaces", f"{scratch}/bindings/python"):
+                with self.subTest(place=place):
+                    self.addCleanup(shutil.rmtree, place, True)
+                    shutil.copytree(HERE, place, ignore=shutil.ignore_patterns("__pycache__"))
+                    for directory, _, _ in os.walk(place):
+                        os.utime(directory, (1, 1))
+                    self.assertEqual(self.wheel_of(place, scratch), wanted)
+                    for directory, _, _ in os.walk(place):  # it may be one that cannot be written into
+                        self.assertEqual(os.stat(directory).st_mtime, 1, f"something was written into {directory}")
+
+    def wheel_of(self, source: str, scratch: str) -> set[str]:
+        """What is in the wheel that pip makes of a directory, or of a source distribution."""
+        shutil.rmtree(f"{scratch}/wheel", ignore_errors=True)
+        ran = run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-index", "-w", f"{scratch}/wheel", source])
+        self.assertEqual(ran.returncode, 0, ran.stdout)
+        with zipfile.ZipFile(f"{scratch}/wheel/{Path(os.environ['WHEEL']).name}") as archive:
+            return set(archive.namelist())
+
+    def test_where_the_licences_are(self) -> None:
+        both = ["LICENSE-APACHE", "LICENSE-MIT"]
+        self.assertEqual([file.name for file in backend.licences(HERE)], both)
+        for alone in ("/", "/app", "/bindings/python", str(HERE / "src"), str(HERE.parent)):
+            self.assertEqual(backend.licences(Path(alone)), [])
+
+    def test_a_wheel_of_the_source_distribution_is_the_same(self) -> None:
+        with tempfile.TemporaryDirectory() as scratch:
+            name = backend.build_sdist(scratch)
+            self.assertEqual(name, f"dl_auth-{dl_auth.version()}.tar.gz")
+            with tarfile.open(f"{scratch}/{name}") as archive:
+                self.assertTrue(all(file.startswith(name[: -len(".tar.gz")] + "/") for file in archive.getnames()))
+                self.assertFalse(any(".so" in file or "pycache" in file for file in archive.getnames()))
+            with zipfile.ZipFile(os.environ["WHEEL"]) as wheel:
+                self.assertEqual(self.wheel_of(f"{scratch}/{name}", scratch), set(wheel.namelist()))
 
     def test_without_the_http_clients(self) -> None:
         with tempfile.TemporaryDirectory() as directory:
@@ -142,14 +181,32 @@ class WheelTest(unittest.TestCase):
         self.assertIn("ImportError: dl_auth.httpx needs the package `anyio`: pip install anyio", told)
 
 
+def environment() -> dict[str, str]:
+    """That of a program that logs in at the gate."""
+    way = {f"DL_AUTH_{option.upper()}": value for option, value in way_to_the_gate().items()}
+    return {**os.environ, **way}
+
+
+class FrozenTest(GateTest):
+    def test_pyinstaller_takes_the_library_along(self) -> None:
+        with tempfile.TemporaryDirectory() as directory:
+            Path(directory, "frozen.py").write_text(
+                "import dl_auth\nprint(dl_auth.Auth().token())\nprint(dl_auth._library._place_found[0])\n"
+            )
+            command = [sys.executable, "-m", "PyInstaller", "--log-level", "WARN", "--onedir", "frozen.py"]
+            ran = run(command, cwd=directory, env={**os.environ, "PYINSTALLER_CONFIG_DIR": f"{directory}/cache"})
+            self.assertEqual(ran.returncode, 0, ran.stdout)
+            moved = f"{directory}/on another machine"
+            shutil.move(f"{directory}/dist/frozen", moved)
+            ran = run([f"{moved}/frozen"], env={**environment(), "LD_LIBRARY_PATH": ""})
+            self.assertEqual(ran.stdout, f"{gate('/last_token')}\n{moved}/_internal/dl_auth/libdl_auth.so\n")
+
+
 class PageTest(GateTest):
-    def environment(self) -> dict[str, str]:
-        way = {f"DL_AUTH_{option.upper()}": value for option, value in way_to_the_gate().items()}
-        return {**os.environ, **way}
 
     def test_example(self) -> None:
         command = [sys.executable, str(HERE / "example/login.py")]
-        told = subprocess.check_output(command, env=self.environment(), text=True)
+        told = subprocess.check_output(command, env=environment(), text=True)
         lines = [
             rf"token   {re.escape(gate('/last_token')[:20])}\.\.\. \(\d+ bytes\)",
             r"claims  \{.*\}",
@@ -160,7 +217,7 @@ class PageTest(GateTest):
         self.assertRegex(told, "^" + "\n".join(lines) + "\n$")
         self.assert_counts(requests=1, logins=1)
         with platform() as server:
-            told = subprocess.check_output([*command, server.url], env=self.environment(), text=True)
+            told = subprocess.check_output([*command, server.url], env=environment(), text=True)
             self.assertTrue(told.endswith(" calls)\nanswer  200\n"), told)
             self.assertEqual(server.tokens, [gate("/last_token")])
 
@@ -179,10 +236,10 @@ class PageTest(GateTest):
                     Path(directory, name[1]).write_text(block)
                     continue
                 self.assertEqual(language, "sh")
-                environment = {**self.environment(), "URL": server.url}
-                environment["PIP_CONSTRAINT"] = str(HERE / "tests/requirements.txt")  # the same versions every time
-                del environment["LIBRARY_DIR"]
-                ran = run(["bash", "-euc", block], cwd=directory, env=environment)
+                variables = {**environment(), "URL": server.url}
+                variables["PIP_CONSTRAINT"] = str(HERE / "tests/requirements.txt")  # the same versions every time
+                del variables["LIBRARY_DIR"]
+                ran = run(["bash", "-euc", block], cwd=directory, env=variables)
                 self.assertEqual(ran.returncode, 0, ran.stdout)
                 told += ran.stdout
             token = gate("/last_token")

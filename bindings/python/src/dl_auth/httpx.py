@@ -17,7 +17,9 @@ except ImportError as missing:
     raise ImportError(f"dl_auth.httpx needs the package `{package}`: pip install {package}", name=package) from missing
 
 from ._auth import Auth
+from ._cookies import merged
 from ._error import Error
+from ._frames import forget
 
 
 class BearerAuth(httpx.Auth):
@@ -25,40 +27,63 @@ class BearerAuth(httpx.Auth):
     not blocked.
 
     A 401 from where the token was sent invalidates it, and the request is sent once more, if there is another token and
-    the body can be sent again: text, bytes, JSON or a form, but no stream and no files. Else the 401 is the answer. A
-    request for which there is no token raises `dl_auth.Error`, and is not sent.
+    the body can be sent again: text, bytes, JSON or a form, but no stream and no files. The retry has the cookies that
+    the 401 sets. Else the 401 is the answer. A request for which there is no token raises `dl_auth.Error`, and is not
+    sent.
     """
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        token = self._auth.token()
-        response = yield _with(token, request)
-        if _refuses(response, token, request.url):
-            try:
-                self._auth.invalidate(token)
-                newer = self._auth.token()
-            except Error:
-                return  # the platform's answer says more
-            if newer != token and _can_be_sent_again(response.request):
-                yield _with(newer, response.request)
+        token, response, newer = "", None, ""
+        try:
+            token = self._auth.token()
+            response = yield _with(token, request)
+            if _refuses(response, token, request.url):
+                try:
+                    self._auth.invalidate(token)
+                    newer = self._auth.token()
+                except Error:
+                    return  # the platform's answer says more
+                if newer != token and _can_be_sent_again(response.request):
+                    yield _with(newer, _with_cookies(response))
+        except BaseException as error:
+            del self, request, token, response, newer  # see `_frames`
+            forget(error)
+            raise
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        token = await self._auth.token_async(sleep=anyio.sleep)
-        response = yield _with(token, request)
-        if _refuses(response, token, request.url):
-            try:
-                self._auth.invalidate(token)
-                newer = await self._auth.token_async(sleep=anyio.sleep)
-            except Error:
-                return  # the platform's answer says more
-            if newer != token and _can_be_sent_again(response.request):
-                yield _with(newer, response.request)
+        token, response, newer = "", None, ""
+        try:
+            token = await self._auth.token_async(sleep=anyio.sleep)
+            response = yield _with(token, request)
+            if _refuses(response, token, request.url):
+                try:
+                    self._auth.invalidate(token)
+                    newer = await self._auth.token_async(sleep=anyio.sleep)
+                except Error:
+                    return  # the platform's answer says more
+                if newer != token and _can_be_sent_again(response.request):
+                    yield _with(newer, _with_cookies(response))
+        except BaseException as error:
+            del self, request, token, response, newer  # see `_frames`
+            forget(error)
+            raise
 
 
 def _with(token: str, request: httpx.Request) -> httpx.Request:
     request.headers["Authorization"] = "Bearer " + token
+    return request
+
+
+def _with_cookies(response: httpx.Response) -> httpx.Request:
+    """The request of a response, with the cookies that the response has set."""
+    request, bare = response.request, httpx.Request("GET", response.request.url)
+    response.cookies.set_cookie_header(bare)
+    header = merged(request.headers.get("Cookie"), bare.headers.get("Cookie"))
+    if header:
+        request.headers["Cookie"] = header
     return request
 
 

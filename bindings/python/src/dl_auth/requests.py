@@ -12,26 +12,30 @@ from urllib.parse import urljoin, urlsplit
 try:
     import requests
     import requests.auth
+    from requests.cookies import extract_cookies_to_jar, get_cookie_header
 except ImportError as missing:
     why = "dl_auth.requests needs the package `requests`: pip install requests"
     raise ImportError(why, name="requests") from missing
 
 from ._auth import Auth
+from ._cookies import merged
 from ._error import Error
+from ._frames import sealed
 
 
 class BearerAuth(requests.auth.AuthBase):
     """Adds a valid token to each request. For any number of threads.
 
     A 401 from where the token was sent invalidates it, and the request is sent once more, if there is another token and
-    the body can be sent again: text, bytes or a file, but no generator. Else the 401 is the answer. A request for which
-    there is no token raises `dl_auth.Error`, and is not sent. A PreparedRequest keeps the token that it was prepared
-    with: to send one again later, prepare it again.
+    the body can be sent again: text, bytes or a file, but no generator. The retry has the cookies that the 401 sets.
+    Else the 401 is the answer. A request for which there is no token raises `dl_auth.Error`, and is not sent. A
+    PreparedRequest keeps the token that it was prepared with: to send one again later, prepare it again.
     """
 
     def __init__(self, auth: Auth) -> None:
         self._auth = auth
 
+    @sealed
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         sent = _Sent(self._auth, self._auth.token(), _origin(request.url))
         request.headers["Authorization"] = sent.bearer
@@ -60,6 +64,7 @@ class _Sent:
     def bearer(self) -> str:
         return "Bearer " + self.token
 
+    @sealed
     def __call__(self, response: requests.Response, **options: Any) -> requests.Response:
         """A response has come: to the request itself, or to one that a redirect made of it."""
         request = response.request
@@ -84,8 +89,11 @@ class _Sent:
         request.headers["Authorization"] = self.bearer
         refusal.content  # read to its end, so that the connection can be used again
         refusal.close()
-        answer: requests.Response = refusal.connection.send(request.copy(), **options)
+        again = request.copy()
+        _take_cookies(again, refusal)
+        answer: requests.Response = refusal.connection.send(again, **options)
         answer.history.append(refusal)
+        answer.request = again
         return answer
 
 
@@ -96,6 +104,18 @@ def _origin(url: Optional[str], reference: str = "") -> object:
         return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     except ValueError:
         return object()
+
+
+def _take_cookies(request: requests.PreparedRequest, response: requests.Response) -> None:
+    """Puts the cookies that a response has set into a copy of its request. (`prepare_cookies` leaves a header Cookie as
+    it is, so that alone would lose them where the session has cookies already.)
+    """
+    cookies = request._cookies  # type: ignore[attr-defined]
+    extract_cookies_to_jar(cookies, response.request, response.raw)  # type: ignore[no-untyped-call]
+    sent = request.headers.pop("Cookie", None)
+    header = merged(sent, get_cookie_header(response.cookies, request))  # type: ignore[no-untyped-call]
+    if header:
+        request.headers["Cookie"] = header
 
 
 def _rewound(request: requests.PreparedRequest) -> bool:
