@@ -20,7 +20,7 @@ use crate::sync::{Arc, AtomicBool, AtomicU32, Ordering};
 mod cancel;
 mod stdio;
 pub use cancel::uncancelled;
-pub use stdio::above_stdio;
+pub use stdio::{above_stdio, occupying_stdio};
 
 /// Counts the forks between the first process and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
