@@ -11,14 +11,15 @@ import math
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from types import TracebackType
+from types import BuiltinFunctionType, TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Optional, TypeVar, Union
 
 from . import _library
 from ._error import Error, Timeout
+from ._frames import sealed, sealed_async
 from ._info import Info, info_from
 from ._jwt import jwt_claims
-from ._values import Duration, encoded, seconds, text_of
+from ._values import Duration, encoded, environment, seconds, text_of
 from .names import Options, Status
 
 if sys.version_info >= (3, 11):
@@ -40,15 +41,15 @@ SLICE = 0.1
 """Seconds for which a call waits inside the library, where no signal handler of Python's runs."""
 
 FIRST_POLL, LAST_POLL = 0.005, 0.05
-"""Seconds between two looks of `token_async`: they grow from the one to the other."""
+"""Seconds between two looks of a task or a greenlet that waits: they grow from the one to the other."""
 
 LOOKS, LONGEST_POLL = 500, 1.0
-"""How often a second the tasks that wait on a handle look, all together; but each once in so many seconds at least."""
+"""How often a second those that wait on a handle look, all together; but each once in so many seconds at least."""
 
 
 class Auth:
-    """One user's token, for any number of threads, tasks and forked children. Configured by options, else by the
-    environment (DL_AUTH_ and the name in capitals), else by default; an option that is None is not set.
+    """One user's token, for any number of threads, tasks and forked children. Configured by options, else by
+    `os.environ` (DL_AUTH_ and the name in capitals), else by default; an option that is None is not set.
 
     Raises `Error`: UNKNOWN_KEY, INVALID_VALUE, NO_CREDENTIALS, UNSUPPORTED. Files are read, the network is not touched:
     the first `token` logs in. At the end of a `with` block, or with the last reference, it is closed.
@@ -57,14 +58,19 @@ class Auth:
     _handle = ctypes.c_void_p()  # what `_library.free` does nothing for
     _held = (-1, "")
     _closed = False
-    _tasks: set[object] = set()
+    _looking: set[object] = set()
 
+    @sealed
     def __init__(self, **options: Unpack[Options]) -> None:
         _library.free(self._handle)  # where this is called again
         self._handle, self._held, self._closed = ctypes.c_void_p(), (-1, ""), False
-        self._tasks = set()  # those that wait; no number, which two threads could count wrongly
+        self._looking = set()  # the tasks and greenlets that wait; no number, which two threads could count wrongly
         config = _library.config_new()
         try:
+            if not _library.PRIVILEGED:  # else the library reads no environment, and its message says so
+                variables = environment()
+                array = (ctypes.c_char_p * (len(variables) + 1))(*variables)  # the last one is NULL
+                _library.call(_library.config_set_environ, config, array)
             for key, value in options.items():
                 if value is not None:
                     what = f"the option {key!r}"
@@ -82,34 +88,39 @@ class Auth:
         time, CLOSED, or what the refresh failed with: DENIED, UNREACHABLE, RATE_LIMITED, GATE, BAD_RESPONSE, TLS,
         NO_CREDENTIALS, TOO_SHORT.
         """
-        generation, token = self._held
-        if timeout is None and _library.generation(self._handle) == generation:
-            return token
-        return self.token_within(wait=timeout)
+        held = None
+        try:  # and not `sealed`, for each read makes this call
+            held = self._held
+            if timeout is None and _library.generation(self._handle) == held[0]:
+                return held[1]
+            return self.token_within(wait=timeout)
+        except BaseException:
+            del self, timeout, held
+            raise
 
+    @sealed
     def token_within(self, min_valid: Duration = 0, wait: Optional[Duration] = None) -> str:
         """As `token`, but one that is valid for another `min_valid`, in seconds or a timedelta.
 
         Raises as `token`; `Error` with TOO_SHORT where no token of the gate lives so long, or, with `retry_after`,
         where another may be fetched only then.
         """
-        patience = _Patience(self, min_valid, wait)
-        answer = self._ask(patience.need, 0)
-        while isinstance(answer, Error):
-            try:
-                pause = patience.after(answer)
-            except BaseException:
-                del answer  # see `_library.call`
-                raise
-            if answer.status == Status.PENDING:
-                answer = self._ask(patience.need, pause)
-                if isinstance(answer, Timeout):  # of this slice, or of the refresh? One that may not wait tells.
+        with _Patience(self, min_valid, wait) as patience:
+            answer = self._ask(patience.need, 0)
+            while isinstance(answer, Error):
+                inside = 0.0  # seconds to wait in the library
+                if _sleep_is_patched():
+                    time.sleep(patience.until_the_next_look(answer))
+                elif answer.status == Status.PENDING:
+                    inside = patience.after(answer)
+                else:
+                    time.sleep(patience.after(answer))
+                answer = self._ask(patience.need, inside)
+                if inside and isinstance(answer, Timeout):  # of this slice, or of the refresh? The next call tells.
                     answer = self._ask(patience.need, 0)
-            else:
-                time.sleep(pause)
-                answer = self._ask(patience.need, 0)
-        return answer
+            return answer
 
+    @sealed_async
     async def token_async(
         self, timeout: Optional[Duration] = None, *, sleep: Optional[Callable[[float], Awaitable[Any]]] = None
     ) -> str:
@@ -124,27 +135,19 @@ class Auth:
             import asyncio  # which whoever waits in it has imported
 
             sleep = asyncio.sleep
-        patience = _Patience(self, 0, timeout)
-        poll, task = FIRST_POLL, object()
-        answer = self._ask(0, 0)
-        self._tasks.add(task)
-        try:
+        with _Patience(self, 0, timeout) as patience:
+            answer = self._ask(0, 0)
             while isinstance(answer, Error):
-                pause = max(poll, min(len(self._tasks) / LOOKS, LONGEST_POLL))
-                await sleep(patience.after(answer, pause))
-                poll = min(poll * 1.5, LAST_POLL)
+                await sleep(patience.until_the_next_look(answer))
                 answer = self._ask(0, 0)
             return answer
-        except BaseException:
-            del answer  # see `_library.call`
-            raise
-        finally:
-            self._tasks.discard(task)
 
+    @sealed
     def bearer(self, timeout: Optional[Duration] = None) -> str:
         """The value of the header Authorization (RFC 6750): "Bearer " and the token. As `token`."""
         return "Bearer " + self.token(timeout)
 
+    @sealed
     def claims(self, timeout: Optional[Duration] = None) -> dict[str, Any]:
         """The token's payload, as the gate wrote it: what the token says of itself. As `token`."""
         return jwt_claims(self.token(timeout))
@@ -155,18 +158,21 @@ class Auth:
         number: int = _library.generation(self._handle)
         return number
 
+    @sealed
     def info(self) -> Info:
         """A look at the handle. Starts no refresh and waits for nothing. Raises `Error` with CLOSED."""
         seen = _library.InfoStruct(size=ctypes.sizeof(_library.InfoStruct))
         _library.call(_library.info, self._handle, ctypes.byref(seen))
         return info_from(seen)
 
+    @sealed
     def invalidate(self, token: str) -> None:
         """Tells that the platform refused this token with 401. Where it is still the present one, the next call gets
         another, or, where it is quite new, a later one; else nothing is done. Raises `Error` with CLOSED.
         """
         _library.call(_library.invalidate, self._handle, encoded(token, "the token"))
 
+    @sealed
     def set_credentials(self, username: Optional[str] = None, *, password: str) -> None:
         """Logs in with these from now on; None keeps the username. The present token stays where the username does.
 
@@ -199,6 +205,7 @@ class Auth:
     def __repr__(self) -> str:
         return f"<dl_auth.Auth {'closed' if self._closed else f'generation={self.generation}'}>"
 
+    @sealed
     def __reduce__(self) -> NoReturn:
         raise TypeError("an Auth is not copied or pickled: a forked child may use its parent's, others make their own")
 
@@ -216,30 +223,47 @@ class Auth:
         return token
 
 
+def _sleep_is_patched() -> bool:
+    """Whether `time.sleep` is not Python's own: gevent and eventlet put one there that lets other greenlets run. A call
+    that waits inside the library would stop all of them.
+    """
+    return not isinstance(time.sleep, BuiltinFunctionType)
+
+
 class _Patience:
     """How long a caller goes on waiting: by the library's rules for one that waits inside it."""
 
     def __init__(self, auth: Auth, min_valid: Duration, wait: Optional[Duration]) -> None:
         self.need = math.ceil((seconds(min_valid, "min_valid") or 0) * 1000)
-        self._auth = auth
+        self._auth, self._poll = auth, FIRST_POLL
         self._wait = seconds(wait, "the time to wait")
         self._began = time.monotonic()
 
+    def __enter__(self) -> _Patience:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._auth._looking.discard(self)
+
+    def until_the_next_look(self, answer: Error) -> float:
+        """As `after`, for a caller that looks again and again and waits in between: the more there are, the longer."""
+        self._auth._looking.add(self)
+        pause = max(self._poll, min(len(self._auth._looking) / LOOKS, LONGEST_POLL))
+        self._poll = min(self._poll * 1.5, LAST_POLL)
+        return self.after(answer, pause)
+
     def after(self, answer: Error, longest: float = SLICE) -> float:
         """For how many seconds to wait before the next call. Raises where the time is over, or there is no use."""
-        try:
-            brake = 0.0  # until another token may be fetched, where the last one has ended
-            if answer.status == Status.TOO_SHORT and self.need == 0:
-                brake = answer.retry_after or 0.0
-            if brake == 0 and answer.status != Status.PENDING:
-                raise answer
-            if self._wait is None:
-                self._wait = self._auth.info().wait.total_seconds()
-            left = self._began + self._wait - time.monotonic()
-            if self._wait == 0 or (brake > 0 and brake > left):
-                raise answer
-            if left <= 0:
-                raise Timeout(f"there was no token within {self._wait:g} s; the refresh goes on", Status.TIMEOUT)
-            return min(left, brake or longest, longest)
-        finally:
-            del answer  # see `_library.call`
+        brake = 0.0  # until another token may be fetched, where the last one has ended
+        if answer.status == Status.TOO_SHORT and self.need == 0:
+            brake = answer.retry_after or 0.0
+        if brake == 0 and answer.status != Status.PENDING:
+            raise answer
+        if self._wait is None:
+            self._wait = self._auth.info().wait.total_seconds()
+        left = self._began + self._wait - time.monotonic()
+        if self._wait == 0 or (brake > 0 and brake > left):
+            raise answer
+        if left <= 0:
+            raise Timeout(f"there was no token within {self._wait:g} s; the refresh goes on", Status.TIMEOUT)
+        return min(left, brake or longest, longest)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import POINTER, c_char, c_char_p, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_ulong, c_void_p
 from typing import Any, Optional
 
 from ._error import Error, failure
@@ -79,15 +79,27 @@ def call(function: Any, *arguments: object) -> None:
     """As `attempt`, but raises."""
     error = attempt(function, *arguments)
     if error is not None:
-        try:
-            raise error
-        finally:
-            del error  # or the frame holds the error and so itself, and all that the callers have, until a collection
+        raise error
+
+
+def _is_privileged() -> bool:
+    """Whether the program has more rights than its user: set-user-ID, set-group-ID, or capabilities of its file."""
+    if sys.platform == "win32":
+        return False
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "getauxval"):
+        libc.getauxval.restype, libc.getauxval.argtypes = c_ulong, [c_ulong]
+        return bool(libc.getauxval(23))  # AT_SECURE
+    return hasattr(libc, "issetugid") and bool(libc.issetugid())
+
+
+PRIVILEGED = _is_privileged()
+"""Such a program ignores its environment, which an unprivileged user has written."""
 
 
 def _place() -> tuple[str, str]:
     """What to load, and who says so."""
-    told = os.environ.get("DL_AUTH_LIBRARY")
+    told = None if PRIVILEGED else os.environ.get("DL_AUTH_LIBRARY")
     if told:
         return told, "named by DL_AUTH_LIBRARY"
     directory = os.path.dirname(os.path.abspath(__file__))
@@ -147,6 +159,7 @@ _text = (c_char_p, c_size_t, POINTER(c_size_t), _error)
 
 config_new = _function("config_new", c_void_p)
 config_set = _function("config_set", _status, c_void_p, c_char_p, c_char_p, _error)
+config_set_environ = _function("config_set_environ", _status, c_void_p, POINTER(c_char_p), _error)
 config_free = _function("config_free", None, c_void_p)
 new = _function("new", _status, c_void_p, POINTER(c_void_p), _error)
 free = _function("free", None, c_void_p)

@@ -35,6 +35,23 @@ def text_of(value: object, what: str) -> str:
     raise TypeError(f"{what} must be text, a number, a bool, a timedelta or a path, not {type(value).__name__}")
 
 
+def environment() -> list[bytes]:
+    """The variables of `os.environ` as NAME=VALUE, for C. Another thread may change `os.environ` at the same time: the
+    list of the names is made in one step, and a variable that is removed after that is skipped. A name or a value that
+    no environment can contain is skipped as well.
+    """
+    variables = []
+    for name in list(os.environ):
+        try:
+            key, value = os.fsencode(name), os.fsencode(os.environ.get(name))  # type: ignore[arg-type]
+        except (TypeError, UnicodeError):
+            continue  # it is removed, or the program has replaced `os.environ` by another mapping
+        variable = key + b"=" + value
+        if key and b"=" not in key and b"\0" not in variable:
+            variables.append(variable)
+    return variables
+
+
 def encoded(text: object, what: str) -> bytes:
     """Text for C."""
     if not isinstance(text, str):
