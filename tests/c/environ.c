@@ -2,6 +2,7 @@
  * array. `getenv` is this program's, and counts. */
 #define _GNU_SOURCE /* setreuid */
 #include "gate.h"
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -243,12 +244,14 @@ static void a_malformed_array_is_an_error_that_names_the_variable_and_changes_no
 }
 
 static void bad_utf_8_is_an_error_where_it_is_used(void) {
-  static const char *const used[] = {"DL_AUTH_USERNAME", "DL_AUTH_PASSWORD", "DL_AUTH_WAIT", "HTTPS_PROXY"};
+  static const char *const used[] = {"DL_AUTH_USERNAME", "DL_AUTH_PASSWORD", "DL_AUTH_WAIT", "HTTPS_PROXY", "NO_PROXY",
+                                     "no_proxy"};
   for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
     subject = used[i];
     add(used[i], "canary\xff");
     add("DL_AUTH_USERNAME", "bot");
     add("DL_AUTH_PASSWORD", "canary");
+    add("HTTPS_PROXY", "http://127.0.0.1:1");
     dl_auth_config_t *config = configured();
     handle(config, DL_AUTH_E_INVALID_VALUE);
     CHECK_CONTAINS(failure.message, used[i]);
@@ -259,11 +262,39 @@ static void bad_utf_8_is_an_error_where_it_is_used(void) {
   add("DL_AUTH_UNKNOWN", "\xff");
   add("\xff", "\xff");
   add("DL_AUTH_USERNAME", "\xff"); /* hidden by the call */
+  add("NO_PROXY", "\xff");         /* no proxy is set */
   add("DL_AUTH_PASSWORD", "canary");
   dl_auth_config_t *config = configured();
   set_option(config, "username", "bot");
   dl_auth_free(handle(config, DL_AUTH_OK));
   dl_auth_config_free(config);
+}
+
+/* Paths of roots: any bytes, as in the process's environment. */
+static void paths_of_roots_need_not_be_utf_8(void) {
+  static const char *const roots[][2] = {{"SSL_CERT_FILE", "roots-\xff/ca.pem"}, {"SSL_CERT_DIR", "nowhere:roots-\xff"}};
+  if (mkdir("roots-\xff", 0700) || symlink(gate("GATE_CA_FILE"), roots[0][1])) give_up("no directory of roots");
+  for (size_t i = 0; i < 2 * sizeof roots / sizeof *roots; i++) {
+    const char *name = subject = roots[i / 2][0], *path = roots[i / 2][1];
+    dl_auth_config_t *config = NULL;
+    if (i % 2) {
+      add("DL_AUTH_URL", gate("GATE_URL"));
+      add(name, path);
+      config = configured();
+    } else {
+      setenv(name, path, 1);
+      config = dl_auth_config_new();
+      set_option(config, "url", gate("GATE_URL"));
+    }
+    set_option(config, "username", gate("GATE_USERNAME"));
+    set_option(config, "password", gate("GATE_PASSWORD"));
+    dl_auth_t *auth = handle(config, DL_AUTH_OK);
+    token_of(auth);
+    dl_auth_free(auth);
+    dl_auth_config_free(config);
+    unsetenv(name);
+  }
+  subject = "";
 }
 
 /* What the set-user-ID program does: the exit code says what is wrong. */
@@ -316,6 +347,7 @@ int main(int argc, char **argv) {
   the_rules_about_calls_and_variables_are_the_same_as_for_the_process_environment();
   a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing();
   bad_utf_8_is_an_error_where_it_is_used();
+  paths_of_roots_need_not_be_utf_8();
   the_process_environment_is_ignored_in_a_set_user_id_program(argv[0]);
   return done();
 }
