@@ -1,7 +1,8 @@
 /* The environment belongs to the host: the process's is read in dl_auth_new only, and not at all if the host hands over an
  * array. `getenv` is this program's, and counts. */
-#define _GNU_SOURCE /* setreuid */
+#define _GNU_SOURCE /* setreuid, newlocale */
 #include "gate.h"
+#include <locale.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -270,6 +271,47 @@ static void bad_utf_8_is_an_error_where_it_is_used(void) {
   dl_auth_config_free(config);
 }
 
+/* What is done while no environment can be read. The result says what is wrong. */
+static int without_a_readable_environment(void) {
+  static const char *const none[] = {NULL};
+  dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *auth = NULL;
+  if (dl_auth_config_set_environ(config, none, NULL)) return 10;
+  if (dl_auth_config_set(config, "username", "bot", NULL)) return 11;
+  if (dl_auth_config_set(config, "password_file", "/nowhere/canary", NULL)) return 12;
+  if (dl_auth_new(config, &auth, &error) != DL_AUTH_E_INVALID_VALUE) return 13;
+  if (!strstr(error.message, "No such file")) return 14;
+  dl_auth_config_free(config);
+  config = dl_auth_config_new();
+  if (dl_auth_config_set_environ(config, none, NULL)) return 15;
+  if (dl_auth_config_set(config, "username", "bot", NULL)) return 16;
+  if (dl_auth_config_set(config, "password", "canary", NULL)) return 17;
+  if (dl_auth_config_set(config, "allow_http", "true", NULL)) return 18;
+  if (dl_auth_config_set(config, "url", "http://127.0.0.1:1", NULL)) return 19; /* the resolver has variables */
+  if (dl_auth_new(config, &auth, &error)) return 20;
+  if (dl_auth_token(auth, NULL, 0, NULL, &error) != DL_AUTH_E_UNREACHABLE) return 21;
+  dl_auth_free(auth);
+  dl_auth_config_free(config);
+  return strstr(error.message, "Connection refused") ? 0 : 22;
+}
+
+/* The C library translates such a text, in any locale but "C". To choose a language, it reads the environment itself. */
+static void the_text_of_an_error_is_not_translated_so_that_the_environment_is_not_read(void) {
+  if (!setlocale(LC_ALL, "C.UTF-8")) give_up("there is no locale C.UTF-8");
+  locale_t before = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+  uselocale(before);
+  char **readable = environ;
+  environ = (char **)16; /* whoever reads it dies of SIGSEGV */
+  int wrong = without_a_readable_environment();
+  environ = readable;
+  CHECK_NUMBER(0, wrong);
+  CHECK(uselocale((locale_t)0) == before);
+  uselocale(LC_GLOBAL_LOCALE);
+  freelocale(before);
+  setlocale(LC_ALL, "C");
+}
+
 /* Paths of roots: any bytes, as in the process's environment. */
 static void paths_of_roots_need_not_be_utf_8(void) {
   static const char *const roots[][2] = {{"SSL_CERT_FILE", "roots-\xff/ca.pem"}, {"SSL_CERT_DIR", "nowhere:roots-\xff"}};
@@ -348,6 +390,7 @@ int main(int argc, char **argv) {
   a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing();
   bad_utf_8_is_an_error_where_it_is_used();
   paths_of_roots_need_not_be_utf_8();
+  the_text_of_an_error_is_not_translated_so_that_the_environment_is_not_read();
   the_process_environment_is_ignored_in_a_set_user_id_program(argv[0]);
   return done();
 }
