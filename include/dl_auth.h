@@ -431,7 +431,7 @@ dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config,
  * with the same name counts, as with getenv.
  *
  * If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. A value that is not UTF-8 is
- * an error of dl_auth_new, if the variable is used.
+ * an error of dl_auth_new, if the variable is used. (On Unix, this does not apply to SSL_CERT_FILE and SSL_CERT_DIR.)
  *
  * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
  */

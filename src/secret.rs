@@ -110,14 +110,11 @@ pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
 /// The text with each character as `fit` replaces it, and without secrets. Whoever shortens the result cannot uncover
 /// one: no piece of a secret is left of which more than a few characters could be shown.
 pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> String {
-    let finder = Finder::new(secrets);
     let mut marks = vec![false; text.len()];
-    let mut form = redact::form(text);
-    finder.mark(&form, &mut marks);
     // A secret may also come about by a replacement.
-    if redact::replace(&mut form, fit) {
-        finder.mark(&form, &mut marks);
-    }
+    let (original, replaced) = (redact::form(text), redact::replaced(text, fit));
+    let forms: Vec<_> = [original].into_iter().chain(replaced).collect();
+    Finder::new(&forms).mark(secrets, &mut marks);
     let mut clean = String::new();
     let mut struck = false;
     for (at, character) in text.char_indices() {
@@ -133,7 +130,8 @@ pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> Stri
 
 /// Whether a character would break the line of a message or change its direction.
 fn is_layout(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -72,6 +72,23 @@ fn a_secret_is_struck_out_in_json_escapes() {
     }
 }
 
+#[test]
+fn a_secret_is_struck_out_in_the_escapes_of_html_and_of_logs() {
+    let password = "a&b<c>d\"e'f\\ü";
+    for said in [
+        r"a&amp;b&lt;c&gt;d&quot;e&apos;f\ü",
+        r"a&#38;b&#x3c;c&#X3E;d&#34;e&#39;f\&#252;",
+        r"a&amp;amp;b&amp;lt;c&amp;gt;d&amp;#34;e&amp;#39;f\ü",
+        r"a\u0026amp;b\u0026lt;c\u0026gt;d\u0026quot;e\u0026#39;f\ü",
+        r"a&b<c>d\x22e'f\x5C\xC3\xBC",
+        r"a%26amp%3Bb%26lt%3Bc%26gt%3Bd%26quot%3Be%26%2339%3Bf%5C%C3%BC",
+    ] {
+        assert_eq!(quoted(&format!("with {said}!"), &[password]), "with [struck out]!", "{said}");
+    }
+    let none = "AT&T; &#; &#x; &#xD800; &#9999999999; &unknown; \\x4";
+    assert_eq!(quoted(none, &[password]), none);
+}
+
 /// Each character is encoded twice, in each combination of two encodings.
 #[test]
 fn a_secret_is_struck_out_in_a_mix_of_encodings() {
