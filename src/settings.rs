@@ -127,6 +127,11 @@ impl Given {
         if self.by_call { "set by call".to_owned() } else { format!("from {}", self.key.variable()) }
     }
 
+    /// The same for several options.
+    fn set(&self) -> &'static str {
+        if self.by_call { "set by call" } else { "set in the environment" }
+    }
+
     fn invalid(&self, why: impl AsRef<str>) -> Error {
         self.key.invalid(&self.source(), why.as_ref())
     }
@@ -194,7 +199,8 @@ impl Sources<'_> {
         let password_file = file.as_ref().map(|file| PathBuf::from(file.value.as_str()));
         let password = match (password, file) {
             (Some(password), Some(_)) => {
-                return Err(password.invalid("and `password_file` must not be set in the same place"));
+                let message = format!("`password` and `password_file` are both {}; remove one of them", password.set());
+                return Err(Error::new(Status::InvalidValue, message));
             }
             (Some(password), None) => Some(password.secret()),
             (None, Some(file)) => Some(read_password(Path::new(file.value.as_str())).map_err(|why| file.invalid(why))?),
@@ -318,8 +324,13 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     crate::file::read(path, FILE_MAX).map_err(|fault| {
         let why = match fault {
             // A path is shown only if it is one: what is set here by mistake may be the password itself.
-            Fault::Unknown(error) => return format!("it cannot be read: {error}"),
+            Fault::Unknown(error) => {
+                return format!(
+                    "it cannot be read: {error}; the path is not shown, because a secret may be set here by mistake"
+                );
+            }
             Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
+            Fault::NotRegular => "it is not a regular file; copy the content of a pipe or a device into one".to_owned(),
             fault => fault.to_string(),
         };
         let shown = path.to_string_lossy().replace(char::is_control, "?");
