@@ -1,9 +1,9 @@
-//! Text that must not be seen: it is wiped when it is dropped, and struck out of the text of a peer.
+//! Text that must not be seen: it is wiped when it is dropped, and removed from the text of a peer.
 //!
 //! `zeroize` does the wiping. The README lists what is not wiped.
 //!
 //! Each text of a peer that becomes part of a message goes through [`redacted`]: first each character gets its final
-//! form, then the secrets are struck out ([`redact`]), and then the caller bounds the length.
+//! form, then the secrets are removed ([`redact`]), and then the caller bounds the length.
 
 use std::fmt;
 
@@ -95,7 +95,7 @@ impl Secrets {
 const QUOTE_MAX: usize = 160;
 
 /// What stands in the place of a secret.
-const STRUCK_OUT: &str = "[struck out]";
+const REDACTED: &str = "[redacted]";
 
 /// Makes a peer's text fit for a message: on one line, without secrets, and of bounded length.
 pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
@@ -121,7 +121,7 @@ pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> Stri
         match marks.get(at) {
             Some(false) => clean.push(fit(character)),
             _ if struck => {}
-            _ => clean.push_str(STRUCK_OUT),
+            _ => clean.push_str(REDACTED),
         }
         struck = marks.get(at) != Some(&false);
     }

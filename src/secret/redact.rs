@@ -2,7 +2,7 @@
 //!
 //! The text and each secret are decoded step by step, and each step keeps the place in the original text that a
 //! character comes from ([`Unit`]). A run of [`RUN`] characters that stands in a form of the text and in a form of a
-//! secret is struck out of the original text. So a piece of a secret is found as well as the whole. A secret that is
+//! secret is removed from the original text. So a piece of a secret is found as well as the whole. A secret that is
 //! shorter than a run is found as a whole only.
 //!
 //! The runs of the text are in a hash table, because the text is bounded and a secret is not: the forms of a secret are
@@ -16,7 +16,7 @@ use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use super::{Secrets, is_layout};
 
-/// So many characters in a row that stand in a secret are struck out.
+/// So many characters in a row that stand in a secret are removed.
 const RUN: usize = 8;
 
 /// How often a text is decoded. Two are enough for a text that is encoded twice, in any mix of the encodings.

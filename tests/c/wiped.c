@@ -226,7 +226,7 @@ static void a_password_of_a_file_that_the_gate_repeats_is_wiped(void) {
   CHECK_MEMORY("uw");
   answered = "rstw";
   CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure));
-  CHECK_CONTAINS(failure.message, "not with [struck out]");
+  CHECK_CONTAINS(failure.message, "not with [redacted]");
   CHECK_MEMORY("uw");
   dl_auth_free(auth);
   CHECK_MEMORY("");
