@@ -184,6 +184,10 @@ dl_auth_status_t read(buffer into, std::string_view &out, failure *why, Call c, 
   return status;
 }
 
+/** A container, a view, or an array of strings; no pointer, and no array of pointers, which is the C API's. */
+template <typename Range>
+using if_range = std::enable_if_t<std::is_class_v<std::remove_extent_t<std::remove_reference_t<Range>>>>;
+
 /** Whether the library has all that dl_auth.h declares. */
 inline dl_auth_status_t check_library(failure *why) noexcept {
   const unsigned abi = dl_auth_abi_version(), needed = DL_AUTH_ABI_VERSION;
@@ -255,7 +259,7 @@ class config {
     return hand_over(variables, why);
   }
   /** The same with a range of strings, such as a std::vector<std::string>. It allocates. */
-  template <typename Range, typename = std::enable_if_t<std::is_class_v<std::remove_reference_t<Range>>>>
+  template <typename Range, typename = detail::if_range<Range>>
   dl_auth_status_t try_set_environ(Range &&variables, failure *why = nullptr) {
     std::list<text> texts;
     for (auto &&each : variables) texts.emplace_back(std::forward<decltype(each)>(each));
@@ -272,7 +276,7 @@ class config {
   config &set_environ(std::initializer_list<text> variables) {
     return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
   }
-  template <typename Range, typename = std::enable_if_t<std::is_class_v<std::remove_reference_t<Range>>>>
+  template <typename Range, typename = detail::if_range<Range>>
   config &set_environ(Range &&variables) {
     return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
   }

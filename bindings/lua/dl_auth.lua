@@ -121,6 +121,7 @@ if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
     const char *dl_auth_version(void);
     uint32_t dl_auth_abi_version(void);
   ]]
+  ffi.cdef "unsigned long getauxval(unsigned long type); int issetugid(void);"
 end
 
 local NEEDED_ABI = 1
@@ -138,10 +139,19 @@ local function file_of(address)
   return file
 end
 
+--- Whether the program has more rights than its user: set-user-ID, set-group-ID, or capabilities of its file. It must not
+--- load a library that the environment names, because an unprivileged user has written the environment.
+local function is_privileged()
+  local is_linux, is_secure = pcall(function() return ffi.C.getauxval(23) ~= 0 end) -- AT_SECURE
+  if is_linux then return is_secure end
+  local is_bsd, is_set_id = pcall(function() return ffi.C.issetugid() ~= 0 end) -- macOS too
+  return is_bsd and is_set_id
+end
+
 --- The library's namespace; throws where there is no library, or none that serves.
 local function open_library()
   local given = os.getenv "DL_AUTH_LIBRARY"
-  if given == "" then given = nil end
+  if given == "" or is_privileged() then given = nil end
   local name = given or (ffi.os == "Linux" and "libdl_auth.so.0" or "dl_auth")
   local function refuse(...) error(table.concat { "dl_auth: the library ", name, ... }, 0) end
 
