@@ -462,7 +462,7 @@ namespace key {
 inline constexpr const char *username = "username";
 /** its password; held zeroised, never logged. Must be text, not empty. Default: none. */
 inline constexpr const char *password = "password";
-/** read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none. */
+/** read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none. */
 inline constexpr const char *password_file = "password_file";
 /** a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none. */
 inline constexpr const char *token = "token";

@@ -16,7 +16,7 @@ local ffi = require "ffi"
 ---@class dl_auth.Options
 ---@field username? string the user, or bot, to log in as. Must be text, not empty. Default: none.
 ---@field password? string its password; held zeroised, never logged. Must be text, not empty. Default: none.
----@field password_file? string read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none.
+---@field password_file? string read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none.
 ---@field token? string a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none.
 ---@field environment? string which gate of the service; `url` wins over it. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: prod.
 ---@field url? string the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
