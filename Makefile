@@ -6,7 +6,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
 	@cargo build --release --locked --quiet --package dl_auth_gate
-	@examples/demo.sh $(BUILT)/release
+	@examples/demo.sh "$(BUILT)/release"
 
 # Every test there is.
 test: setup lint
@@ -27,12 +27,12 @@ test-hosts: setup
 # BENCH takes options of the harness, such as --quick.
 bench: setup-bench lib
 	cargo build --release --locked --quiet --package dl_auth_bench
-	@$(BUILT)/release/dl_auth_bench $(BENCH)
+	@"$(BUILT)/release/dl_auth_bench" $(BENCH)
 
 # Installs the peers.
 bench-peers:
 	@tests/setup.sh peers
-	@benches/peers/install.sh $(BUILT)/bench
+	@benches/peers/install.sh "$(BUILT)/bench"
 
 # Criterion's benchmarks of the read path, for whoever changes it: what has changed since the last run.
 bench-reads: setup-bench
@@ -42,15 +42,15 @@ bench-reads: setup-bench
 # says about both: PKG_CONFIG_PATH=target/release.
 lib:
 	cargo build --release --locked
-	@ln -sf libdl_auth.so $(BUILT)/release/libdl_auth.so.0
-	@src/staticlib/archive.sh $(BUILT)/release
-	@src/cdylib/pkg-config.sh "$(abspath $(BUILT)/release)"
+	@ln -sf libdl_auth.so "$(BUILT)/release/libdl_auth.so.0"
+	@src/staticlib/archive.sh "$(BUILT)/release"
+	@src/cdylib/pkg-config.sh "$(BUILT)/release"
 
 # Copies the C header and the declarations without a preprocessor from cargo's output directory to include/.
 header:
 	cargo build --quiet
-	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
-	cp "$$(ls -t $(BUILT)/debug/build/dl_auth-*/out/dl_auth.cdef.h | head -n 1)" include/dl_auth.cdef.h
+	cp "$$(ls -t "$(BUILT)"/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
+	cp "$$(ls -t "$(BUILT)"/debug/build/dl_auth-*/out/dl_auth.cdef.h | head -n 1)" include/dl_auth.cdef.h
 
 # The names of options and statuses in the bindings, to where they are checked in.
 names:

@@ -33,11 +33,12 @@
  * async-signal-safe. No other function is.
  *
  * Stack. A call needs at most 16 KB of the caller's stack, and 48 KB if it runs the refresh itself, because no thread can
- * be made. What the C library and your signal handlers take of that stack comes on top.
+ * be made; then 64 KB if the gate or a proxy sends more than two intermediate certificates. What the C library keeps on
+ * that stack, and your signal handlers, come on top.
  *
- * Fork. A child of fork may use its parent's handles. This relies on pthread_atfork. After _Fork or a raw clone, whose
- * child has a copy of the memory, those handlers have not run: the child may call the async-signal-safe functions only.
- * After vfork, the child may call none.
+ * Fork. A child of fork may use its parent's handles, but not in a handler that the host gave to pthread_atfork: the
+ * library relies on such a handler too, which may run later. After _Fork or a raw clone, whose child has a copy of the
+ * memory, no handler has run: the child may call the async-signal-safe functions only. After vfork, it may call none.
  *
  * Cancellation. It is disabled for the length of a call, and then as before: pthread_cancel takes effect at the first
  * cancellation point after the call. If cancellation is enabled and its type is PTHREAD_CANCEL_ASYNCHRONOUS, no function

@@ -22,7 +22,7 @@ mod locale;
 mod stdio;
 pub use cancel::uncancelled;
 pub use locale::untranslated;
-pub use stdio::above_stdio;
+pub use stdio::{above_stdio, occupying_stdio};
 
 /// Counts the forks between the first process and this one.
 static GENERATION: AtomicU32 = AtomicU32::new(0);

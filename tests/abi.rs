@@ -180,6 +180,35 @@ fn the_static_archive_stays_as_it_is_when_cargo_builds_again() {
 }
 
 #[test]
+fn make_lib_works_if_the_output_directory_has_a_space_in_its_name() {
+    let scratch = Scratch::new("abi make lib");
+    let release = scratch.0.join("output directory/release");
+    fs::create_dir_all(&release).unwrap();
+    for file in ["libdl_auth.so", "libdl_auth_objects.a"] {
+        fs::copy(library().join(file), release.join(file)).unwrap();
+    }
+    // What cargo would build is there.
+    std::os::unix::fs::symlink("/bin/true", scratch.0.join("cargo")).unwrap();
+    let path = format!("{}:{}", scratch.0.display(), std::env::var("PATH").unwrap());
+    let mut make = Command::new("make");
+    make.current_dir(root())
+        .args(["--silent", "lib"])
+        .env("PATH", path)
+        .env("CARGO_TARGET_DIR", release.parent().unwrap());
+    assert_eq!(run(&mut make), "");
+    for library in ["dl_auth", "dl_auth_static"] {
+        let program = scratch.0.join(library);
+        // A shell reads the quotes of pkg-config.
+        let script = "eval cc tests/abi/version.c $(pkg-config --cflags --libs $1) -o '\"$2\"'";
+        let mut sh = Command::new("sh");
+        sh.current_dir(root()).args(["-c", script, "sh", library]).arg(&program).env("PKG_CONFIG_PATH", &release);
+        run(&mut sh);
+        let told = run(Command::new(&program).env("LD_LIBRARY_PATH", &release));
+        assert_eq!(told, format!("{} 1\n", env!("CARGO_PKG_VERSION")));
+    }
+}
+
+#[test]
 fn the_static_archive_links_beside_another_rust_archive() {
     let scratch = Scratch::new("abi-two-archives");
     for lto in ["off", "fat"] {

@@ -2,7 +2,7 @@
 # Writes what pkg-config tells of a built library: `pkg-config.sh DIRECTORY`, the one with libdl_auth.so and
 # libdl_auth.a. A program says `dl_auth` for the shared library, `dl_auth_static` for the archive.
 set -euo pipefail
-directory=$1
+directory=$(cd "$1" && pwd)
 include=$(cd "$(dirname "$0")/../../include" && pwd)
 version=$(sed -n 's/^#define DL_AUTH_VERSION "\(.*\)"$/\1/p' "$include/dl_auth.h")
 write() {

@@ -17,7 +17,7 @@ use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
 use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, Way, tunnel};
 use crate::config::bare;
-use crate::process::above_stdio;
+use crate::process::{above_stdio, occupying_stdio};
 use crate::sync::Arc;
 use crate::tls::Setup;
 
@@ -127,7 +127,7 @@ impl Route<'_> {
 
 /// The addresses of a name, by the system's resolver.
 fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-    match above_stdio(|| (host, port).to_socket_addrs()) {
+    match occupying_stdio(|| (host, port).to_socket_addrs()) {
         Ok(found) => Ok(found.collect()),
         Err(error) => Err(no_descriptor().unwrap_or(error)),
     }

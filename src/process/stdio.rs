@@ -3,17 +3,37 @@
 
 use std::io;
 
-/// Makes a descriptor above 2. Meanwhile, those of 0 to 2 that are closed are open on the root directory: a write to them
-/// still fails with EBADF.
+/// Makes a descriptor above 2.
 #[cfg(unix)]
-pub fn above_stdio<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+pub fn above_stdio<T: std::os::fd::AsRawFd>(make: impl Fn() -> io::Result<T>) -> io::Result<T> {
+    occupying_stdio(|| {
+        let mut low = Vec::new(); // if another thread of the host has closed 0, 1 or 2 since they were occupied
+        loop {
+            let made = make()?;
+            if made.as_raw_fd() > 2 {
+                return Ok(made);
+            }
+            low.push(made);
+        }
+    })
+}
+
+/// Runs code that makes descriptors for itself. Meanwhile, those of 0 to 2 that are closed are open on the root directory:
+/// a write to them still fails with EBADF.
+#[cfg(unix)]
+pub fn occupying_stdio<T>(f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let _occupied = numbers::Occupied::new()?;
+    f()
+}
+
+#[cfg(not(unix))]
+pub fn above_stdio<T>(make: impl Fn() -> io::Result<T>) -> io::Result<T> {
     make()
 }
 
 #[cfg(not(unix))]
-pub fn above_stdio<T>(make: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    make()
+pub fn occupying_stdio<T>(f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    f()
 }
 
 #[cfg(unix)]
@@ -64,8 +84,7 @@ mod numbers {
 
     /// Opens the numbers that are closed.
     fn occupy() -> io::Result<()> {
-        // SAFETY: asks for the flags of a descriptor; it may be closed.
-        while (0..=2).any(|number| unsafe { libc::fcntl(number, libc::F_GETFD) } == -1) {
+        while (0..=2).any(is_closed) {
             let number = open_root()?;
             if number > 2 {
                 // Another thread of the host took the number meanwhile.
@@ -77,16 +96,25 @@ mod numbers {
         Ok(())
     }
 
+    /// A sandbox may forbid to ask. Then the number counts as open.
+    fn is_closed(number: c_int) -> bool {
+        // SAFETY: asks for the flags of a descriptor; it may be closed.
+        let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+        flags == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EBADF)
+    }
+
     /// Opens the root directory, for nothing: neither `read` nor `write` takes this descriptor.
     fn open_root() -> io::Result<c_int> {
+        // The first needs no right to read the directory, the second is what a sandbox may allow alone.
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        const FOR_NOTHING: c_int = libc::O_PATH;
+        const WAYS: [c_int; 2] = [libc::O_PATH, libc::O_RDONLY];
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        const FOR_NOTHING: c_int = libc::O_RDONLY;
+        const WAYS: [c_int; 1] = [libc::O_RDONLY];
 
         // SAFETY: the path is a C string.
-        let number = unsafe { libc::open(c"/".as_ptr(), FOR_NOTHING | libc::O_DIRECTORY | libc::O_CLOEXEC) };
-        if number < 0 { Err(io::Error::last_os_error()) } else { Ok(number) }
+        let open = |way| unsafe { libc::open(c"/".as_ptr(), way | libc::O_DIRECTORY | libc::O_CLOEXEC) };
+        let opened = WAYS.into_iter().map(open).find(|number| *number >= 0);
+        opened.ok_or_else(io::Error::last_os_error)
     }
 
     /// Closes what `occupy` opened. Async-signal-safe: a child of fork calls it.

@@ -11,7 +11,7 @@ use super::der::X509;
 use super::{Trust, pem, words};
 use crate::error::{Error, Status};
 use crate::file::{self, Fault, Regular};
-use crate::process::above_stdio;
+use crate::process::occupying_stdio;
 use crate::sync::{Arc, Mutex, try_lock};
 
 /// A certificate authority's certificate.
@@ -154,8 +154,12 @@ impl SystemPaths {
 
     /// What the files of the directories have.
     pub fn add_directories(&self, store: &mut Store) {
-        for entry in
-            self.directories.iter().filter_map(|path| above_stdio(|| std::fs::read_dir(path)).ok()).flatten().flatten()
+        for entry in self
+            .directories
+            .iter()
+            .filter_map(|path| occupying_stdio(|| std::fs::read_dir(path)).ok())
+            .flatten()
+            .flatten()
         {
             store.add_file(&entry.path());
         }

@@ -1,11 +1,12 @@
-/* The stack that a call needs, as the header states it: 16 KB, and 48 KB if the call runs the refresh itself. It is measured
- * on painted stacks, and then each call runs on a stack that is not larger.
+/* The stack that a call needs, as the header states it: 16 KB; 48 KB if the call runs the refresh itself; 64 KB if it does so
+ * with more than two intermediate certificates. It is measured on painted stacks, and then each call runs on a stack that is
+ * not larger.
  *
  * The statement is about the released library: under valgrind another one runs, and a sanitizer adds to each frame. */
 #include "no_threads.h"
 #include <sys/mman.h>
 
-enum { PAGE = 4096, PAINTED = 512 << 10, WITHOUT_REFRESH = 16 << 10, WITH_REFRESH = 48 << 10, PAINT = 0xa5 };
+enum { PAGE = 4096, PAINTED = 512 << 10, WITHOUT_REFRESH = 16 << 10, WITH_REFRESH = 48 << 10, WITH_A_LONG_CHAIN = 64 << 10, PAINT = 0xa5 };
 
 static dl_auth_t *auth;
 static dl_auth_config_t *config;
@@ -62,6 +63,7 @@ struct run {
   const char *name;
   bool by_the_caller; /* whether the call runs the refresh */
   const char *option, *value;
+  bool long_chain;    /* more than two intermediates */
   size_t need;        /* of the call */
   size_t taken;       /* by the C library, at the top of the stack */
 };
@@ -132,10 +134,14 @@ static void no_call_needs_more_stack_than_the_header_states(void) {
      .value = "GATE_WRONG_HOST_URL"},
     {.name = "a certificate that nobody signed", .call = call_that_fails, .by_the_caller = true, .option = "url",
      .value = "GATE_SELF_SIGNED_URL"},
+    {.name = "two intermediates", .call = call_token, .by_the_caller = true, .option = "url",
+     .value = "GATE_TWO_INTERMEDIATES_URL"},
+    {.name = "six intermediates", .call = call_token, .by_the_caller = true, .option = "url",
+     .value = "GATE_SIX_INTERMEDIATES_URL", .long_chain = true},
   };
   for (size_t n = 0; n < sizeof calls / sizeof *calls; n++) {
     struct run *made = &calls[n];
-    size_t limit = made->by_the_caller ? WITH_REFRESH : WITHOUT_REFRESH;
+    size_t limit = made->long_chain ? WITH_A_LONG_CHAIN : made->by_the_caller ? WITH_REFRESH : WITHOUT_REFRESH;
     subject = made->name;
     for (int exact = 0; exact < 2; exact++) {
       open_handle(made);

@@ -1,10 +1,10 @@
-//! The certificates: a CA of this gate alone, and the four kinds of server that a client may meet.
+//! The certificates: a CA of this gate alone, and the kinds of server that a client may meet.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    date_time_ymd,
+    PKCS_ECDSA_P384_SHA384, date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -23,6 +23,8 @@ pub(crate) struct Certs {
     pub wrong_host: Arc<ServerConfig>,
     pub expired: Arc<ServerConfig>,
     pub self_signed: Arc<ServerConfig>,
+    pub two_intermediates: Arc<ServerConfig>,
+    pub six_intermediates: Arc<ServerConfig>,
 }
 
 impl Certs {
@@ -40,7 +42,7 @@ impl Certs {
         let signed = |names: &[&str], expiry| {
             let (params, key) = leaf(names, expiry)?;
             let cert = params.signed_by(&key, &issuer)?;
-            config(cert.der().clone(), &key)
+            config(vec![cert.der().clone()], &key)
         };
         let (params, key) = leaf(&here, 2049)?;
         let alone = params.self_signed(&key)?;
@@ -48,7 +50,9 @@ impl Certs {
             good: signed(&here, 2049)?,
             wrong_host: signed(&["elsewhere.invalid"], 2049)?,
             expired: signed(&here, 2001)?,
-            self_signed: config(alone.der().clone(), &key)?,
+            self_signed: config(vec![alone.der().clone()], &key)?,
+            two_intermediates: chain(2, &here, &issuer)?,
+            six_intermediates: chain(6, &here, &issuer)?,
             ca_pem: pem(ca.der()),
         })
     }
@@ -72,12 +76,30 @@ fn leaf(names: &[&str], expiry: i32) -> Fallible<(CertificateParams, KeyPair)> {
     Ok((params, KeyPair::generate()?))
 }
 
-fn config(cert: CertificateDer<'static>, key: &KeyPair) -> Fallible<Arc<ServerConfig>> {
+/// A server whose certificate so many intermediates stand above. All their keys are on the curve P-384.
+fn chain(intermediates: usize, names: &[&str], root: &Issuer<'_, KeyPair>) -> Fallible<Arc<ServerConfig>> {
+    let mut certs = Vec::new();
+    let mut above: Option<Issuer<'_, KeyPair>> = None;
+    for number in 0..=intermediates {
+        let (mut params, _) = leaf(names, 2049)?;
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P384_SHA384)?;
+        if number < intermediates {
+            params.distinguished_name.push(DnType::CommonName, format!("intermediate {number}"));
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+        }
+        certs.insert(0, params.signed_by(&key, above.as_ref().unwrap_or(root))?.der().clone());
+        above = Some(Issuer::new(params, key));
+    }
+    config(certs, above.ok_or("no certificate")?.key())
+}
+
+fn config(certs: Vec<CertificateDer<'static>>, key: &KeyPair) -> Fallible<Arc<ServerConfig>> {
     let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
     let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
-        .with_single_cert(vec![cert], key)?;
+        .with_single_cert(certs, key)?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }

@@ -72,6 +72,8 @@ struct Urls {
     wrong_host: String,
     expired: String,
     self_signed: String,
+    two_intermediates: String,
+    six_intermediates: String,
     http: String,
     silent: String,
     refused: String,
@@ -125,6 +127,16 @@ impl Gate {
     /// The same, with a certificate that the CA did not sign.
     pub fn self_signed_url(&self) -> &str {
         &self.urls.self_signed
+    }
+
+    /// The same, with a good certificate below two intermediates.
+    pub fn two_intermediates_url(&self) -> &str {
+        &self.urls.two_intermediates
+    }
+
+    /// The same, with a good certificate below six intermediates: the most that clients take.
+    pub fn six_intermediates_url(&self) -> &str {
+        &self.urls.six_intermediates
     }
 
     /// The same without TLS.
@@ -234,6 +246,7 @@ impl Gate {
         json!({
             "url": self.url(), "wrong_host_url": self.wrong_host_url(), "expired_url": self.expired_url(),
             "self_signed_url": self.self_signed_url(), "http_url": self.http_url(), "silent_url": self.silent_url(),
+            "two_intermediates_url": self.two_intermediates_url(), "six_intermediates_url": self.six_intermediates_url(),
             "refused_url": self.refused_url(), "proxy_url": self.proxy_url(), "control_url": self.control_url(),
             "ca_file": self.ca_file(), "username": username, "password": password, "pid": std::process::id(),
         })
@@ -266,6 +279,8 @@ fn open_all(shared: &Arc<Shared>, certs: Certs) -> io::Result<(Urls, Vec<JoinHan
         wrong_host: secure(open(Door::Tls(certs.wrong_host))?),
         expired: secure(open(Door::Tls(certs.expired))?),
         self_signed: secure(open(Door::Tls(certs.self_signed))?),
+        two_intermediates: secure(open(Door::Tls(certs.two_intermediates))?),
+        six_intermediates: secure(open(Door::Tls(certs.six_intermediates))?),
         http: token("http", "127.0.0.1", open(Door::Plain)?),
         silent: secure(open(Door::Silent)?),
         refused: secure(refused),
