@@ -247,14 +247,14 @@ class config {
     return detail::call(why, [&](auto *e) { return dl_auth_config_set(handle_, key.c_str(), value.c_str(), e); }, key);
   }
   /**
-   * Hands over an environment that is used in place of the one of the process: "NAME=VALUE" strings, with NULL at the
+   * Sets the environment that is used instead of the one of the process: "NAME=VALUE" strings, with NULL at the
    * end, such as `environ`. They are copied. DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
    */
   dl_auth_status_t try_set_environ(const char *const *variables, failure *why = nullptr) noexcept {
     if (const dl_auth_status_t status = detail::check_library(why)) return status;
     return detail::call(why, [&](auto *error) { return dl_auth_config_set_environ(handle_, variables, error); });
   }
-  /** The same with a list, such as {"DL_AUTH_USERNAME=bot@example.com"}; {}: no variables. It allocates. */
+  /** The same with a list, such as {"DL_AUTH_USERNAME=bot@example.com"}. An empty list means no variables. It allocates memory. */
   dl_auth_status_t try_set_environ(std::initializer_list<text> variables, failure *why = nullptr) {
     return hand_over(variables, why);
   }

@@ -45,15 +45,18 @@ pub unsafe extern "C" fn dl_auth_config_set(
     }
 }
 
-/// Hands an environment over: `variables` is an array of "NAME=VALUE" strings that ends with NULL, such as a copy of
-/// `environ`. Handles that are made with this configuration use it in place of the process's environment, for everything
-/// that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE, SSL_CERT_DIR.
-/// dl_auth_new then does not read the process's environment, so another thread may change that at the same time. An
-/// empty array means: no variables. The array is copied, and replaces that of an earlier call. The first of two entries
-/// with the same name counts, as with getenv.
+/// Sets the environment of this configuration. `variables` is an array of "NAME=VALUE" strings that ends with NULL, such
+/// as a copy of `environ`. Handles that are made with this configuration use it instead of the process's environment, for
+/// all that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE and
+/// SSL_CERT_DIR. dl_auth_new then does not read the process's environment, so another thread may change that at the same
+/// time. An array that holds only NULL means: no variables. The array is copied, and replaces that of an earlier call. The
+/// first of two entries with the same name counts, as with getenv.
 ///
-/// If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. A value that is not UTF-8 is
-/// an error of dl_auth_new, if the variable is used. (On Unix, this does not apply to SSL_CERT_FILE and SSL_CERT_DIR.)
+/// In a program that has more rights than the user that started it, do not give it the environment of the process: that
+/// is under the user's control.
+///
+/// If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. If a variable that is used is
+/// not UTF-8, dl_auth_new fails. (On Unix, this does not apply to SSL_CERT_FILE and SSL_CERT_DIR.)
 ///
 /// DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
 #[unsafe(no_mangle)]
