@@ -290,8 +290,10 @@ class config {
   dl_auth_status_t hand_over(const Texts &variables, failure *why) {
     std::vector<const char *> pointers;
     for (const text &each : variables) {
-      if (!each.c_str()) return detail::refuse(why, DL_AUTH_E_NULL_ARGUMENT, "a variable", "is NULL");
-      if (each.holds_nul()) return detail::refuse_nul(why, "a variable");
+      char which[40];
+      std::snprintf(which, sizeof which, "`variables[%zu]`", pointers.size());
+      if (!each.c_str()) return detail::refuse(why, DL_AUTH_E_NULL_ARGUMENT, which, "is NULL");
+      if (each.holds_nul()) return detail::refuse_nul(why, which);
       pointers.push_back(each.c_str());
     }
     pointers.push_back(nullptr);

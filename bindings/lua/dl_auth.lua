@@ -426,6 +426,9 @@ local function entries(environ)
   end
   local list = {}
   for name, value in next, environ do
+    if type(name) == "number" then
+      return fail(status.INVALID_VALUE, 'environ has no names: write environ = { NAME = "value" }')
+    end
     local ok, err = is_text(name, "a name in environ")
     if ok and (name == "" or name:find("=", 1, true)) then
       ok, err = fail(status.INVALID_VALUE, "a name in environ is empty, or holds a =")

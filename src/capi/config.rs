@@ -7,6 +7,7 @@ use super::error::{dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
 use super::text::{null, read, read_array};
 use crate::config::{self, Config, KEYS};
+use crate::error::{Error, Status};
 
 /// Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
 /// freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
@@ -70,7 +71,11 @@ pub unsafe extern "C" fn dl_auth_config_set_environ(
     unsafe {
         guard(error, || {
             let config = config.as_mut().ok_or_else(|| null("config"))?;
-            config.0.set_environ(read_array("variables", variables)?)
+            if variables.is_null() {
+                let message = "`variables` is NULL; for no variables, give an array that holds only NULL";
+                return Err(Error::new(Status::NullArgument, message));
+            }
+            config.0.set_environ(read_array(variables))
         })
     }
 }
