@@ -51,8 +51,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 const DECLARATIONS: &str = "\
 /*
- * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT and PHP FFI. They have size_t, uint32_t
- * and the like built in. dl_auth.h is the manual. `make header` generates this file from src/capi/; do not edit.
+ * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT and PHP FFI. These tools know size_t,
+ * uint32_t and the like. In PHP: FFI::cdef(file_get_contents(\"dl_auth.cdef.h\"), \"libdl_auth.so.0\"), not FFI::load. Set
+ * the field `size` of a struct to its size before a call. dl_auth.h is the manual. `make header` generates this file from src/capi/; do not edit.
  */";
 
 fn generate(root: &Path, config: cbindgen::Config) -> Result<String, Box<dyn Error>> {

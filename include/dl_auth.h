@@ -26,26 +26,27 @@
  *
  * The process. A refresh has a thread for its length; at rest there is none, or one for all handles with
  * `refresh=background`. Each is named dl-auth and has all signals blocked. No signal handler, no atexit, no SIGPIPE, no
- * output. The environment is read in dl_auth_new only, and not even there with dl_auth_config_set_environ. dlclose is
- * safe and does nothing. Where memory cannot be allocated, the process aborts.
+ * output. The process's environment is read in dl_auth_new only; with dl_auth_config_set_environ it is not read at all.
+ * dlclose is safe and does nothing. If memory cannot be allocated, the process aborts.
  *
  * Signal handlers may call dl_auth_abi_version, dl_auth_config_key, dl_auth_status_name and dl_auth_version: these are
  * async-signal-safe. No other function is.
  *
- * Stack. A call needs at most 16 KB of the caller's stack, and 48 KB if it runs the refresh itself, because no thread can
- * be made; then 64 KB if the gate or a proxy sends more than two intermediate certificates. What the C library keeps on
- * that stack, and your signal handlers, come on top.
+ * Stack. A call needs at most 16 KB of the caller's stack. If no thread can be made, the call runs the refresh itself and
+ * needs 48 KB, or 64 KB if the gate or a proxy sends more than two intermediate certificates. Add what the C library
+ * keeps on that stack and what your signal handlers need.
  *
  * Fork. A child of fork may use its parent's handles, but not in a handler that the host gave to pthread_atfork: the
  * library relies on such a handler too, which may run later. After _Fork or a raw clone, whose child has a copy of the
  * memory, no handler has run: the child may call the async-signal-safe functions only. After vfork, it may call none.
  *
- * Cancellation. It is disabled for the length of a call, and then as before: pthread_cancel takes effect at the first
- * cancellation point after the call. If cancellation is enabled and its type is PTHREAD_CANCEL_ASYNCHRONOUS, no function
- * of the library may be called: POSIX allows pthread_cancel, pthread_setcancelstate and pthread_setcanceltype only.
+ * Cancellation. It is disabled during a call. Afterwards its state is as before: pthread_cancel takes effect at the first
+ * cancellation point after the call. Do not call the library while cancellation is enabled with the type
+ * PTHREAD_CANCEL_ASYNCHRONOUS: the process would abort. POSIX allows pthread_cancel, pthread_setcancelstate and
+ * pthread_setcanceltype only.
  *
- * Descriptors. They are above 2 and close-on-exec. If 0, 1 or 2 is closed, then while a descriptor is made or a name is
- * resolved, this number is open on the root directory: reading and writing fail, and no other open gets this number.
+ * Descriptors. They are above 2 and close-on-exec. If 0, 1 or 2 is closed, the library opens the root directory under that
+ * number while it makes a descriptor or resolves a name: reading and writing it fails. Open 0 to 2 before the first call.
  */
 #ifndef DL_AUTH_H
 #define DL_AUTH_H
@@ -290,11 +291,11 @@ typedef struct dl_auth_info_t {
 #define DL_AUTH_E_INTERNAL (-99)
 
 /**
- * Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, else the process's.
- * `config` may be NULL: the process's environment alone. If the program has more rights than the user that started it
- * (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The configuration is copied.
- * Files that it names are read, the network is not touched: the first dl_auth_token logs in. Free the handle with
- * dl_auth_free. Where the call fails, `*auth` is NULL.
+ * Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, or, without that call,
+ * the process's. `config` may be NULL: only the process's environment is used. If the program has more rights than the
+ * user that started it (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The
+ * configuration is copied. Files that it names are read, the network is not touched: the first dl_auth_token logs in.
+ * Free the handle with dl_auth_free. If the call fails, `*auth` is NULL.
  *
  * DL_AUTH_E_NO_CREDENTIALS, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_UNSUPPORTED, DL_AUTH_E_NULL_ARGUMENT.
  */
@@ -424,15 +425,18 @@ dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config,
                                     dl_auth_error_t *error);
 
 /**
- * Hands an environment over: `variables` is an array of "NAME=VALUE" strings that ends with NULL, such as a copy of
- * `environ`. Handles that are made with this configuration use it in place of the process's environment, for everything
- * that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE, SSL_CERT_DIR.
- * dl_auth_new then does not read the process's environment, so another thread may change that at the same time. An
- * empty array means: no variables. The array is copied, and replaces that of an earlier call. The first of two entries
- * with the same name counts, as with getenv.
+ * Sets the environment of this configuration. `variables` is an array of "NAME=VALUE" strings that ends with NULL, such
+ * as a copy of `environ`. Handles that are made with this configuration use it instead of the process's environment, for
+ * all that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE and
+ * SSL_CERT_DIR. dl_auth_new then does not read the process's environment, so another thread may change that at the same
+ * time. An array that holds only NULL means: no variables. The array is copied, and replaces that of an earlier call. The
+ * first of two entries with the same name counts, as with getenv.
  *
- * If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. A value that is not UTF-8 is
- * an error of dl_auth_new, if the variable is used.
+ * In a program that has more rights than the user that started it, do not give it the environment of the process: that
+ * is under the user's control.
+ *
+ * If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. If a variable that is used is
+ * not UTF-8, dl_auth_new fails. (On Unix, this does not apply to SSL_CERT_FILE and SSL_CERT_DIR.)
  *
  * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
  */
@@ -493,7 +497,7 @@ dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_a
 
 /* Initialisers. They name every field and contain no cast, so that no compiler warns:
  *   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
- * A language that cannot use them sets `size` to the size of the struct, and all else to 0. */
+ * A language that cannot use them sets `size` to the size of the struct, and all other fields to 0. */
 #define DL_AUTH_ERROR_INIT { sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
 #define DL_AUTH_INFO_INIT \
   { sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }

@@ -184,6 +184,10 @@ dl_auth_status_t read(buffer into, std::string_view &out, failure *why, Call c, 
   return status;
 }
 
+/** A container, a view, or an array of strings; no pointer, and no array of pointers, which is the C API's. */
+template <typename Range>
+using if_range = std::enable_if_t<std::is_class_v<std::remove_extent_t<std::remove_reference_t<Range>>>>;
+
 /** Whether the library has all that dl_auth.h declares. */
 inline dl_auth_status_t check_library(failure *why) noexcept {
   const unsigned abi = dl_auth_abi_version(), needed = DL_AUTH_ABI_VERSION;
@@ -243,19 +247,19 @@ class config {
     return detail::call(why, [&](auto *e) { return dl_auth_config_set(handle_, key.c_str(), value.c_str(), e); }, key);
   }
   /**
-   * Hands over an environment that is used in place of the one of the process: "NAME=VALUE" strings, with NULL at the
+   * Sets the environment that is used instead of the one of the process: "NAME=VALUE" strings, with NULL at the
    * end, such as `environ`. They are copied. DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
    */
   dl_auth_status_t try_set_environ(const char *const *variables, failure *why = nullptr) noexcept {
     if (const dl_auth_status_t status = detail::check_library(why)) return status;
     return detail::call(why, [&](auto *error) { return dl_auth_config_set_environ(handle_, variables, error); });
   }
-  /** The same with a list, such as {"DL_AUTH_USERNAME=bot@example.com"}; {}: no variables. It allocates. */
+  /** The same with a list, such as {"DL_AUTH_USERNAME=bot@example.com"}. An empty list means no variables. It allocates memory. */
   dl_auth_status_t try_set_environ(std::initializer_list<text> variables, failure *why = nullptr) {
     return hand_over(variables, why);
   }
   /** The same with a range of strings, such as a std::vector<std::string>. It allocates. */
-  template <typename Range, typename = std::enable_if_t<std::is_class_v<std::remove_reference_t<Range>>>>
+  template <typename Range, typename = detail::if_range<Range>>
   dl_auth_status_t try_set_environ(Range &&variables, failure *why = nullptr) {
     std::list<text> texts;
     for (auto &&each : variables) texts.emplace_back(std::forward<decltype(each)>(each));
@@ -272,7 +276,7 @@ class config {
   config &set_environ(std::initializer_list<text> variables) {
     return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
   }
-  template <typename Range, typename = std::enable_if_t<std::is_class_v<std::remove_reference_t<Range>>>>
+  template <typename Range, typename = detail::if_range<Range>>
   config &set_environ(Range &&variables) {
     return detail::must([&](failure *why) { return try_set_environ(variables, why); }), *this;
   }
@@ -286,8 +290,10 @@ class config {
   dl_auth_status_t hand_over(const Texts &variables, failure *why) {
     std::vector<const char *> pointers;
     for (const text &each : variables) {
-      if (!each.c_str()) return detail::refuse(why, DL_AUTH_E_NULL_ARGUMENT, "a variable", "is NULL");
-      if (each.holds_nul()) return detail::refuse_nul(why, "a variable");
+      char which[40];
+      std::snprintf(which, sizeof which, "`variables[%zu]`", pointers.size());
+      if (!each.c_str()) return detail::refuse(why, DL_AUTH_E_NULL_ARGUMENT, which, "is NULL");
+      if (each.holds_nul()) return detail::refuse_nul(why, which);
       pointers.push_back(each.c_str());
     }
     pointers.push_back(nullptr);
@@ -458,7 +464,7 @@ namespace key {
 inline constexpr const char *username = "username";
 /** its password; held zeroised, never logged. Must be text, not empty. Default: none. */
 inline constexpr const char *password = "password";
-/** read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none. */
+/** read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none. */
 inline constexpr const char *password_file = "password_file";
 /** a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none. */
 inline constexpr const char *token = "token";

@@ -83,7 +83,7 @@ pub static KEYS: [Key; 20] = [
     key(
         c"password_file",
         "none",
-        "the path of a file that holds the password",
+        "the path of a regular file that holds the password",
         is_text,
         "read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count",
     ),

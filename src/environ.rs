@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Status};
 
@@ -19,7 +20,24 @@ pub struct Environ(BTreeMap<String, Value>);
 
 /// A value, wiped when dropped.
 #[derive(Clone)]
-struct Value(OsString);
+pub struct Value(OsString);
+
+impl Value {
+    /// Takes a value over; no copy is made. `None`: it is empty, which counts as unset.
+    pub fn new(value: OsString) -> Option<Value> {
+        (!value.is_empty()).then_some(Value(value))
+    }
+
+    /// The value as a path, which need not be UTF-8.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(&self.0)
+    }
+
+    /// The value as text; `None`: it is not UTF-8.
+    pub fn text(&self) -> Option<Zeroizing<String>> {
+        self.0.to_str().map(|text| Zeroizing::new(text.to_owned()))
+    }
+}
 
 impl Drop for Value {
     fn drop(&mut self) {

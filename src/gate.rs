@@ -99,7 +99,7 @@ fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
     Request { grant, body, secrets: Secrets::default() }
 }
 
-/// Reads an answer: the tokens in it, or the error that it means. `secrets` are struck out of the gate's text. `now_ms` is
+/// Reads an answer: the tokens in it, or the error that it means. `secrets` are removed from the gate's text. `now_ms` is
 /// this machine's wall clock; it counts where the answer has no date.
 pub fn read(response: &Response, secrets: &Secrets, now_ms: i64) -> Result<Tokens, Error> {
     match response.status {

@@ -18,8 +18,10 @@ use arc_swap::ArcSwapOption;
 use crate::sync::{Arc, AtomicBool, AtomicU32, Ordering};
 
 mod cancel;
+mod locale;
 mod stdio;
 pub use cancel::uncancelled;
+pub use locale::untranslated;
 pub use stdio::{above_stdio, occupying_stdio};
 
 /// Counts the forks between the first process and this one.
@@ -174,7 +176,7 @@ pub fn spawn<F: FnOnce() + Send + 'static>(job: F) -> Result<(), F> {
     let theirs = job.clone();
     let body = move || {
         if let Some(job) = take(&theirs) {
-            job();
+            untranslated(job);
         }
     };
     let started: io::Result<_> = with_signals_blocked(|| {

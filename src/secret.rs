@@ -1,9 +1,9 @@
-//! Text that must not be seen: it is wiped when it is dropped, and struck out of the text of a peer.
+//! Text that must not be seen: it is wiped when it is dropped, and removed from the text of a peer.
 //!
 //! `zeroize` does the wiping. The README lists what is not wiped.
 //!
 //! Each text of a peer that becomes part of a message goes through [`redacted`]: first each character gets its final
-//! form, then the secrets are struck out ([`redact`]), and then the caller bounds the length.
+//! form, then the secrets are removed ([`redact`]), and then the caller bounds the length.
 
 use std::fmt;
 
@@ -95,7 +95,7 @@ impl Secrets {
 const QUOTE_MAX: usize = 160;
 
 /// What stands in the place of a secret.
-const STRUCK_OUT: &str = "[struck out]";
+const REDACTED: &str = "[redacted]";
 
 /// Makes a peer's text fit for a message: on one line, without secrets, and of bounded length.
 pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
@@ -110,21 +110,18 @@ pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
 /// The text with each character as `fit` replaces it, and without secrets. Whoever shortens the result cannot uncover
 /// one: no piece of a secret is left of which more than a few characters could be shown.
 pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> String {
-    let finder = Finder::new(secrets);
     let mut marks = vec![false; text.len()];
-    let mut form = redact::form(text);
-    finder.mark(&form, &mut marks);
     // A secret may also come about by a replacement.
-    if redact::replace(&mut form, fit) {
-        finder.mark(&form, &mut marks);
-    }
+    let (original, replaced) = (redact::form(text), redact::replaced(text, fit));
+    let forms: Vec<_> = [original].into_iter().chain(replaced).collect();
+    Finder::new(&forms).mark(secrets, &mut marks);
     let mut clean = String::new();
     let mut struck = false;
     for (at, character) in text.char_indices() {
         match marks.get(at) {
             Some(false) => clean.push(fit(character)),
             _ if struck => {}
-            _ => clean.push_str(STRUCK_OUT),
+            _ => clean.push_str(REDACTED),
         }
         struck = marks.get(at) != Some(&false);
     }
@@ -133,7 +130,8 @@ pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> Stri
 
 /// Whether a character would break the line of a message or change its direction.
 fn is_layout(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use ureq::http::Uri;
 use zeroize::Zeroizing;
 
 use crate::config::{self, Config, Key};
+use crate::environ::Value;
 use crate::error::{Error, Status};
 use crate::file::Fault;
 use crate::jwt::Jwt;
@@ -126,6 +127,11 @@ impl Given {
         if self.by_call { "set by call".to_owned() } else { format!("from {}", self.key.variable()) }
     }
 
+    /// The same for several options.
+    fn set(&self) -> &'static str {
+        if self.by_call { "set by call" } else { "set in the environment" }
+    }
+
     fn invalid(&self, why: impl AsRef<str>) -> Error {
         self.key.invalid(&self.source(), why.as_ref())
     }
@@ -142,8 +148,8 @@ struct Sources<'a> {
 
 impl Sources<'_> {
     /// A variable of the environment; an empty one counts as unset.
-    fn variable(&self, name: &str) -> Option<OsString> {
-        (self.env)(name).filter(|value| !value.is_empty())
+    fn variable(&self, name: &str) -> Option<Value> {
+        (self.env)(name).and_then(Value::new)
     }
 
     fn by_call(&self, name: &str) -> bool {
@@ -161,9 +167,8 @@ impl Sources<'_> {
             return Ok(None);
         }
         let Some(value) = self.variable(&key.variable()) else { return Ok(None) };
-        let value =
-            value.into_string().map_err(|_| key.invalid(&format!("from {}", key.variable()), "it is not UTF-8"))?;
-        let given = Given { key, value: Zeroizing::new(value), by_call: false };
+        let value = value.text().ok_or_else(|| key.invalid(&format!("from {}", key.variable()), NOT_UTF8))?;
+        let given = Given { key, value, by_call: false };
         key.accept(&given.value, &given.source())?;
         Ok(Some(given))
     }
@@ -194,7 +199,8 @@ impl Sources<'_> {
         let password_file = file.as_ref().map(|file| PathBuf::from(file.value.as_str()));
         let password = match (password, file) {
             (Some(password), Some(_)) => {
-                return Err(password.invalid("and `password_file` must not be set in the same place"));
+                let message = format!("`password` and `password_file` are both {}; remove one of them", password.set());
+                return Err(Error::new(Status::InvalidValue, message));
             }
             (Some(password), None) => Some(password.secret()),
             (None, Some(file)) => Some(read_password(Path::new(file.value.as_str())).map_err(|why| file.invalid(why))?),
@@ -233,7 +239,7 @@ impl Sources<'_> {
                 .map_err(|why| file.invalid(why))?,
             None => Vec::new(),
         };
-        let system = || SystemPaths::find(|name| self.variable(name).map(PathBuf::from));
+        let system = || SystemPaths::find(|name| self.variable(name).map(|value| value.path()));
         let base = match self.lookup("tls_roots", &[])? {
             Some(kind) if kind.is("ca_file_only") && ca.is_empty() => {
                 return Err(kind.invalid("`ca_file_only` needs a `ca_file`"));
@@ -261,30 +267,35 @@ impl Sources<'_> {
             };
         }
         let Some((variable, url)) = self.first_of(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
-        if in_clear || self.no_proxy_covers(endpoint) {
-            return Ok(None); // the variable is not read, and may be malformed
+        if in_clear || self.no_proxy_covers(endpoint)? {
+            return Ok(None); // the variable is not used, and may be malformed
         }
-        match proxy_of_environment(url) {
+        match proxy_of_environment(&url) {
             Ok(proxy) => Ok(Some(proxy)),
             Err(why) => Err(config::find("proxy")?.invalid(&format!("from {variable}"), &why)),
         }
     }
 
     /// The first of these variables that is set.
-    fn first_of(&self, names: [&'static str; 2]) -> Option<(&'static str, OsString)> {
+    fn first_of(&self, names: [&'static str; 2]) -> Option<(&'static str, Value)> {
         names.into_iter().find_map(|name| Some((name, self.variable(name)?)))
     }
 
-    fn no_proxy_covers(&self, endpoint: &str) -> bool {
-        let list = self.first_of(["NO_PROXY", "no_proxy"]).map(|(_, list)| list).unwrap_or_default();
+    fn no_proxy_covers(&self, endpoint: &str) -> Result<bool, Error> {
+        let Some((variable, list)) = self.first_of(["NO_PROXY", "no_proxy"]) else { return Ok(false) };
+        let invalid = || Error::new(Status::InvalidValue, format!("{variable} cannot be used: {NOT_UTF8}"));
+        let list = list.text().ok_or_else(invalid)?;
         let uri = endpoint.parse::<Uri>().unwrap_or_default();
-        proxy::bypasses(&list.to_string_lossy(), uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443))
+        Ok(proxy::bypasses(&list, uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443)))
     }
 }
 
+/// What is wrong with the value of a variable.
+const NOT_UTF8: &str = "it is not UTF-8";
+
 /// By custom, the scheme may be left out of `HTTPS_PROXY`.
-fn proxy_of_environment(url: OsString) -> Result<Proxy, String> {
-    let url = Zeroizing::new(url.into_string().map_err(|_| "it is not UTF-8")?);
+fn proxy_of_environment(url: &Value) -> Result<Proxy, String> {
+    let url = url.text().ok_or(NOT_UTF8)?;
     match proxy::split_scheme(&url) {
         Some(_) => Proxy::parse(&url),
         None => Proxy::parse(&Zeroizing::new(["http://", url.as_str()].concat())),
@@ -313,8 +324,13 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     crate::file::read(path, FILE_MAX).map_err(|fault| {
         let why = match fault {
             // A path is shown only if it is one: what is set here by mistake may be the password itself.
-            Fault::Unknown(error) => return format!("it cannot be read: {error}"),
+            Fault::Unknown(error) => {
+                return format!(
+                    "it cannot be read: {error}; the path is not shown, because a secret may be set here by mistake"
+                );
+            }
             Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
+            Fault::NotRegular => "it is not a regular file; copy the content of a pipe or a device into one".to_owned(),
             fault => fault.to_string(),
         };
         let shown = path.to_string_lossy().replace(char::is_control, "?");

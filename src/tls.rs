@@ -174,7 +174,10 @@ fn no_roots(paths: &SystemPaths) -> Error {
     let places: Vec<String> = paths.file.iter().chain(&paths.directories).map(|path| words::path(path)).collect();
     let places = if places.is_empty() { "any of the usual places".to_owned() } else { places.join(", ") };
     let message = if paths.named {
-        format!("there are no root certificates in {places}, which SSL_CERT_FILE or SSL_CERT_DIR names; correct it")
+        format!(
+            "there are no root certificates in {places}, which SSL_CERT_FILE or SSL_CERT_DIR names; correct \
+             it: a regular file, or a directory of such files, with certificates is needed"
+        )
     } else {
         format!(
             "the system has no trusted root certificates in {places}; install them, or set SSL_CERT_FILE, \

@@ -40,7 +40,7 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 		return nil, err
 	}
 	first := authorized(request, token)
-	body := separate(first)
+	try := separate(first)
 	response, err := tripper.base.RoundTrip(first)
 	if err != nil || response.StatusCode != http.StatusUnauthorized {
 		return response, err
@@ -52,7 +52,7 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 	if response.Body != nil {
 		response.Body.Close() // unread, for whoever sends it may be slow
 	}
-	if err := body.stop(request.Context()); err != nil {
+	if err := try.stop(request.Context()); err != nil {
 		again.Body.Close()
 		return nil, err
 	}
@@ -95,29 +95,43 @@ func authorized(request *http.Request, token string) *http.Request {
 	return request
 }
 
-// firstBody is the body of a first try, if there may be a second one and the body sets a trailer. The base may send the
+// firstBody is a body of a first try, if there may be a second one and the body sets a trailer. The base may send the
 // first try even after its answer. So that both tries do not use one map at the same time, the first one has a copy of
 // the trailer, set when the body ends, and the body ends before the second try begins.
 type firstBody struct {
 	io.ReadCloser
-	trailer, sent http.Header
-	reading       chan struct{} // of one place: taken during a Read, and for ever by stop
+	*firstTry
 }
 
-// separate gives a first try a trailer and a body of that kind, if it needs them.
-func separate(first *http.Request) *firstBody {
+// firstTry is what the bodies of a first try share: the base may send it again by itself, with a body from GetBody.
+type firstTry struct {
+	trailer, sent http.Header
+	reading       chan struct{} // of one place: taken during a Read, and for ever by stop
+	stopped       chan struct{} // closed by stop
+}
+
+// separate gives a first try a trailer and bodies of that kind, if it needs them.
+func separate(first *http.Request) *firstTry {
 	if len(first.Trailer) == 0 || first.GetBody == nil || first.Body == nil || first.Body == http.NoBody {
 		return nil
 	}
-	body := &firstBody{first.Body, first.Trailer, first.Trailer.Clone(), make(chan struct{}, 1)}
-	first.Body, first.Trailer = body, body.sent
-	return body
+	try := &firstTry{first.Trailer, first.Trailer.Clone(), make(chan struct{}, 1), make(chan struct{})}
+	getBody := first.GetBody
+	first.Body, first.Trailer = &firstBody{first.Body, try}, try.sent
+	first.GetBody = func() (io.ReadCloser, error) {
+		body, err := getBody()
+		if err != nil {
+			return nil, err
+		}
+		return &firstBody{body, try}, nil
+	}
+	return try
 }
 
 func (body *firstBody) Read(buffer []byte) (int, error) {
 	select {
 	case body.reading <- struct{}{}:
-	default:
+	case <-body.stopped:
 		return 0, http.ErrBodyReadAfterClose
 	}
 	defer func() { <-body.reading }()
@@ -130,13 +144,14 @@ func (body *firstBody) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// stop waits for the end of a Read, and forbids the next one.
-func (body *firstBody) stop(ctx context.Context) error {
-	if body == nil {
+// stop waits for the end of a Read, and forbids the next one. It is called once.
+func (try *firstTry) stop(ctx context.Context) error {
+	if try == nil {
 		return nil
 	}
 	select {
-	case body.reading <- struct{}{}:
+	case try.reading <- struct{}{}:
+		close(try.stopped)
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

@@ -268,6 +268,31 @@ func TestATrailerThatTheBodySetsArrives(t *testing.T) {
 	}
 }
 
+// A base may send a request again by itself, with another body: http.Transport does after GOAWAY, or when a kept
+// connection was closed.
+func TestATrailerArrivesWhereTheBaseSendsTheRequestAgain(t *testing.T) {
+	newGate(t)
+	auth := opened(t, nil)
+	client := http.Client{Transport: auth.RoundTripper(replies(func(request *http.Request) *http.Response {
+		body, again := request.Body, *request
+		body.Read(make([]byte, 1))
+		body.Close()
+		body, err := request.GetBody()
+		if err != nil {
+			t.Fatal(err)
+		}
+		again.Body = body
+		io.Copy(io.Discard, again.Body)
+		again.Body.Close()
+		return &http.Response{StatusCode: 200, Body: http.NoBody, Header: http.Header{"Trailer-Was": again.Trailer["X-Checksum"]}}
+	}))}
+	request, closes := withTrailer(t, "http://platform/", 10)
+	response, err := client.Do(request)
+	if err != nil || response.Header.Get("Trailer-Was") != "abc123" || *closes != [2]int32{1, 1} {
+		t.Error(response, err, *closes)
+	}
+}
+
 // The platform refuses before it has read the body, so the first try may go on beside the second one.
 func TestATrailerArrivesWithTheSecondTryAfterA401(t *testing.T) {
 	gate := newGate(t)

@@ -299,7 +299,7 @@ func arrayOf(environ []string) (cArray, error) {
 				name = "an entry without a name" // no "=", or only behind the NUL: the text may be a value
 			}
 			return nil, &Error{Status: ErrInvalidValue, Message: fmt.Sprintf(
-				"environ[%d] (%.40s) holds a NUL character: leave it out", i, name)}
+				"`variables[%d]` (%.40s) holds a NUL character: leave it out", i, name)}
 		}
 		size += len(entry) + 1
 	}

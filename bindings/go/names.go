@@ -8,7 +8,7 @@ const (
 	Username Key = "username"
 	// Password: its password; held zeroised, never logged. Must be text, not empty. Default: none.
 	Password Key = "password"
-	// PasswordFile: read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none.
+	// PasswordFile: read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none.
 	PasswordFile Key = "password_file"
 	// Token: a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none.
 	Token Key = "token"

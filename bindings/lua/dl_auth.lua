@@ -16,7 +16,7 @@ local ffi = require "ffi"
 ---@class dl_auth.Options
 ---@field username? string the user, or bot, to log in as. Must be text, not empty. Default: none.
 ---@field password? string its password; held zeroised, never logged. Must be text, not empty. Default: none.
----@field password_file? string read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none.
+---@field password_file? string read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none.
 ---@field token? string a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none.
 ---@field environment? string which gate of the service; `url` wins over it. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: prod.
 ---@field url? string the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
@@ -121,6 +121,7 @@ if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
     const char *dl_auth_version(void);
     uint32_t dl_auth_abi_version(void);
   ]]
+  ffi.cdef "unsigned long getauxval(unsigned long type); int issetugid(void);"
 end
 
 local NEEDED_ABI = 1
@@ -138,10 +139,19 @@ local function file_of(address)
   return file
 end
 
+--- Whether the program has more rights than its user: set-user-ID, set-group-ID, or capabilities of its file. It must not
+--- load a library that the environment names, because an unprivileged user has written the environment.
+local function is_privileged()
+  local is_linux, is_secure = pcall(function() return ffi.C.getauxval(23) ~= 0 end) -- AT_SECURE
+  if is_linux then return is_secure end
+  local is_bsd, is_set_id = pcall(function() return ffi.C.issetugid() ~= 0 end) -- macOS too
+  return is_bsd and is_set_id
+end
+
 --- The library's namespace; throws where there is no library, or none that serves.
 local function open_library()
   local given = os.getenv "DL_AUTH_LIBRARY"
-  if given == "" then given = nil end
+  if given == "" or is_privileged() then given = nil end
   local name = given or (ffi.os == "Linux" and "libdl_auth.so.0" or "dl_auth")
   local function refuse(...) error(table.concat { "dl_auth: the library ", name, ... }, 0) end
 
@@ -416,6 +426,9 @@ local function entries(environ)
   end
   local list = {}
   for name, value in next, environ do
+    if type(name) == "number" then
+      return fail(status.INVALID_VALUE, 'environ has no names: write environ = { NAME = "value" }')
+    end
     local ok, err = is_text(name, "a name in environ")
     if ok and (name == "" or name:find("=", 1, true)) then
       ok, err = fail(status.INVALID_VALUE, "a name in environ is empty, or holds a =")

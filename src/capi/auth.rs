@@ -25,11 +25,11 @@ pub const DL_AUTH_BEARER_MAX: usize = 8199;
 
 const _: () = assert!(DL_AUTH_TOKEN_MAX == TOKEN_MAX + 1 && DL_AUTH_BEARER_MAX == DL_AUTH_TOKEN_MAX + "Bearer ".len());
 
-/// Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, else the process's.
-/// `config` may be NULL: the process's environment alone. If the program has more rights than the user that started it
-/// (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The configuration is copied.
-/// Files that it names are read, the network is not touched: the first dl_auth_token logs in. Free the handle with
-/// dl_auth_free. Where the call fails, `*auth` is NULL.
+/// Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, or, without that call,
+/// the process's. `config` may be NULL: only the process's environment is used. If the program has more rights than the
+/// user that started it (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The
+/// configuration is copied. Files that it names are read, the network is not touched: the first dl_auth_token logs in.
+/// Free the handle with dl_auth_free. If the call fails, `*auth` is NULL.
 ///
 /// DL_AUTH_E_NO_CREDENTIALS, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_UNSUPPORTED, DL_AUTH_E_NULL_ARGUMENT.
 #[unsafe(no_mangle)]

@@ -7,6 +7,7 @@ use super::error::{dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
 use super::text::{null, read, read_array};
 use crate::config::{self, Config, KEYS};
+use crate::error::{Error, Status};
 
 /// Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
 /// freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
@@ -45,15 +46,18 @@ pub unsafe extern "C" fn dl_auth_config_set(
     }
 }
 
-/// Hands an environment over: `variables` is an array of "NAME=VALUE" strings that ends with NULL, such as a copy of
-/// `environ`. Handles that are made with this configuration use it in place of the process's environment, for everything
-/// that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE, SSL_CERT_DIR.
-/// dl_auth_new then does not read the process's environment, so another thread may change that at the same time. An
-/// empty array means: no variables. The array is copied, and replaces that of an earlier call. The first of two entries
-/// with the same name counts, as with getenv.
+/// Sets the environment of this configuration. `variables` is an array of "NAME=VALUE" strings that ends with NULL, such
+/// as a copy of `environ`. Handles that are made with this configuration use it instead of the process's environment, for
+/// all that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE and
+/// SSL_CERT_DIR. dl_auth_new then does not read the process's environment, so another thread may change that at the same
+/// time. An array that holds only NULL means: no variables. The array is copied, and replaces that of an earlier call. The
+/// first of two entries with the same name counts, as with getenv.
 ///
-/// If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. A value that is not UTF-8 is
-/// an error of dl_auth_new, if the variable is used.
+/// In a program that has more rights than the user that started it, do not give it the environment of the process: that
+/// is under the user's control.
+///
+/// If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. If a variable that is used is
+/// not UTF-8, dl_auth_new fails. (On Unix, this does not apply to SSL_CERT_FILE and SSL_CERT_DIR.)
 ///
 /// DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
 #[unsafe(no_mangle)]
@@ -67,7 +71,11 @@ pub unsafe extern "C" fn dl_auth_config_set_environ(
     unsafe {
         guard(error, || {
             let config = config.as_mut().ok_or_else(|| null("config"))?;
-            config.0.set_environ(read_array("variables", variables)?)
+            if variables.is_null() {
+                let message = "`variables` is NULL; for no variables, give an array that holds only NULL";
+                return Err(Error::new(Status::NullArgument, message));
+            }
+            config.0.set_environ(read_array(variables))
         })
     }
 }

@@ -1,5 +1,5 @@
 //! The one way out: `Result` to status and message, a panic to `DL_AUTH_E_INTERNAL`. And no way out in between: the thread
-//! cannot be cancelled in a body.
+//! cannot be cancelled in a body. A body runs in the locale "C".
 
 use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t, write};
 use crate::error::{Error, Status};
@@ -30,7 +30,7 @@ fn caught<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         process::keep_panics_quiet();
         body()
     };
-    process::uncancelled(|| process::caught(body)).unwrap_or_else(|what| {
+    process::uncancelled(|| process::untranslated(|| process::caught(body))).unwrap_or_else(|what| {
         let message = format!("a bug in dl_auth, {what}; the handle and its token stay usable");
         Err(Error::new(Status::Internal, message))
     })

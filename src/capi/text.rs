@@ -29,14 +29,11 @@ pub unsafe fn read<'a>(name: &str, text: *const c_char) -> Result<&'a str, Error
 /// Reads a host's array of strings, which ends with NULL.
 ///
 /// # Safety
-/// `array` is NULL or points to pointers, of which the last is NULL and the others point to NUL-terminated strings. All
-/// of it stays unchanged while the result lives.
-pub unsafe fn read_array<'a>(name: &str, array: *const *const c_char) -> Result<impl Iterator<Item = &'a [u8]>, Error> {
-    if array.is_null() {
-        return Err(null(name));
-    }
+/// `array` points to pointers, of which the last is NULL and the others point to NUL-terminated strings. All of it stays
+/// unchanged while the result lives.
+pub unsafe fn read_array<'a>(array: *const *const c_char) -> impl Iterator<Item = &'a [u8]> {
     let mut next = array;
-    Ok(std::iter::from_fn(move || {
+    std::iter::from_fn(move || {
         // SAFETY: not behind the NULL that ends the array, by our caller's promise. The host may have it misaligned.
         let text = unsafe { next.read_unaligned() };
         if text.is_null() {
@@ -48,7 +45,7 @@ pub unsafe fn read_array<'a>(name: &str, array: *const *const c_char) -> Result<
             next = next.add(1);
             Some(CStr::from_ptr(text).to_bytes())
         }
-    }))
+    })
 }
 
 /// A host's buffer: `cap` bytes at `buf`, and where to put the length of the text.

@@ -176,7 +176,7 @@ fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
     }
     let echo = Response { encoding: Some("hunter2".to_owned()), ..answer(200, "\u{1f}") };
     let error = read(&echo, &secrets(&["hunter2"]), NOW_MS).unwrap_err();
-    assert!(error.message().contains("[struck out]") && !error.message().contains("hunter2"), "{error}");
+    assert!(error.message().contains("[redacted]") && !error.message().contains("hunter2"), "{error}");
     let gzip = Response { encoding: Some("gzip".to_owned()), ..answer(200, "\u{1f}") };
     assert!(read_one(&gzip).unwrap_err().message().contains("\"gzip\""));
 }
@@ -217,7 +217,7 @@ fn each_status_has_its_meaning() {
 fn the_gate_s_own_words_are_repeated_without_the_secrets() {
     let secrets = secrets(&["hunter2", "bot@x"]);
     for (body, said) in [
-        (r#"{"message":"Wrong password hunter2 for bot@x"}"#, ": Wrong password [struck out] for [struck out])"),
+        (r#"{"message":"Wrong password hunter2 for bot@x"}"#, ": Wrong password [redacted] for [redacted])"),
         (r#"{"error":"invalid_grant","error_description":"Wrong email"}"#, ": Wrong email)"),
         (r#"{"error":"invalid_grant"}"#, ": invalid_grant)"),
         (r#"{"error":{"message":"hunter2"}}"#, "HTTP 401)"),
@@ -274,5 +274,5 @@ fn the_tokens_of_a_refusal_are_struck_out_of_its_words() {
         "refresh_token": "new-token-3",
     });
     let error = read_one(&answer(401, &body.to_string())).unwrap_err();
-    assert!(error.message().contains(": no [struck out], [struck out] or [struck out])"), "{error}");
+    assert!(error.message().contains(": no [redacted], [redacted] or [redacted])"), "{error}");
 }

@@ -128,3 +128,6 @@ fn await_more(wire: &mut dyn Transport) -> Result<bool, Error> {
 fn cut() -> Error {
     IoError::from(ErrorKind::UnexpectedEof).into()
 }
+
+#[cfg(test)]
+mod tests;

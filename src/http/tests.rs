@@ -297,6 +297,35 @@ fn a_cancelled_request_fails_and_the_next_one_is_sent() {
     assert_eq!(gate.counts().requests, requests, "what nobody wants is not sent");
 }
 
+/// The other side accepts and is silent. A request that goes on waits for minutes.
+#[test]
+fn a_request_that_is_cancelled_before_it_is_sent_ends() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let place = listener.local_addr().unwrap();
+    let (url, proxy) = (format!("https://{place}"), format!("http://{place}"));
+    for (stage, more) in [("in the TLS handshake", None), ("waiting for a tunnel", Some(("proxy", proxy.as_str())))] {
+        let options: Vec<_> = [("url", url.as_str()), ("tls_roots", "bundled")].into_iter().chain(more).collect();
+        let way = way_with_env(&options, &[]);
+        let failure = thread::scope(|scope| {
+            let request = scope.spawn(|| way.send(&login(), limit(), &|| true));
+            let end = Instant::now() + limit();
+            while !way.doing().is_some_and(|doing| doing.starts_with(stage)) && Instant::now() < end {
+                thread::yield_now();
+            }
+            way.cancel();
+            request.join().unwrap().err().unwrap()
+        });
+        assert!(!failure.sent && failure.error.status() == Status::Unreachable, "{stage}: {}", failure.error);
+    }
+    // The connection is made after the request is cancelled.
+    let stream = Arc::new(std::net::TcpStream::connect(place).unwrap());
+    stream.set_read_timeout(Some(limit())).unwrap();
+    let progress = Progress::default();
+    progress.cancel();
+    progress.connected(&stream);
+    assert_eq!(stream.as_ref().read(&mut [0]).unwrap(), 0);
+}
+
 #[test]
 fn an_answer_that_the_end_of_the_connection_ends_is_whole_without_a_notice_of_tls() {
     for head in ["HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
@@ -376,6 +405,6 @@ fn a_name_in_a_certificate_that_is_a_secret_is_struck_out() {
     assert!(message(&[]).contains("it names \"elsewhere.invalid\""), "{}", message(&[]));
     for secret in ["elsewhere.invalid", "Elsewhere", "at-elsewhere.inv"] {
         let message = message(&[secret]);
-        assert!(message.contains("it names \"[struck out]") && !message.contains("elsewhere"), "{message}");
+        assert!(message.contains("it names \"[redacted]") && !message.contains("elsewhere"), "{message}");
     }
 }

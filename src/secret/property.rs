@@ -25,7 +25,11 @@ pub fn secret(rng: &mut Rng) -> String {
 fn percent(rng: &mut Rng, character: char) -> String {
     let mut encoded = String::new();
     for byte in character.encode_utf8(&mut [0; 4]).bytes() {
-        encoded += &if rng.bool() { format!("%{byte:02X}") } else { format!("%{byte:02x}") };
+        encoded += &match rng.u8(..3) {
+            0 => format!("%{byte:02X}"),
+            1 => format!("%{byte:02x}"),
+            _ => format!("\\x{byte:02X}"),
+        };
     }
     if character == ' ' && rng.bool() { "+".to_owned() } else { encoded }
 }
@@ -47,21 +51,40 @@ fn json(rng: &mut Rng, character: char) -> String {
     encoded
 }
 
+fn html(rng: &mut Rng, character: char) -> String {
+    let name = match character {
+        '&' => "amp",
+        '<' => "lt",
+        '>' => "gt",
+        '"' => "quot",
+        '\'' => "apos",
+        _ => "",
+    };
+    let code = u32::from(character);
+    match rng.u8(..3) {
+        0 if !name.is_empty() => format!("&{name};"),
+        1 => format!("&#x{code:x};"),
+        _ => format!("&#{code};"),
+    }
+}
+
 /// One of the encodings that a peer may repeat a text in, or a mix of them: each character in any of `kinds`.
 fn encoded(rng: &mut Rng, text: &str) -> String {
     type Kind = fn(&mut Rng, char) -> String;
     let raw: Kind = |_, character| character.to_string();
-    let kinds: &[Kind] = match rng.u8(..8) {
+    let kinds: &[Kind] = match rng.u8(..10) {
         0 | 1 => &[raw],
         2 => &[percent],
         3 => &[json],
         4 => &[raw, percent],
         5 => &[raw, json],
         6 => &[percent, json],
+        7 => &[raw, html],
+        8 => &[raw, percent, html],
         _ => &[raw, percent, json],
     };
     // An encoder that leaves its own sign as it is would make another text of it.
-    let must = |character| matches!(character, '%' | '+' | '\\') && kinds.len() > 1;
+    let must = |character| matches!(character, '%' | '+' | '\\' | '&') && kinds.len() > 1;
     let mut result = String::new();
     for character in text.chars() {
         let kind = if must(character) { kinds.last() } else { rng.choice(kinds) }.unwrap();
@@ -77,7 +100,9 @@ fn repeated(rng: &mut Rng, secret: &str, login: (&str, &str)) -> String {
         1 => secret.to_ascii_lowercase(),
         2 => secret.replace([' ', '\t', '\n', '\u{1}'], "\r\n"),
         3 => {
-            let encoded = match rng.u8(..4) {
+            let body = json!({ "password": login.1, "type": "user_credentials", "username": login.0 });
+            let encoded = match rng.u8(..5) {
+                4 => STANDARD.encode(body.to_string()),
                 0 => base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", login.0, login.1)),
                 1 => base64::engine::general_purpose::URL_SAFE.encode(format!("{}:{}", login.0, login.1)),
                 2 => base64::engine::general_purpose::STANDARD_NO_PAD.encode(format!("{}:{}", login.0, login.1)),
@@ -116,7 +141,7 @@ pub fn text(rng: &mut Rng, secrets: &[String]) -> String {
 
 /// Percent-decoding, in which what is no escape is kept.
 fn percent_decoded(text: &str) -> String {
-    percent_encoding::percent_decode_str(&text.replace('+', " ")).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(&text.replace('+', " ").replace("\\x", "%")).decode_utf8_lossy().into_owned()
 }
 
 /// The text that the escapes of JSON stand for; what is no escape is kept.
@@ -136,11 +161,32 @@ fn json_decoded(text: &str) -> String {
     decoded
 }
 
+/// The text that the character references of HTML stand for; what is none is kept.
+fn html_decoded(text: &str) -> String {
+    let mut pieces = text.split('&');
+    let mut decoded = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let read = piece.split_once(';').and_then(|(name, rest)| {
+            let named = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
+            let code = |digits: &str| match digits.strip_prefix('x') {
+                Some(digits) => u32::from_str_radix(digits, 16).ok(),
+                None => digits.parse().ok(),
+            };
+            let character = named.into_iter().find(|(other, _)| *other == name).map(|(_, character)| character);
+            let character = character.or_else(|| char::from_u32(code(name.strip_prefix('#')?)?))?;
+            Some(format!("{character}{rest}"))
+        });
+        decoded += &read.unwrap_or_else(|| format!("&{piece}"));
+    }
+    decoded
+}
+
 /// A piece of a secret that is in a message, as it is or decoded.
 fn found(message: &str, secrets: &[String]) -> Option<String> {
     let spaces = |text: &str| text.chars().map(|c| if is_layout(c) { ' ' } else { c.to_ascii_lowercase() }).collect();
-    let decoded = [percent_decoded(message), json_decoded(message)];
-    let twice = decoded.iter().flat_map(|text| [percent_decoded(text), json_decoded(text)]).collect::<Vec<_>>();
+    let each = |text: &str| [percent_decoded(text), json_decoded(text), html_decoded(text)];
+    let decoded = each(message);
+    let twice = decoded.iter().flat_map(|text| each(text)).collect::<Vec<_>>();
     let forms: Vec<String> = decoded.iter().chain(&twice).map(String::as_str).chain([message]).map(spaces).collect();
     secrets.iter().find_map(|secret| {
         let secret: Vec<char> = spaces(secret).chars().collect();

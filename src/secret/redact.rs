@@ -2,8 +2,11 @@
 //!
 //! The text and each secret are decoded step by step, and each step keeps the place in the original text that a
 //! character comes from ([`Unit`]). A run of [`RUN`] characters that stands in a form of the text and in a form of a
-//! secret is struck out of the original text. So a piece of a secret is found as well as the whole. A secret that is
+//! secret is removed from the original text. So a piece of a secret is found as well as the whole. A secret that is
 //! shorter than a run is found as a whole only.
+//!
+//! The runs of the text are in a hash table, because the text is bounded and a secret is not: the forms of a secret are
+//! made one after the other and dropped.
 //!
 //! The comparison ignores ASCII case. White space, control characters, layout characters, `+` and `-` are equal, and so
 //! are `/` and `_`: the encodings of URLs and of base64 exchange them. Each form is compared a second time with one space
@@ -13,10 +16,10 @@ use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use super::{Secrets, is_layout};
 
-/// So many characters in a row that stand in a secret are struck out.
+/// So many characters in a row that stand in a secret are removed.
 const RUN: usize = 8;
 
-/// How often a text is decoded. Two are enough for a text that is encoded twice, in any mix of the two encodings.
+/// How often a text is decoded. Two are enough for a text that is encoded twice, in any mix of the encodings.
 const DEPTH: usize = 3;
 
 /// A character, and the bytes of the original text that it comes from.
@@ -43,15 +46,16 @@ pub(super) fn form(text: &str) -> Form {
     units
 }
 
-/// Replaces each character. Says whether any has changed.
-pub(super) fn replace(form: &mut [Unit], fit: fn(char) -> char) -> bool {
+/// The text with each character as `fit` replaces it; `None`: there is no other.
+pub(super) fn replaced(text: &str, fit: fn(char) -> char) -> Option<Form> {
+    let mut form = form(text);
     let mut changed = false;
-    for unit in form {
+    for unit in form.iter_mut() {
         let character = fit(unit.character);
         changed |= character != unit.character;
         unit.character = character;
     }
-    changed
+    changed.then_some(form)
 }
 
 /// A space for what is white space or may stand for it.
@@ -85,45 +89,49 @@ fn character(form: &[Unit], at: usize) -> Option<char> {
     form.get(at).map(|unit| unit.character)
 }
 
-fn digits(form: &[Unit], at: usize, count: usize) -> Option<u32> {
-    (at..at + count).try_fold(0, |number, at| Some(number << 4 | character(form, at)?.to_digit(16)?))
+fn digits(form: &[Unit], at: usize, count: usize, radix: u32) -> Option<u32> {
+    (at..at + count).try_fold(0, |number, at| Some(number * radix + character(form, at)?.to_digit(radix)?))
 }
 
-/// Percent-encoding (RFC 3986) of UTF-8, or of Latin-1 where it is not UTF-8.
-fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
-    let byte = |nth: usize| {
-        let at = at + 3 * nth;
-        let number = (character(form, at)? == '%').then(|| digits(form, at + 1, 2))?;
-        number.and_then(|number| u8::try_from(number).ok())
+/// An encoded byte, and the number of units that it takes: `%41`, or `\x41`.
+fn byte(form: &[Unit], at: usize) -> Option<(u8, usize)> {
+    let sign = match (character(form, at)?, character(form, at + 1)?) {
+        ('%', _) => 1,
+        ('\\', 'x') => 2,
+        _ => return None,
     };
-    let first = byte(0)?;
+    Some((u8::try_from(digits(form, at + sign, 2, 16)?).ok()?, sign + 2))
+}
+
+/// Percent-encoding (RFC 3986) of UTF-8, or of Latin-1 where it is not UTF-8. Logs of servers have `\x` for `%`.
+fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
+    let (first, length) = byte(form, at)?;
     let count = match first {
         0xc2..=0xdf => 2,
         0xe0..=0xef => 3,
         0xf0..=0xf4 => 4,
         _ => 1,
     };
-    let mut bytes = [0; 4];
-    for (nth, place) in bytes.iter_mut().enumerate().take(count) {
+    let (mut bytes, mut next) = ([first, 0, 0, 0], at + length);
+    for place in bytes.iter_mut().take(count).skip(1) {
         // The rest may be encoded once more: then all of it is left to the next step.
-        let unread = || matches!(character(form, at + 3 * nth), Some('%' | '\\'));
-        match byte(nth) {
-            Some(byte) => *place = byte,
-            None if unread() => return None,
-            None => return Some((char::from(first), 3)),
+        match byte(form, next) {
+            Some((byte, length)) => (*place, next) = (byte, next + length),
+            None if matches!(character(form, next), Some('%' | '\\' | '&')) => return None,
+            None => return Some((char::from(first), length)),
         }
     }
     match std::str::from_utf8(bytes.get(..count)?) {
-        Ok(text) => Some((text.chars().next()?, 3 * count)),
-        Err(_) => Some((char::from(first), 3)),
+        Ok(text) => Some((text.chars().next()?, next - at)),
+        Err(_) => Some((char::from(first), length)),
     }
 }
 
-/// The escapes of a JSON string (RFC 8259).
+/// The escapes of a JSON string (RFC 8259), and those of HTML.
 fn json(form: &[Unit], at: usize) -> Option<(char, usize)> {
     let code = |at| {
         let begins = (character(form, at), character(form, at + 1)) == (Some('\\'), Some('u'));
-        begins.then(|| digits(form, at + 2, 4))?.and_then(|code| u16::try_from(code).ok())
+        begins.then(|| digits(form, at + 2, 4, 16))?.and_then(|code| u16::try_from(code).ok())
     };
     if let Some(first) = code(at) {
         // Half of a pair whose other half is encoded once more is left to the next step.
@@ -134,8 +142,25 @@ fn json(form: &[Unit], at: usize) -> Option<(char, usize)> {
     match (character(form, at)?, character(form, at + 1)?) {
         ('\\', 'b' | 'f' | 'n' | 'r' | 't') => Some((' ', 2)),
         ('\\', escaped @ ('"' | '\'' | '/' | '\\')) => Some((escaped, 2)),
+        ('&', _) => html(form, at),
         _ => None,
     }
+}
+
+/// The character references of HTML that an encoder makes: `&amp;`, `&#39;`, `&#x27;`.
+fn html(form: &[Unit], at: usize) -> Option<(char, usize)> {
+    const NAMES: [(&str, char); 6] =
+        [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", ' ')];
+    let length = (1..10).find(|length| character(form, at + length) == Some(';'))?;
+    let reference = form.get(at + 1..at + length)?;
+    let named = NAMES.into_iter().find(|(name, _)| name.chars().eq(reference.iter().map(|unit| unit.character)));
+    let character = match (named, character(reference, 0)?, character(reference, 1)?) {
+        (Some((_, character)), ..) => character,
+        (None, '#', 'x' | 'X') => char::from_u32(digits(reference, 2, reference.len() - 2, 16)?)?,
+        (None, '#', _) => char::from_u32(digits(reference, 1, reference.len() - 1, 10)?)?,
+        _ => return None,
+    };
+    Some((character, length + 1))
 }
 
 fn either(form: &[Unit], at: usize) -> Option<(char, usize)> {
@@ -177,87 +202,117 @@ fn each_form(form: &[Unit], depth: usize, see: &mut dyn FnMut(&[Unit])) {
     }
 }
 
-/// The forms of secrets, and a hash table of the runs in them.
+/// The forms of a text, and a hash table of the runs in them.
 pub(super) struct Finder {
     forms: Vec<Form>,
-    /// A form's number and the place of a run in it, and one added; 0: free.
-    runs: Zeroizing<Vec<u64>>,
+    runs: Zeroizing<Vec<Run>>,
 }
 
+/// The place of a run, and whether a secret has this run.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    form: u32,
+    /// One is added to the place in the form; 0: free.
+    at: u32,
+    found: bool,
+}
+
+impl DefaultIsZeroes for Run {}
+
 impl Finder {
-    pub(super) fn new(secrets: &[&Secrets]) -> Finder {
-        let mut forms: Vec<Form> = Vec::new();
-        for secret in secrets.iter().flat_map(|secrets| &secrets.0) {
-            each_form(&form(secret.expose()), DEPTH, &mut |form| {
-                let trimmed = trimmed(form);
-                // Of a short secret, a peer may leave out the blanks at its ends.
-                let form = if trimmed.len() < RUN && form.len() < 2 * RUN { trimmed } else { form };
-                if !form.is_empty() {
-                    forms.push(Zeroizing::new(form.to_vec()));
-                }
-            });
+    /// A finder for these texts, which come from the same original.
+    pub(super) fn new(texts: &[Form]) -> Finder {
+        let mut forms = Vec::new();
+        for text in texts {
+            each_form(text, DEPTH, &mut |form| forms.push(Zeroizing::new(form.to_vec())));
         }
         let count: usize = forms.iter().map(|form| form.len()).sum();
-        let mut finder = Finder { forms, runs: Zeroizing::new(vec![0; (2 * count + 1).next_power_of_two()]) };
-        for nth in 0..finder.forms.len() {
-            for at in 0..finder.forms.get(nth).map_or(0, |form| form.len()) {
-                if let Some(slot) = finder.run(nth, at).and_then(|run| finder.slot(run).err())
-                    && let Some(place) = finder.runs.get_mut(slot)
-                {
-                    *place = (nth as u64) << 32 | (at as u64 + 1);
-                }
+        let runs = Zeroizing::new(vec![Run::default(); (2 * count + 1).next_power_of_two()]);
+        let mut finder = Finder { forms, runs };
+        finder.each_run(|finder, form, at| {
+            if let Some(slot) = finder.run(form, at).map(|run| finder.slot(run))
+                && let Some(run @ Run { at: 0, .. }) = finder.runs.get_mut(slot)
+            {
+                (run.form, run.at) = (form as u32, at as u32 + 1);
             }
-        }
+        });
         finder
     }
 
-    fn run(&self, nth: usize, at: usize) -> Option<&[Unit]> {
-        self.forms.get(nth)?.get(at..at + RUN)
+    fn each_run(&mut self, mut see: impl FnMut(&mut Self, usize, usize)) {
+        for form in 0..self.forms.len() {
+            for at in 0..self.forms.get(form).map_or(0, |form| (form.len() + 1).saturating_sub(RUN)) {
+                see(self, form, at);
+            }
+        }
     }
 
-    /// Whether the run stands in a secret: `Ok`. Otherwise the free place for it.
-    fn slot(&self, run: &[Unit]) -> Result<(), usize> {
+    fn run(&self, form: usize, at: usize) -> Option<&[Unit]> {
+        self.forms.get(form)?.get(at..at + RUN)
+    }
+
+    /// The place in the hash table of a run, or the free one for it.
+    fn slot(&self, run: &[Unit]) -> usize {
         let mix = |hash: u64, unit: &Unit| {
             (hash ^ u64::from(folded(unit.character))).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         };
         let mask = self.runs.len() - 1;
         let mut slot = run.iter().fold(0, mix) as usize & mask;
-        loop {
-            match self.runs.get(slot) {
-                None | Some(0) => return Err(slot),
-                Some(place) => {
-                    let (nth, at) = ((place >> 32) as usize, (*place as u32) as usize - 1);
-                    if self.run(nth, at).is_some_and(|known| equal(known, run)) {
-                        return Ok(());
+        while let Some(known @ Run { at: 1.., .. }) = self.runs.get(slot)
+            && !self.run(known.form as usize, known.at as usize - 1).is_some_and(|known| equal(known, run))
+        {
+            slot = (slot + 1) & mask;
+        }
+        slot
+    }
+
+    /// Marks the bytes of the original text that must not be shown: what stands in a secret, and what has the shape of a
+    /// JWT.
+    pub(super) fn mark(mut self, secrets: &[&Secrets], marks: &mut [bool]) {
+        for secret in secrets.iter().flat_map(|secrets| &secrets.0) {
+            each_form(&form(secret.expose()), DEPTH, &mut |form| {
+                let trimmed = trimmed(form);
+                // Of a short secret, a peer may leave out the blanks at its ends.
+                let form = if trimmed.len() < RUN && form.len() < 2 * RUN { trimmed } else { form };
+                if form.len() < RUN {
+                    self.mark_short(form, marks);
+                }
+                for run in form.windows(RUN) {
+                    let slot = self.slot(run);
+                    if let Some(run @ Run { at: 1.., .. }) = self.runs.get_mut(slot) {
+                        run.found = true;
                     }
                 }
+            });
+        }
+        self.each_run(|finder, form, at| {
+            let slot = finder.run(form, at).map(|run| finder.slot(run));
+            if slot.and_then(|slot| finder.runs.get(slot)).is_some_and(|run| run.found) {
+                mark(finder.run(form, at), marks);
             }
-            slot = (slot + 1) & mask;
+        });
+        for form in &self.forms {
+            each_jwt(form, &mut |from, to| mark(form.get(from..to), marks));
         }
     }
 
-    /// Marks the bytes of the original text that must not be shown.
-    pub(super) fn mark(&self, text: &[Unit], marks: &mut [bool]) {
-        each_form(text, DEPTH, &mut |form| {
-            let mut mark = |from: usize, to: usize| {
-                if let Some([first, .., last] | [first @ last]) = form.get(from..to) {
-                    marks.get_mut(first.from as usize..last.to as usize).unwrap_or_default().fill(true);
-                }
-            };
-            for (at, run) in form.windows(RUN).enumerate() {
-                if self.slot(run).is_ok() {
-                    mark(at, at + RUN);
+    /// Marks a secret that is shorter than a run.
+    fn mark_short(&self, secret: &[Unit], marks: &mut [bool]) {
+        let length = secret.len();
+        for form in self.forms.iter().filter(|_| length > 0) {
+            for (at, found) in form.windows(length).enumerate() {
+                if equal(secret, found) && (length > 2 || is_word(form, at, at + length)) {
+                    mark(Some(found), marks);
                 }
             }
-            for short in self.forms.iter().filter(|form| form.len() < RUN) {
-                for (at, found) in form.windows(short.len()).enumerate() {
-                    if equal(short, found) && (short.len() > 2 || is_word(form, at, at + short.len())) {
-                        mark(at, at + short.len());
-                    }
-                }
-            }
-            each_jwt(form, &mut mark);
-        });
+        }
+    }
+}
+
+/// Marks the bytes of the original text that a part of a form comes from.
+fn mark(part: Option<&[Unit]>, marks: &mut [bool]) {
+    if let Some([first, .., last] | [first @ last]) = part {
+        marks.get_mut(first.from as usize..last.to as usize).unwrap_or_default().fill(true);
     }
 }
 

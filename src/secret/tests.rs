@@ -21,28 +21,28 @@ fn a_secret_has_no_readable_debug_form() {
 fn a_quoted_text_has_no_secret_no_control_character_and_an_end() {
     let text = format!("no hunter2\r\nfor you {}", "x".repeat(500));
     let quoted = quoted(&text, &["hunter2", ""]);
-    assert!(quoted.starts_with("no [struck out]  for you xxx"), "{quoted}");
+    assert!(quoted.starts_with("no [redacted]  for you xxx"), "{quoted}");
     assert_eq!(quoted.chars().count(), QUOTE_MAX + 1);
     assert!(quoted.ends_with('…'));
 }
 
 #[test]
 fn a_secret_inside_another_leaves_nothing_of_it() {
-    assert_eq!(quoted("bot-hunter2 for bot", &["bot", "bot-hunter2"]), "[struck out] for [struck out]");
+    assert_eq!(quoted("bot-hunter2 for bot", &["bot", "bot-hunter2"]), "[redacted] for [redacted]");
 }
 
 #[test]
 fn a_secret_is_struck_out_in_any_case_and_as_a_url_has_it() {
     assert_eq!(
         quoted("BOT@X or bot%40x with a%20b%2F%C3%BC", &["Bot@x", "a b/ü"]),
-        "[struck out] or [struck out] with [struck out]"
+        "[redacted] or [redacted] with [redacted]"
     );
 }
 
 #[test]
 fn what_looks_like_a_jwt_is_struck_out() {
     let said = "token eyJhbGciOi.eyJleHAiOjF9.c2ln-_ ended; \"eyJ\" too";
-    assert_eq!(quoted(said, &[]), "token [struck out] ended; \"[struck out]\" too");
+    assert_eq!(quoted(said, &[]), "token [redacted] ended; \"[redacted]\" too");
 }
 
 #[test]
@@ -56,10 +56,10 @@ fn a_line_break_in_the_place_of_a_space_hides_no_secret() {
     for said in
         ["so am I\r\nor no", "so\tam I or\u{2028}no", "so+am+I+or+no", "so%0D%0Aam I or no", "so am\\r\\nI or no"]
     {
-        assert_eq!(quoted(&format!("with {said}!"), &[password]), "with [struck out]!", "{said}");
+        assert_eq!(quoted(&format!("with {said}!"), &[password]), "with [redacted]!", "{said}");
     }
-    assert_eq!(quoted("with ab cd!", &["ab\ncd"]), "with [struck out]!");
-    assert_eq!(quoted("with ab!", &["ab\n"]), "with [struck out]!", "a peer may leave out blanks at the ends");
+    assert_eq!(quoted("with ab cd!", &["ab\ncd"]), "with [redacted]!");
+    assert_eq!(quoted("with ab!", &["ab\n"]), "with [redacted]!", "a peer may leave out blanks at the ends");
 }
 
 #[test]
@@ -68,18 +68,35 @@ fn a_secret_is_struck_out_in_json_escapes() {
     for said in
         [r#"hünt\"er\/2\\😀"#, r#"h\u00fcnt\u0022er/2\u005C\ud83d\uDE00"#, r#"h\\u00fcnt\\\"er/2\\\\\\ud83d\\ude00"#]
     {
-        assert_eq!(quoted(&format!("with {said}!"), &[password]), "with [struck out]!", "{said}");
+        assert_eq!(quoted(&format!("with {said}!"), &[password]), "with [redacted]!", "{said}");
     }
+}
+
+#[test]
+fn a_secret_is_struck_out_in_the_escapes_of_html_and_of_logs() {
+    let password = "a&b<c>d\"e'f\\ü";
+    for said in [
+        r"a&amp;b&lt;c&gt;d&quot;e&apos;f\ü",
+        r"a&#38;b&#x3c;c&#X3E;d&#34;e&#39;f\&#252;",
+        r"a&amp;amp;b&amp;lt;c&amp;gt;d&amp;#34;e&amp;#39;f\ü",
+        r"a\u0026amp;b\u0026lt;c\u0026gt;d\u0026quot;e\u0026#39;f\ü",
+        r"a&b<c>d\x22e'f\x5C\xC3\xBC",
+        r"a%26amp%3Bb%26lt%3Bc%26gt%3Bd%26quot%3Be%26%2339%3Bf%5C%C3%BC",
+    ] {
+        assert_eq!(quoted(&format!("with {said}!"), &[password]), "with [redacted]!", "{said}");
+    }
+    let none = "AT&T; &#; &#x; &#xD800; &#9999999999; &unknown; \\x4";
+    assert_eq!(quoted(none, &[password]), none);
 }
 
 /// Each character is encoded twice, in each combination of two encodings.
 #[test]
 fn a_secret_is_struck_out_in_a_mix_of_encodings() {
     let mixed = r"%2568%5Cu0075\u0025\u0036e\\u0074%2565%5cu0072\u00252d\\u0074%2577%5Cu006f";
-    assert_eq!(quoted(&format!("with {mixed}!"), &["hunter-two"]), "with [struck out]!");
-    assert_eq!(quoted("with h%FCnter-zwei!", &["hünter-zwei"]), "with [struck out]!", "Latin-1");
+    assert_eq!(quoted(&format!("with {mixed}!"), &["hunter-two"]), "with [redacted]!");
+    assert_eq!(quoted("with h%FCnter-zwei!", &["hünter-zwei"]), "with [redacted]!", "Latin-1");
     let literal = "%68%75%6e%74";
-    assert_eq!(quoted("with %2568%2575%256e!", &[literal]), "with [struck out]!", "of a secret that looks encoded");
+    assert_eq!(quoted("with %2568%2575%256e!", &[literal]), "with [redacted]!", "of a secret that looks encoded");
 }
 
 #[test]
@@ -104,23 +121,19 @@ fn base64_of_user_and_password_is_struck_out() {
         "m46qu8",
         "m4%36qu8",
     ] {
-        assert!(
-            quote(said, &[&secrets]).replace("[struck out]", "").len() <= 1,
-            "{said}: {}",
-            quote(said, &[&secrets])
-        );
+        assert!(quote(said, &[&secrets]).replace("[redacted]", "").len() <= 1, "{said}: {}", quote(said, &[&secrets]));
     }
 }
 
 #[test]
 fn a_piece_of_a_secret_is_struck_out_and_a_short_secret_as_a_whole() {
-    assert_eq!(quoted("cut: correct horse ba", &["correct horse battery staple"]), "cut: [struck out]");
-    assert_eq!(quoted("cut: 3456789012", &["12345678901234567890"]), "cut: [struck out]");
+    assert_eq!(quoted("cut: correct horse ba", &["correct horse battery staple"]), "cut: [redacted]");
+    assert_eq!(quoted("cut: 3456789012", &["12345678901234567890"]), "cut: [redacted]");
     assert_eq!(
         quoted("robot says pw: hunt, hunter", &["bot", "pw", "hunter"]),
-        "ro[struck out] says [struck out]: hunt, [struck out]"
+        "ro[redacted] says [redacted]: hunt, [redacted]"
     );
-    assert_eq!(quoted("a spa is a place", &["a"]), "[struck out] spa is [struck out] place", "not inside of words");
+    assert_eq!(quoted("a spa is a place", &["a"]), "[redacted] spa is [redacted] place", "not inside of words");
 }
 
 #[test]
@@ -138,7 +151,7 @@ fn anything_in_the_shape_of_a_jwt_is_struck_out() {
         for said in [jwt.clone(), jwt.replace('.', "%2E"), jwt.replace('.', r"\u002e"), jwt.replace(['e', 'I'], "%65")]
         {
             let said = if said.contains("%65") { jwt.replace('e', "%65") } else { said };
-            assert_eq!(quoted(&format!("token={said}, no"), &[]), "token=[struck out], no", "{said}");
+            assert_eq!(quoted(&format!("token={said}, no"), &[]), "token=[redacted], no", "{said}");
         }
     }
 }
@@ -156,7 +169,7 @@ fn names_of_hosts_and_files_and_versions_are_not_in_the_shape_of_a_jwt() {
         "https://login.microsoftonline.com/common/oauth2/v2.0/token",
         "eyebrow, eyJ is how a JWT begins",
     ] {
-        let wanted = said.replace("eyJ", "[struck out]");
+        let wanted = said.replace("eyJ", "[redacted]");
         assert_eq!(quoted(said, &[]), wanted);
     }
 }
@@ -165,7 +178,7 @@ fn names_of_hosts_and_files_and_versions_are_not_in_the_shape_of_a_jwt() {
 fn a_long_text_is_searched_in_whole_before_it_is_cut() {
     let mut said = "x".repeat(QUOTE_MAX - 4);
     said += &"correct horse battery staple".replace('e', "%65");
-    assert!(quoted(&said, &["correct horse battery staple"]).ends_with("x[str…"));
+    assert!(quoted(&said, &["correct horse battery staple"]).ends_with("x[red…"));
     let many = "hunter-two ".repeat(6000);
     assert!(!quoted(&many, &["hunter-two"]).contains("hunter"));
 }

@@ -235,6 +235,14 @@ fn a_bad_variable_is_named() {
     USER.iter().for_each(|(key, value)| config.set(key, value).unwrap());
     let error = Settings::resolve(&config, read, NOW).err().unwrap();
     assert!(error.message().starts_with("`wait` (from DL_AUTH_WAIT)") && error.message().contains("UTF-8"), "{error}");
+    let read = |name: &str| match name {
+        "HTTPS_PROXY" => Some("http://p.invalid".into()),
+        "NO_PROXY" => Some(not_utf8.clone()),
+        _ => None,
+    };
+    let error = Settings::resolve(&config, read, NOW).err().unwrap();
+    assert_eq!((error.status(), error.message()), (Status::InvalidValue, "NO_PROXY cannot be used: it is not UTF-8"));
+    Settings::resolve(&config, |name| read(name).filter(|_| name == "NO_PROXY"), NOW).unwrap();
     let (_, message) = refused(&USER, &[("DL_AUTH_TIMEOUT", "soon")]);
     assert!(message.starts_with("`timeout` (from DL_AUTH_TIMEOUT) must be a duration"), "{message}");
 }

@@ -1,7 +1,9 @@
 /* The environment belongs to the host: the process's is read in dl_auth_new only, and not at all if the host hands over an
  * array. `getenv` is this program's, and counts. */
-#define _GNU_SOURCE /* setreuid */
+#define _GNU_SOURCE /* setreuid, newlocale */
 #include "gate.h"
+#include <locale.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -243,12 +245,14 @@ static void a_malformed_array_is_an_error_that_names_the_variable_and_changes_no
 }
 
 static void bad_utf_8_is_an_error_where_it_is_used(void) {
-  static const char *const used[] = {"DL_AUTH_USERNAME", "DL_AUTH_PASSWORD", "DL_AUTH_WAIT", "HTTPS_PROXY"};
+  static const char *const used[] = {"DL_AUTH_USERNAME", "DL_AUTH_PASSWORD", "DL_AUTH_WAIT", "HTTPS_PROXY", "NO_PROXY",
+                                     "no_proxy"};
   for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
     subject = used[i];
     add(used[i], "canary\xff");
     add("DL_AUTH_USERNAME", "bot");
     add("DL_AUTH_PASSWORD", "canary");
+    add("HTTPS_PROXY", "http://127.0.0.1:1");
     dl_auth_config_t *config = configured();
     handle(config, DL_AUTH_E_INVALID_VALUE);
     CHECK_CONTAINS(failure.message, used[i]);
@@ -259,11 +263,80 @@ static void bad_utf_8_is_an_error_where_it_is_used(void) {
   add("DL_AUTH_UNKNOWN", "\xff");
   add("\xff", "\xff");
   add("DL_AUTH_USERNAME", "\xff"); /* hidden by the call */
+  add("NO_PROXY", "\xff");         /* no proxy is set */
   add("DL_AUTH_PASSWORD", "canary");
   dl_auth_config_t *config = configured();
   set_option(config, "username", "bot");
   dl_auth_free(handle(config, DL_AUTH_OK));
   dl_auth_config_free(config);
+}
+
+/* What is done while no environment can be read. The result says what is wrong. */
+static int without_a_readable_environment(void) {
+  static const char *const none[] = {NULL};
+  dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+  dl_auth_config_t *config = dl_auth_config_new();
+  dl_auth_t *auth = NULL;
+  if (dl_auth_config_set_environ(config, none, NULL)) return 10;
+  if (dl_auth_config_set(config, "username", "bot", NULL)) return 11;
+  if (dl_auth_config_set(config, "password_file", "/nowhere/canary", NULL)) return 12;
+  if (dl_auth_new(config, &auth, &error) != DL_AUTH_E_INVALID_VALUE) return 13;
+  if (!strstr(error.message, "No such file")) return 14;
+  dl_auth_config_free(config);
+  config = dl_auth_config_new();
+  if (dl_auth_config_set_environ(config, none, NULL)) return 15;
+  if (dl_auth_config_set(config, "username", "bot", NULL)) return 16;
+  if (dl_auth_config_set(config, "password", "canary", NULL)) return 17;
+  if (dl_auth_config_set(config, "allow_http", "true", NULL)) return 18;
+  if (dl_auth_config_set(config, "url", "http://127.0.0.1:1", NULL)) return 19; /* the resolver has variables */
+  if (dl_auth_new(config, &auth, &error)) return 20;
+  if (dl_auth_token(auth, NULL, 0, NULL, &error) != DL_AUTH_E_UNREACHABLE) return 21;
+  dl_auth_free(auth);
+  dl_auth_config_free(config);
+  return strstr(error.message, "Connection refused") ? 0 : 22;
+}
+
+/* The C library translates such a text, in any locale but "C". To choose a language, it reads the environment itself. */
+static void the_text_of_an_error_is_not_translated_so_that_the_environment_is_not_read(void) {
+  if (!setlocale(LC_ALL, "C.UTF-8")) give_up("there is no locale C.UTF-8");
+  locale_t before = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+  uselocale(before);
+  char **readable = environ;
+  environ = (char **)16; /* whoever reads it dies of SIGSEGV */
+  int wrong = without_a_readable_environment();
+  environ = readable;
+  CHECK_NUMBER(0, wrong);
+  CHECK(uselocale((locale_t)0) == before);
+  uselocale(LC_GLOBAL_LOCALE);
+  freelocale(before);
+  setlocale(LC_ALL, "C");
+}
+
+/* Paths of roots: any bytes, as in the process's environment. */
+static void paths_of_roots_need_not_be_utf_8(void) {
+  static const char *const roots[][2] = {{"SSL_CERT_FILE", "roots-\xff/ca.pem"}, {"SSL_CERT_DIR", "nowhere:roots-\xff"}};
+  if (mkdir("roots-\xff", 0700) || symlink(gate("GATE_CA_FILE"), roots[0][1])) give_up("no directory of roots");
+  for (size_t i = 0; i < 2 * sizeof roots / sizeof *roots; i++) {
+    const char *name = subject = roots[i / 2][0], *path = roots[i / 2][1];
+    dl_auth_config_t *config = NULL;
+    if (i % 2) {
+      add("DL_AUTH_URL", gate("GATE_URL"));
+      add(name, path);
+      config = configured();
+    } else {
+      setenv(name, path, 1);
+      config = dl_auth_config_new();
+      set_option(config, "url", gate("GATE_URL"));
+    }
+    set_option(config, "username", gate("GATE_USERNAME"));
+    set_option(config, "password", gate("GATE_PASSWORD"));
+    dl_auth_t *auth = handle(config, DL_AUTH_OK);
+    token_of(auth);
+    dl_auth_free(auth);
+    dl_auth_config_free(config);
+    unsetenv(name);
+  }
+  subject = "";
 }
 
 /* What the set-user-ID program does: the exit code says what is wrong. */
@@ -316,6 +389,8 @@ int main(int argc, char **argv) {
   the_rules_about_calls_and_variables_are_the_same_as_for_the_process_environment();
   a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing();
   bad_utf_8_is_an_error_where_it_is_used();
+  paths_of_roots_need_not_be_utf_8();
+  the_text_of_an_error_is_not_translated_so_that_the_environment_is_not_read();
   the_process_environment_is_ignored_in_a_set_user_id_program(argv[0]);
   return done();
 }

@@ -444,7 +444,7 @@ static const char *written(const char *text, const char *format) {
 static void check_struck_out(dl_auth_t *auth) {
   char token[DL_AUTH_TOKEN_MAX];
   CHECK_STATUS(DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
-  CHECK_CONTAINS(failure.message, "no [struck out] here");
+  CHECK_CONTAINS(failure.message, "no [redacted] here");
 }
 
 static void a_password_that_the_gate_repeats_in_another_form_is_struck_out(void) {

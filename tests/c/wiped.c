@@ -226,7 +226,7 @@ static void a_password_of_a_file_that_the_gate_repeats_is_wiped(void) {
   CHECK_MEMORY("uw");
   answered = "rstw";
   CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure));
-  CHECK_CONTAINS(failure.message, "not with [struck out]");
+  CHECK_CONTAINS(failure.message, "not with [redacted]");
   CHECK_MEMORY("uw");
   dl_auth_free(auth);
   CHECK_MEMORY("");
@@ -253,10 +253,42 @@ static void a_password_of_a_file_is_read_into_wiped_memory_alone(void) {
   CHECK_MEMORY("");
 }
 
+/* The arrays are constants, which are not searched. */
+static void an_environment_that_is_handed_over_is_wiped(void) {
+  static const char *const first[] = {"DL_AUTH_PASSWORD=" WRONG_PASSWORD, NULL};
+  static const char *const refused[] = {"DL_AUTH_PASSWORD=" NEXT_PASSWORD, "HOME", NULL};
+  static const char *const used[] = {"DL_AUTH_USERNAME=" USERNAME, "DL_AUTH_PASSWORD=" PASSWORD,
+                                     "DL_AUTH_PASSWORD=" NEXT_PASSWORD, "HTTPS_PROXY=http://user:" WRONG_PASSWORD "@p.invalid",
+                                     "NO_PROXY=*", "HOME=" SHORT_PASSWORD, NULL};
+  static const char *const not_utf8[][3] = {{"DL_AUTH_USERNAME=" USERNAME "\xff", "DL_AUTH_PASSWORD=" PASSWORD, NULL},
+                                            {"DL_AUTH_USERNAME=" USERNAME, "DL_AUTH_PASSWORD=" PASSWORD "\xff", NULL}};
+  dl_auth_config_t *config = dl_auth_config_new();
+  set_option(config, "tls_roots", "bundled");
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, first, &failure));
+  CHECK_MEMORY("w");
+  CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set_environ(config, refused, &failure));
+  CHECK_MEMORY("w");
+  for (int i = 0; i < 2; i++) {
+    dl_auth_t *auth;
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, not_utf8[i], &failure));
+    CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_new(config, &auth, &failure));
+    CHECK_MEMORY("up");
+    CHECK_NUMBER(1, copies['u']); /* the array's */
+    CHECK_NUMBER(1, copies['p']);
+  }
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, used, &failure));
+  CHECK_MEMORY("upw");
+  dl_auth_t *auth = made_of(config);
+  CHECK_MEMORY("up");
+  dl_auth_free(auth);
+  CHECK_MEMORY("");
+}
+
 int main(void) {
   begin();
   CHECK_MEMORY("");
   a_password_of_a_file_is_read_into_wiped_memory_alone();
+  an_environment_that_is_handed_over_is_wiped();
   a_ready_token_is_wiped();
   what_a_login_and_a_refresh_gave_and_got_is_wiped();
   a_password_of_a_file_that_the_gate_repeats_is_wiped();

@@ -177,6 +177,8 @@ void environments_of_any_kind() {
   config.set_environ(strings), logs_in();
   config.set_environ(std::as_const(strings)), logs_in();
   config.set_environ(std::list<std::string_view>(strings.begin(), strings.end())), logs_in();
+  const std::string of_strings[] = {username, url, password, ca};
+  config.set_environ(of_strings), logs_in();
   config.set_environ({username, url.c_str(), std::string_view(password), std::string(ca)}), logs_in();
   const char *array[] = {username.c_str(), url.c_str(), password.c_str(), ca.c_str(), nullptr};
   config.set_environ(array), logs_in();

@@ -9,7 +9,7 @@ namespace Dataloop.DlAuth
         public const string Username = "username";
         /// <summary>its password; held zeroised, never logged. Must be text, not empty. Default: none.</summary>
         public const string Password = "password";
-        /// <summary>read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none.</summary>
+        /// <summary>read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none.</summary>
         public const string PasswordFile = "password_file";
         /// <summary>a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none.</summary>
         public const string Token = "token";

@@ -44,6 +44,9 @@ DL_AUTH_LIBRARY=libm.so.6 lua "$tests/loading.lua" another_library libm.so.6 "no
 DL_AUTH_LIBRARY=/nowhere/50%s lua "$tests/loading.lua" library_missing /nowhere/50%s DL_AUTH_LIBRARY
 libraries=/nowhere lua "$tests/loading.lua" library_missing libdl_auth.so.0 'LD_LIBRARY_PATH ("/nowhere")'
 libraries=/nowhere DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so lua -e 'require "dl_auth"'
+# With another real user, as in a set-user-ID program, which the library of an unprivileged user must not get into.
+LUA_PATH="$binding/?.lua" DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so patiently 1200 setpriv --ruid=65534 \
+  luajit "$tests/loading.lua" set_user_id_program_loads_no_library_of_the_environment libdl_auth.so.0
 
 # The page's programs and commands, as they stand there, each for a user who has just logged in.
 cd "$page"

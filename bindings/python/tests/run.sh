@@ -26,6 +26,10 @@ export WHEEL=$(echo "$SCRATCH"/wheel/*.whl)
 echo "installing $WHEEL"
 patiently 1200 "$python" -m pip install --quiet --no-deps --no-index --force-reinstall "$WHEEL"
 
+patiently 900 "$python" tests/race.py >"$SCRATCH/race" 2>&1 & # for 30 s, beside the other tests
+race=$!
 patiently 1200 "$python" -m mypy --cache-dir "$SCRATCH/mypy" src/dl_auth backend.py example/login.py tests
 patiently 1800 "$python" tests/run.py
+wait $race || { cat "$SCRATCH/race"; exit 1; }
+cat "$SCRATCH/race"
 diff <(echo "$before") <(tree) || { echo "that was left in the source tree" >&2; exit 1; }

@@ -13,38 +13,7 @@ from dl_auth import Status
 from dl_auth._values import environment
 from support import GateTest, python, run, way_to_the_gate
 
-SECONDS = 30
-
-RACE = f"""
-import os, threading, time, dl_auth
-stop, made, failed = time.monotonic() + {SECONDS}, [0] * 3, []
-def write():
-    turn = 0
-    while time.monotonic() < stop:
-        turn += 1
-        os.environ["GROWS_%d" % (turn % 400)] = "x" * (turn % 90)
-        if turn % 400 == 399:
-            for number in range(400):
-                os.environ.pop("GROWS_%d" % number, None)
-def make(maker):
-    try:
-        while time.monotonic() < stop:
-            dl_auth.Auth().close()
-            made[maker] += 1
-    except BaseException as error:
-        failed.append(error)
-threads = [threading.Thread(target=write)] + [threading.Thread(target=make, args=(maker,)) for maker in range(3)]
-for thread in threads: thread.start()
-for thread in threads: thread.join()
-assert not failed and all(made), (failed, made)
-"""
-
-
 class EnvironmentTest(GateTest):
-    def test_one_thread_writes_the_environment_while_three_make_handles(self) -> None:
-        ran = python(RACE, DL_AUTH_USERNAME="bot", DL_AUTH_PASSWORD="it", HTTPS_PROXY="", NO_PROXY="*")
-        self.assertEqual((ran.returncode, ran.stdout), (0, ""))
-
     def test_what_python_sees_is_what_counts(self) -> None:
         way = {f"DL_AUTH_{option.upper()}": value for option, value in way_to_the_gate().items()}
         with mock.patch.dict(os.environ, {**way, "DL_AUTH_WAIT": "7s"}):

@@ -25,7 +25,7 @@ fn a_refresh_token_that_was_tried_before_the_login_is_struck_out() {
     let bench = bench_with(Inline, &[BOT[0], BOT[1], ONCE], script);
     bench.token().unwrap();
     bench.pass(100);
-    assert_eq!(said(&bench), "after [struck out] was spent");
+    assert_eq!(said(&bench), "after [redacted] was spent");
     assert_eq!(bench.seen(), ["bot pass", "RT-0123456789", "bot pass"]);
 }
 
@@ -36,7 +36,7 @@ fn a_refresh_token_of_an_earlier_attempt_is_struck_out() {
     let bench = bench_with(Inline, &BOT, script);
     bench.token().unwrap();
     bench.pass(100);
-    assert_eq!(said(&bench), "after [struck out] was spent");
+    assert_eq!(said(&bench), "after [redacted] was spent");
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_piece_of_the_current_id_token_is_struck_out() {
     let payload = current.split('.').nth(1).unwrap()[6..].to_owned();
     bench.pass(100);
     bench.gate_will(refusal(format!("not after {payload}, nor {payload:.9}")));
-    assert_eq!(said(&bench), "not after [struck out], nor [struck out]");
+    assert_eq!(said(&bench), "not after [redacted], nor [redacted]");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn the_tokens_of_an_answer_that_was_not_used_are_struck_out() {
     let ended = json!({"id_token": id_token, "refresh_token": "RT-0123456789"}).to_string();
     bench.gate_will(Box::new(move |_| Ok(response(200, ended))));
     bench.gate_will_then(refusal(format!("not {payload} nor RT-0123456789")));
-    assert_eq!(said(&bench), "not [struck out] nor [struck out]");
+    assert_eq!(said(&bench), "not [redacted] nor [redacted]");
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn user_and_password_of_gate_and_proxy_are_struck_out_in_base64() {
         let bench =
             bench_with(Inline, &[&options[..], &[proxy]].concat(), vec![refusal(format!("no {said_by_gate} here"))]);
         let said = said(&bench);
-        assert!(["no [struck out] here", "no [struck out], [struck out] here"].contains(&&*said), "{said}");
+        assert!(["no [redacted] here", "no [redacted], [redacted] here"].contains(&&*said), "{said}");
     }
 }
 
@@ -86,14 +86,14 @@ fn a_password_that_the_file_had_before_is_struck_out() {
     let options = [BOT[0], ("password_file", file.to_str().unwrap()), ONCE];
     let bench = bench_with(Inline, &options, vec![refusal("not hunter-two after hunter-one".to_owned())]);
     std::fs::write(&file, "hunter-two").unwrap();
-    assert_eq!(said(&bench), "not [struck out] after [struck out]");
+    assert_eq!(said(&bench), "not [redacted] after [redacted]");
     // What was refused is read again by itself once there is another password.
     std::fs::write(&file, "hunter-three").unwrap();
     bench.gate_will(refusal("not hunter-three after hunter-two".to_owned()));
     bench.pass(2);
-    assert_eq!(said(&bench), "not [struck out] after [struck out]", "the answer from before");
+    assert_eq!(said(&bench), "not [redacted] after [redacted]", "the answer from before");
     assert_eq!(bench.seen(), ["bot hunter-two", "bot hunter-three"]);
-    assert_eq!(said(&bench), "not [struck out] after [struck out]");
+    assert_eq!(said(&bench), "not [redacted] after [redacted]");
     std::fs::remove_file(file).unwrap();
 }
 

@@ -62,7 +62,7 @@ class Options(TypedDict, total=False):
     password: Optional[str]
     """its password; held zeroised, never logged. Must be text, not empty. Default: none."""
     password_file: Optional[Union[str, os.PathLike[str]]]
-    """read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a file that holds the password. Default: none."""
+    """read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none."""
     token: Optional[str]
     """a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none."""
     environment: Optional[str]
