@@ -127,11 +127,6 @@ impl Given {
         if self.by_call { "set by call".to_owned() } else { format!("from {}", self.key.variable()) }
     }
 
-    /// The same for several options.
-    fn set(&self) -> &'static str {
-        if self.by_call { "set by call" } else { "set in the environment" }
-    }
-
     fn invalid(&self, why: impl AsRef<str>) -> Error {
         self.key.invalid(&self.source(), why.as_ref())
     }
@@ -198,8 +193,10 @@ impl Sources<'_> {
         }
         let password_file = file.as_ref().map(|file| PathBuf::from(file.value.as_str()));
         let password = match (password, file) {
-            (Some(password), Some(_)) => {
-                let message = format!("`password` and `password_file` are both {}; remove one of them", password.set());
+            (Some(password), Some(file)) => {
+                let (one, other) = (password.source(), file.source());
+                let message =
+                    format!("`password` ({one}) and `password_file` ({other}) exclude each other; remove one");
                 return Err(Error::new(Status::InvalidValue, message));
             }
             (Some(password), None) => Some(password.secret()),
