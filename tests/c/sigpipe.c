@@ -111,7 +111,7 @@ static void a_closed_socket_is_an_error_and_no_signal(void) {
     subject = peers[i].name;
     pid_t peer = start_peer(peers[i].manner, url);
     bool is_proxy = peers[i].manner == AFTER_A_TUNNEL;
-    for (int time = 0; time < peers[i].times; time++) {
+    for (int time = 0; time < many(peers[i].times); time++) {
       /* To the gate without TLS, so that it is the library that writes first, and more than once. */
       dl_auth_t *auth = open_gate("url", is_proxy ? gate("GATE_URL") : url, "allow_http", "true", "proxy",
                                   is_proxy ? url : "none", "password", password, NULL);
@@ -151,7 +151,7 @@ int main(void) {
   the_peer_breaks_the_pipe_of_who_does_not_care();
   a_closed_socket_is_an_error_and_no_signal();
   a_gate_that_resets_or_closes_is_an_error_and_no_signal();
-  CHECK(refused_threads >= 40); /* else the signals had nowhere to arrive */
+  CHECK(refused_threads >= many(40)); /* else the signals had nowhere to arrive */
   CHECK_NUMBER(0, broken_pipes);
   return done();
 }
