@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, id};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::common::server::{Server, free_ports};
 use crate::common::{Scratch, run, script};
@@ -30,7 +31,8 @@ pub enum Login {
 
 /// Squid and its files.
 pub struct Squid {
-    _server: Server,
+    _server: Server, // before the segments: they are removed when squid has ended
+    _segments: Segments,
     /// The port of the `http` proxy.
     pub port: u16,
     /// The port of the `https` proxy. [`Squid::ca`] has its CA.
@@ -47,7 +49,7 @@ impl Squid {
         let answer = format!("read line; do\n  echo \"$line\" >>'{}'\n", path("asked"));
         let judge = format!("  if [ \"$line\" = '{ASKED}' ]; then echo OK; else echo ERR; fi\ndone");
         script(&files.0.join("login"), &format!("while {answer}{judge}"));
-        let [port, tls_port] = free_ports();
+        let [port, tls_port] = free_ports(2)[..] else { panic!("two ports") };
         let schemes = match login {
             Login::No => vec![],
             Login::Basic => vec!["basic"],
@@ -74,9 +76,11 @@ impl Squid {
         }
         lines.push("http_access allow all\n".to_owned());
         fs::write(path("conf"), lines.join("\n")).expect("squid's configuration");
+        let segments = Segments::new();
         let mut squid = Command::new("squid");
-        let server = Server::start(squid.args(["-N", "-f"]).arg(path("conf")), &files.0.join("output"));
-        Squid { _server: server.listens(port).listens(tls_port), port, tls_port, files }
+        squid.args(["-N", "-d", "1", "-n", &segments.0, "-f"]).arg(path("conf"));
+        let server = Server::start(&mut squid, &files.0.join("output")).listens(port).listens(tls_port);
+        Squid { _server: server, _segments: segments, port, tls_port, files }
     }
 
     /// A proxy URL with this user, `user:password` as a URL has them, or without one.
@@ -100,6 +104,29 @@ impl Squid {
         let path = self.files.0.join(name);
         fs::write(&path, text).expect("a file");
         path
+    }
+}
+
+/// The name of a squid, which is the first part of the names of its shared memory. Two squids that start at the same
+/// moment with the same name fail: each one replaces the other's segments.
+struct Segments(String);
+
+impl Segments {
+    fn new() -> Segments {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        Segments(format!("dlauth{}x{}", id(), COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+impl Drop for Segments {
+    /// A squid that was killed leaves its segments behind.
+    fn drop(&mut self) {
+        let start = format!("{}-", self.0);
+        for segment in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
+            if segment.file_name().to_string_lossy().starts_with(&start) {
+                fs::remove_file(segment.path()).ok();
+            }
+        }
     }
 }
 

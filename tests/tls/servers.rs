@@ -12,7 +12,7 @@ use std::thread;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::common::server::Server;
+use crate::common::server::{Server, free_ports};
 use crate::pki::Pki;
 use crate::rows::{By, Row};
 
@@ -32,7 +32,7 @@ impl Servers {
                        CipherString=DEFAULT:@SECLEVEL=0\n";
         let lenient_file = pki.path("lenient.cnf");
         fs::write(&lenient_file, lenient).unwrap();
-        let ports: Vec<u16> = free_ports().take(rows.len()).collect();
+        let ports = free_ports(rows.len());
 
         let mut nginx = String::new();
         let mut running = Vec::new();
@@ -83,13 +83,6 @@ fn start_nginx(pki: &Pki, servers: &str, openssl: &Path, last: u16) -> Server {
     let mut command = Command::new("nginx");
     command.env("OPENSSL_CONF", openssl).arg("-c").arg(&file).args(["-e", "stderr"]);
     Server::start(&mut command, &pki.path("nginx.log")).listens(last)
-}
-
-/// Ports that no process listens on at this moment. They are below those that the kernel gives to connections, of which
-/// a busy machine has many: nginx needs all of its ports.
-fn free_ports() -> impl Iterator<Item = u16> {
-    let first = 10_000 + u16::try_from(std::process::id() % 200).unwrap() * 100;
-    (first..32_000).filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
 }
 
 /// A token answer, with a JWT that lasts until 2100.
