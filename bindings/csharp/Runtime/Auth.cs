@@ -86,8 +86,13 @@ namespace Dataloop.DlAuth
             var buffer = new NativeBuffer();
             ulong before = Generation;
             var error = NativeError.New();
-            Status status = Native.dl_auth_token(
-                handle.Value, ref buffer, (UIntPtr)NativeBuffer.Bytes, out UIntPtr length, ref error);
+            Status status;
+            UIntPtr length;
+            using (AuthHandle.Blocking())
+            {
+                status = Native.dl_auth_token(
+                    handle.Value, ref buffer, (UIntPtr)NativeBuffer.Bytes, out length, ref error);
+            }
             GC.KeepAlive(handle);
             if (status != Status.Ok) throw error.ToException(status);
             return Keep(before, buffer.Start((int)length));
@@ -116,8 +121,13 @@ namespace Dataloop.DlAuth
             var buffer = new NativeBuffer();
             ulong before = Generation;
             var error = NativeError.New();
-            Status status = Native.dl_auth_token_within(
-                handle.Value, minValidMs, waitMs, ref buffer, (UIntPtr)NativeBuffer.Bytes, out UIntPtr length, ref error);
+            Status status;
+            UIntPtr length;
+            using (AuthHandle.Blocking())
+            {
+                status = Native.dl_auth_token_within(
+                    handle.Value, minValidMs, waitMs, ref buffer, (UIntPtr)NativeBuffer.Bytes, out length, ref error);
+            }
             GC.KeepAlive(handle);
             token = status == Status.Ok ? Keep(before, buffer.Start((int)length)) : null;
             return status == Status.Ok ? null : error.ToException(status);
@@ -172,8 +182,13 @@ namespace Dataloop.DlAuth
         {
             var buffer = new NativeBuffer();
             var error = NativeError.New();
-            Status status = Native.dl_auth_claims(
-                handle.Value, ref buffer, (UIntPtr)NativeBuffer.Bytes, out UIntPtr length, ref error);
+            Status status;
+            UIntPtr length;
+            using (AuthHandle.Blocking())
+            {
+                status = Native.dl_auth_claims(
+                    handle.Value, ref buffer, (UIntPtr)NativeBuffer.Bytes, out length, ref error);
+            }
             GC.KeepAlive(handle);
             if (status != Status.Ok) throw error.ToException(status);
             return Interop.FromUtf8(buffer.Start((int)length));

@@ -8,6 +8,7 @@
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
+using System.Threading;
 
 namespace Dataloop.DlAuth
 {
@@ -18,6 +19,9 @@ namespace Dataloop.DlAuth
 
         private static bool isWatched;
         private static bool isUnloading;
+
+        /// <summary>The number of calls of this domain that may block in the library, see FreeAll.</summary>
+        private static int blocking;
 
         /// <summary>Makes a handle.</summary>
         internal AuthHandle(IntPtr config) : base(IntPtr.Zero, true)
@@ -44,6 +48,21 @@ namespace Dataloop.DlAuth
         internal IntPtr Value
         {
             get { return handle; }
+        }
+
+        /// <summary>Counts a call that may block in the library, until the value is disposed of.</summary>
+        internal static BlockingCall Blocking()
+        {
+            Interlocked.Increment(ref blocking);
+            return default(BlockingCall);
+        }
+
+        internal struct BlockingCall : IDisposable
+        {
+            public void Dispose()
+            {
+                Interlocked.Decrement(ref blocking);
+            }
         }
 
         private void Keep(IntPtr made)
@@ -78,6 +97,10 @@ namespace Dataloop.DlAuth
                 foreach (IntPtr made in Open) Native.dl_auth_free(made);
                 Open.Clear();
             }
+            // Next, Mono aborts the domain's threads. If one of them returns from the library at that moment, Mono 6.8 can
+            // end the process ("Cannot transition thread from STATE_BLOCKING", mono/mono issue 19264). All blocked calls
+            // return now, because their handles are freed. The limit is for a count that an earlier abort left too high.
+            for (int i = 0; Volatile.Read(ref blocking) > 0 && i < 5000; i++) Thread.Sleep(1);
         }
     }
 }

@@ -1,6 +1,7 @@
 // Unity's domain reload, as Mono does it: 20 application domains that leave their handles behind, one after the other.
 using System;
 using System.Collections.Generic;
+using System.Reflection;
 using System.Threading;
 using System.Threading.Tasks;
 using Dataloop.DlAuth;
@@ -16,7 +17,17 @@ static class Domains
         var waits = Gate.Handle(Key.Refresh, "background", Key.Wait, "10m");
         new Thread(() => Wait(waits)).Start();
         Check.Soon(() => waits.Info().Waiting == 1 && Gate.HasDoneAllPlanned(), "a thread waits for the gate");
+        Check.Equal(1, Blocking(), "the calls that block");
+        AppDomain.CurrentDomain.DomainUnload += (sender, arguments) => // after the binding's own handler
+            Check.Equal(0, Blocking(), "the calls that block when the domain's threads are aborted");
         AppDomain.CurrentDomain.SetData("kept", new object[] { auth, waits });
+    }
+
+    /// <summary>The binding's count of calls that may block in the library.</summary>
+    static int Blocking()
+    {
+        Type type = typeof(Auth).Assembly.GetType("Dataloop.DlAuth.AuthHandle");
+        return (int)type.GetField("blocking", BindingFlags.NonPublic | BindingFlags.Static).GetValue(null);
     }
 
     static void Wait(Auth auth)
@@ -25,7 +36,7 @@ static class Domains
         {
             auth.Token();
         }
-        catch (Exception) // it is told that the handle is closed, or has been aborted already
+        catch (Exception) // the handle is closed, or the thread is aborted after the call
         {
         }
     }
