@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::sync::{LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
 /// A running server. Dropping it ends the process.
@@ -54,15 +54,13 @@ impl Drop for Server {
     }
 }
 
-/// So many ports of 127.0.0.1 that no process listens on at this moment, each one given once. They are below those that
-/// the kernel gives to connections, of which a busy machine has many. Each process begins with a different one.
-pub fn free_ports(count: usize) -> Vec<u16> {
-    static GIVEN: Mutex<Option<Range<u16>>> = Mutex::new(None);
-    let mut given = GIVEN.lock().expect("the ports that are left");
-    let first = 10_000 + u16::try_from(std::process::id() % 200).expect("below 200") * 100;
-    let ports = given.get_or_insert_with(|| first..32_000);
+/// A port of 127.0.0.1 that no process listens on at this moment. Each one is given once. They are below those that the
+/// kernel gives to connections, of which a busy machine has many. Each process begins with a different one.
+pub fn free_port() -> u16 {
+    static LEFT: LazyLock<Mutex<Range<u16>>> = LazyLock::new(|| {
+        let first = 10_000 + u16::try_from(std::process::id() % 200).expect("below 200") * 100;
+        Mutex::new(first..32_000)
+    });
     let free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let ports: Vec<u16> = ports.by_ref().filter(free).take(count).collect();
-    assert_eq!(ports.len(), count, "free ports between {first} and 32000");
-    ports
+    LEFT.lock().expect("the ports that are left").find(free).expect("a free port below 32000")
 }

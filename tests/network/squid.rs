@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, id};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::process::Command;
 
-use crate::common::server::{Server, free_ports};
+use crate::common::server::{Server, free_port};
 use crate::common::{Scratch, run, script};
 use crate::temporary;
 
@@ -49,7 +48,7 @@ impl Squid {
         let answer = format!("read line; do\n  echo \"$line\" >>'{}'\n", path("asked"));
         let judge = format!("  if [ \"$line\" = '{ASKED}' ]; then echo OK; else echo ERR; fi\ndone");
         script(&files.0.join("login"), &format!("while {answer}{judge}"));
-        let [port, tls_port] = free_ports(2)[..] else { panic!("two ports") };
+        let (port, tls_port) = (free_port(), free_port());
         let schemes = match login {
             Login::No => vec![],
             Login::Basic => vec!["basic"],
@@ -76,7 +75,7 @@ impl Squid {
         }
         lines.push("http_access allow all\n".to_owned());
         fs::write(path("conf"), lines.join("\n")).expect("squid's configuration");
-        let segments = Segments::new();
+        let segments = Segments(format!("dlauth{port}"));
         let mut squid = Command::new("squid");
         squid.args(["-N", "-d", "1", "-n", &segments.0, "-f"]).arg(path("conf"));
         let server = Server::start(&mut squid, &files.0.join("output")).listens(port).listens(tls_port);
@@ -110,13 +109,6 @@ impl Squid {
 /// The name of a squid, which is the first part of the names of its shared memory. Two squids that start at the same
 /// moment with the same name fail: each one replaces the other's segments.
 struct Segments(String);
-
-impl Segments {
-    fn new() -> Segments {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        Segments(format!("dlauth{}x{}", id(), COUNT.fetch_add(1, Ordering::Relaxed)))
-    }
-}
 
 impl Drop for Segments {
     /// A squid that was killed leaves its segments behind.

@@ -12,7 +12,7 @@ use std::thread;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::common::server::{Server, free_ports};
+use crate::common::server::{Server, free_port};
 use crate::pki::Pki;
 use crate::rows::{By, Row};
 
@@ -32,7 +32,7 @@ impl Servers {
                        CipherString=DEFAULT:@SECLEVEL=0\n";
         let lenient_file = pki.path("lenient.cnf");
         fs::write(&lenient_file, lenient).unwrap();
-        let ports = free_ports(rows.len());
+        let ports: Vec<u16> = rows.iter().map(|_| free_port()).collect();
 
         let mut nginx = String::new();
         let mut running = Vec::new();
