@@ -100,7 +100,7 @@ namespace Dataloop.DlAuth
             // Next, Mono aborts the domain's threads. If one of them returns from the library at that moment, Mono 6.8 can
             // end the process ("Cannot transition thread from STATE_BLOCKING", mono/mono issue 19264). All blocked calls
             // return now, because their handles are freed. The limit is for a count that an earlier abort left too high.
-            for (int i = 0; Volatile.Read(ref blocking) > 0 && i < 5000; i++) Thread.Sleep(1);
+            SpinWait.SpinUntil(() => Volatile.Read(ref blocking) == 0, 5000);
         }
     }
 }
