@@ -19,10 +19,10 @@ use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
 use crate::policy::{Fetched, Lifetime, State};
 use crate::process;
-use crate::refresher::{Runner, Threads};
+use crate::refresh::{Exchange, Rules};
 use crate::refusals::{self, Refusals};
+use crate::scheduler::{Runner, Threads};
 use crate::secret::Secret;
-use crate::session::{Exchange, Rules};
 use crate::settings::{Credentials, Origin, Settings};
 use crate::sync::{Arc, AtomicBool, Ordering, lock};
 

@@ -35,7 +35,7 @@ const NEVER: u64 = u64::MAX;
 impl Token {
     /// A token of that generation.
     pub fn new(jwt: Jwt, lifetime: Lifetime, generation: u64) -> Token {
-        Token { jwt, lifetime, generation, process: process::generation(), rejected_from: AtomicU64::new(NEVER) }
+        Token { jwt, lifetime, generation, process: process::epoch(), rejected_from: AtomicU64::new(NEVER) }
     }
 
     /// The JWT and its claims.
@@ -71,7 +71,7 @@ impl Token {
 
     /// Whether a parent of this process published it.
     pub fn is_inherited(&self) -> bool {
-        self.process != process::generation()
+        self.process != process::epoch()
     }
 
     /// The same token for this process, with a draw of its own.

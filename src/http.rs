@@ -15,7 +15,7 @@ use crate::proxy::Proxy;
 use crate::secret::Secrets;
 use crate::settings::Settings;
 use crate::sync::{Arc, Mutex, lock};
-use crate::tls::{Setup, Trust};
+use crate::trust::{Setup, Trust};
 
 mod buffers;
 mod call;

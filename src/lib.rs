@@ -32,13 +32,13 @@ mod jwt;
 mod policy;
 mod process;
 mod proxy;
-mod refresher;
+mod refresh;
 mod refusals;
+mod scheduler;
 mod secret;
-mod session;
 mod settings;
 mod sync;
-mod tls;
+mod trust;
 
 pub use auth::Auth;
 pub use cache::Token;

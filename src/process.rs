@@ -25,11 +25,11 @@ pub use locale::untranslated;
 pub use stdio::{above_stdio, occupying_stdio};
 
 /// Counts the forks between the first process and this one.
-static GENERATION: AtomicU32 = AtomicU32::new(0);
+static EPOCH: AtomicU32 = AtomicU32::new(0);
 
 /// Which generation of the process this is. What was made in another is the parent's.
-pub fn generation() -> u32 {
-    GENERATION.load(Ordering::Relaxed)
+pub fn epoch() -> u32 {
+    EPOCH.load(Ordering::Relaxed)
 }
 
 /// Whether the hook is set. A test that has to go without it says so before the first handle is made.
@@ -40,7 +40,7 @@ pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 #[cfg(unix)]
 pub fn watch_forks() {
     extern "C" fn in_the_child() {
-        GENERATION.fetch_add(1, Ordering::Relaxed);
+        EPOCH.fetch_add(1, Ordering::Relaxed);
         uncancelled(stdio::give_back); // `close` is a cancellation point
     }
     if WATCHED.load(Ordering::Relaxed) {
@@ -70,11 +70,11 @@ impl<T: Default> PerProcess<T> {
         loop {
             let made = self.0.load();
             match &*made {
-                Some(made) if made.0 == generation() => return made.1.clone(),
+                Some(made) if made.0 == epoch() => return made.1.clone(),
                 // Leaked: its locks may be held, by threads that are not here.
                 parents => std::mem::forget(parents.clone()),
             }
-            self.0.compare_and_swap(&*made, Some(Arc::new((generation(), Arc::new(T::default())))));
+            self.0.compare_and_swap(&*made, Some(Arc::new((epoch(), Arc::new(T::default())))));
         }
     }
 }

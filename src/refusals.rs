@@ -105,7 +105,7 @@ impl Refusals {
             }
             if entry.proven.is_none_or(|at| at + PROVEN <= now) {
                 // One of the parent's threads, which does not run here, will never tell; one that hangs may not.
-                let process = process::generation();
+                let process = process::epoch();
                 if entry.trying.as_ref().is_some_and(|trying| trying.process == process && now < trying.limit) {
                     return Turn::Wait;
                 }

@@ -20,7 +20,7 @@ use crate::file::Fault;
 use crate::jwt::Jwt;
 use crate::proxy::{self, Proxy};
 use crate::secret::Secret;
-use crate::tls::{Base, Roots, SystemPaths};
+use crate::trust::{Base, Roots, SystemPaths};
 
 /// A user of the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,7 +232,7 @@ impl Sources<'_> {
     fn roots(&self) -> Result<Roots, Error> {
         let ca = match self.lookup("ca_file", &[])? {
             Some(file) => read(Path::new(file.value.as_str()))
-                .and_then(|pem| crate::tls::read_ca(&pem))
+                .and_then(|pem| crate::trust::read_ca(&pem))
                 .map_err(|why| file.invalid(why))?,
             None => Vec::new(),
         };

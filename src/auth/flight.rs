@@ -17,8 +17,8 @@ use crate::error::{Error, Status};
 use crate::gate::Grant;
 use crate::policy::{self, State};
 use crate::process;
-use crate::refresher::{Job, Runner};
-use crate::session::{Exchange, Fetch, Session};
+use crate::refresh::{Exchange, Fetch, Session};
+use crate::scheduler::{Job, Runner};
 use crate::settings::Credentials;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, lock, try_lock, wait};
 
@@ -90,7 +90,7 @@ impl Inner {
         let session =
             facts.credentials.clone().map(|credentials| Arc::new(parking_lot::Mutex::new(Session::new(credentials))));
         Arc::new(Inner {
-            process: process::generation(),
+            process: process::epoch(),
             background,
             exchange,
             cache,
@@ -103,7 +103,7 @@ impl Inner {
     }
 
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == process::generation()
+        self.process == process::epoch()
     }
 
     /// The same handle for a child process. No lock of the parent's is touched; its refresh token stays its own, for

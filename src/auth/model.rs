@@ -16,7 +16,7 @@ use shuttle::thread::{self, JoinHandle};
 use super::*;
 use crate::gate::{Request, Response};
 use crate::http::Failure;
-use crate::refresher::Job;
+use crate::scheduler::Job;
 use crate::sync::{Condvar, Mutex, Ordering, wait};
 
 /// The wall clock at the start, in seconds.

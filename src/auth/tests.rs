@@ -5,7 +5,7 @@ use serde_json::json;
 use super::*;
 use crate::clock::fake::Fake;
 use crate::gate::Response;
-use crate::refresher::Job;
+use crate::scheduler::Job;
 use crate::sync::Mutex;
 
 mod bench;

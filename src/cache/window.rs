@@ -141,7 +141,7 @@ impl Window {
     }
 
     fn is_of_this_process(&self) -> bool {
-        self.process.load(Ordering::Relaxed) == u64::from(process::generation())
+        self.process.load(Ordering::Relaxed) == u64::from(process::epoch())
     }
 
     /// Puts a handle's token in the place of the last, and runs `meanwhile` where nothing can be read here. Without a
@@ -152,7 +152,7 @@ impl Window {
         let writing = self.begin();
         meanwhile();
         self.handle.store(handle as u64, Ordering::Relaxed);
-        self.process.store(u64::from(process::generation()), Ordering::Relaxed);
+        self.process.store(u64::from(process::epoch()), Ordering::Relaxed);
         self.generation.store(generation, Ordering::Relaxed);
         self.fit(text.len());
         if let Some(block) = self.block.load() {

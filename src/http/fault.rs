@@ -12,7 +12,7 @@ use crate::error::{Error, Status};
 use crate::proxy::Proxy;
 use crate::secret::{Secrets, quote};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock};
-use crate::tls::{Peer, Witness};
+use crate::trust::{Peer, Witness};
 
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

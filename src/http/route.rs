@@ -19,7 +19,7 @@ use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, Way, tunnel};
 use crate::config::bare;
 use crate::process::{above_stdio, occupying_stdio};
 use crate::sync::Arc;
-use crate::tls::Setup;
+use crate::trust::Setup;
 
 /// The way to the gate, for one request.
 pub struct Route<'a> {

@@ -232,7 +232,7 @@ fn no_message_contains_eight_characters_of_a_secret_in_a_row() {
             assert_none_found(&gate::read(&answer, &secrets, 0).unwrap_err(), &said, &texts, seed);
         }
         // A name in a certificate.
-        let name = crate::tls::clean(&said, &secrets);
+        let name = crate::trust::clean(&said, &secrets);
         assert_none_found(&Error::new(Status::Tls, name), &said, &texts, seed);
     });
 }

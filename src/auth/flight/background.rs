@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Begun, Inner};
 use crate::clock::Boot;
 use crate::policy::State;
-use crate::refresher::Background;
+use crate::scheduler::Background;
 use crate::sync::{Arc, Ordering, Weak, lock};
 
 impl Inner {

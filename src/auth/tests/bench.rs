@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::gate::Grant;
 use crate::gate::{Request, Response};
 use crate::http::Failure;
-use crate::refresher::Job;
+use crate::scheduler::Job;
 use crate::sync::Mutex;
 
 /// The machine's clock at the start of each test, and the gate's: after the build date of this library.

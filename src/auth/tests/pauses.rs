@@ -2,7 +2,7 @@
 
 use super::bench::*;
 use super::*;
-use crate::refresher::Background;
+use crate::scheduler::Background;
 
 const ONCE: [(&str, &str); 3] = [BOT[0], BOT[1], ("max_attempts", "1")];
 

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use super::super::bench::NOW;
 use super::*;
 use crate::clock::Boot;
-use crate::refresher::{Background, Job};
+use crate::scheduler::{Background, Job};
 use crate::sync::{Condvar, Mutex, Weak, wait};
 
 /// The gate's clock when a world begins.
