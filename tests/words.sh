@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Searches the text files of the repository for the words in words.txt: `words.sh [PATH...]`. Prints each line that has
+# one, and what to write instead. Exits with 1 if there is any.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- .
+found=0
+while IFS=$'\t' read -r words instead; do
+  case $words in '' | '#'*) continue ;; esac
+  if git grep --untracked -nIPi -e "$words" -- "$@" ':!*LICENSE*' ':!*.svg' ':!*.lock' ':!*go.sum' ':!tests/words.*'; then
+    echo "  -> write $instead"
+    found=1
+  fi
+done <tests/words.txt
+exit "$found"
