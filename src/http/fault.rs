@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use super::dial::Unconnected;
 use super::route::Target;
 use super::tunnel::{self, Login, Refused};
+use crate::attempt::Attempt;
 use crate::error::{Error, Status};
 use crate::proxy::Proxy;
 use crate::secret::{Secrets, quote};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock};
+use crate::sync::{Arc, Mutex, Weak, lock};
 use crate::trust::{Peer, Witness};
 
 /// How far a request has come.
@@ -34,10 +35,9 @@ pub enum Stage {
     Waiting,
 }
 
-/// How far a request in flight has come, and whether it is still wanted.
+/// How far a request in flight has come, and its connection.
 #[derive(Default)]
 pub struct Progress {
-    cancelled: AtomicBool,
     stream: Mutex<Weak<TcpStream>>,
     seen: Mutex<Seen>,
 }
@@ -84,26 +84,19 @@ impl Progress {
         lock(&self.seen).clone()
     }
 
-    /// Notes the connection, for `cancel`. If the request is cancelled already, the connection ends.
-    pub fn connected(&self, stream: &Arc<TcpStream>) {
+    /// Notes the connection, for `end`. If the attempt is cancelled already, the connection ends.
+    pub fn connected(&self, stream: &Arc<TcpStream>, attempt: &Attempt) {
         *lock(&self.stream) = Arc::downgrade(stream);
-        if self.is_cancelled() {
-            self.cancel();
+        if attempt.is_cancelled() {
+            self.end();
         }
     }
 
-    /// Ends the request soon: the connection is shut down, now or when it is made.
-    pub fn cancel(&self) {
-        // Before the lock: either `connected` sees it, or the connection is found here.
-        self.cancelled.store(true, Ordering::Relaxed);
+    /// Shuts the connection down, if there is one.
+    pub fn end(&self) {
         if let Some(stream) = lock(&self.stream).upgrade() {
             stream.shutdown(Shutdown::Both).ok();
         }
-    }
-
-    /// Whether the request is to end.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
     }
 }
 
