@@ -16,7 +16,7 @@ use crate::proxy::Proxy;
 use crate::secret::Secrets;
 use crate::settings::Settings;
 use crate::sync::Arc;
-use crate::trust::{Setup, Trust};
+use crate::trust::{Anchors, Trust};
 
 mod buffers;
 mod call;
@@ -25,8 +25,9 @@ mod dial;
 mod fault;
 mod link;
 mod route;
+mod tls;
 mod tunnel;
-use fault::{Fault, Peers, Progress, Seen, Stage};
+use fault::{Fault, Observed, Peers, Progress, Stage};
 use route::{Route, Target};
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
@@ -75,7 +76,7 @@ impl InFlight for Ongoing {
     }
 
     fn doing(&self) -> String {
-        self.destination.peers().doing(self.progress.seen().stage)
+        self.destination.peers().doing(self.progress.observed().stage)
     }
 }
 
@@ -101,12 +102,12 @@ impl Http {
     }
 
     /// One request over a separate connection.
-    fn exchange(&self, request: &Request, attempt: &Attempt, tls: Arc<Setup>) -> Result<Response, Raw> {
+    fn exchange(&self, request: &Request, attempt: &Attempt, anchors: Arc<Anchors>) -> Result<Response, Failed> {
         let destination = &*self.destination;
         let progress = Arc::new(Progress::default());
         let ongoing = Ongoing { destination: self.destination.clone(), progress: progress.clone() };
         let _registered = attempt.register(Arc::new(ongoing));
-        let route = Route { destination, tls, attempt, progress: progress.clone() };
+        let route = Route { destination, anchors, attempt, progress: progress.clone() };
         let answer = route.open().and_then(|mut wire| {
             let post = http::Request::post(&destination.endpoint)
                 .header("Content-Type", "application/json")
@@ -118,15 +119,15 @@ impl Http {
             let (head, rest) = call::send(&mut wire, post, &request.body)?;
             read(&head, rest.read(&mut wire))
         });
-        let seen = progress.seen();
-        let response = match (answer, seen.status) {
+        let observed = progress.observed();
+        let response = match (answer, observed.status) {
             (Ok(response), _) => response,
             // What the gate refused stays refused, whatever is wrong with the rest of its answer.
             (Err(_), Some(status)) if status >= 300 => Response::new(status, Zeroizing::default()),
-            (Err(error), _) => return Err(Raw { error, seen }),
+            (Err(error), _) => return Err(Failed { error, observed }),
         };
-        let wanted_certificate = seen.wanted_certificate();
-        Ok(Response { peer: destination.peers().gate_through(), wanted_certificate, ..response })
+        let asked_for_certificate = observed.asked_for_certificate();
+        Ok(Response { peer: destination.peers().gate_through(), asked_for_certificate, ..response })
     }
 }
 
@@ -136,18 +137,18 @@ impl Destination {
     }
 }
 
-/// A failure in ureq's words, and what the request had seen.
-struct Raw {
+/// A failure in ureq's words, and what the request had observed.
+struct Failed {
     error: ureq::Error,
-    seen: Seen,
+    observed: Observed,
 }
 
-impl Raw {
+impl Failed {
     /// Whether a wider trust could help.
-    fn wants_more_roots(&self) -> bool {
+    fn needs_more_roots(&self) -> bool {
         let ureq::Error::Other(other) = &self.error else { return false };
-        match (other.downcast_ref::<Fault>(), &self.seen.witness) {
-            (Some(Fault::Tls(error)), Some(witness)) => witness.wants_more_roots(error),
+        match (other.downcast_ref::<Fault>(), &self.observed.verifier) {
+            (Some(Fault::Tls(error)), Some(verifier)) => verifier.needs_more_roots(error),
             _ => false,
         }
     }
@@ -155,16 +156,16 @@ impl Raw {
 
 impl Transport for Http {
     fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure> {
-        let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
-        let answer = self.exchange(request, attempt, tls).or_else(|raw| {
-            match raw.wants_more_roots().then(|| self.trust.wider()).flatten() {
+        let anchors = self.trust.anchors().map_err(|error| Failure { error, sent: false })?;
+        let answer = self.exchange(request, attempt, anchors).or_else(|raw| {
+            match raw.needs_more_roots().then(|| self.trust.wider()).flatten() {
                 Some(wider) => self.exchange(request, attempt, wider),
                 None => Err(raw),
             }
         });
-        answer.map_err(|Raw { error, seen }| Failure {
-            sent: seen.stage >= Stage::Sending,
-            error: Peers { secrets: &request.secrets, ..self.destination.peers() }.explain(error, &seen),
+        answer.map_err(|Failed { error, observed }| Failure {
+            sent: observed.stage >= Stage::Sending,
+            error: Peers { secrets: &request.secrets, ..self.destination.peers() }.explain(error, &observed),
         })
     }
 

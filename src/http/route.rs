@@ -14,20 +14,20 @@ use super::corked::Corked;
 use super::dial::dial;
 use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
-use super::{Destination, Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tunnel};
+use super::{Destination, Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tls, tunnel};
 use crate::attempt::Attempt;
 use crate::clock::{Clock, System};
 use crate::config::bare;
 use crate::process::{above_stdio, occupying_stdio};
 use crate::sync::Arc;
-use crate::trust::Setup;
+use crate::trust::Anchors;
 
 /// The way to the gate, for one request.
 pub struct Route<'a> {
     /// Where the request goes, and by which proxy.
     pub destination: &'a Destination,
-    /// What the proxy and the gate are trusted by.
-    pub tls: Arc<Setup>,
+    /// Which certificates the proxy and the gate are verified with.
+    pub anchors: Arc<Anchors>,
     /// When the request ends at the latest, and whether it is cancelled.
     pub attempt: &'a Attempt,
     /// How far the request has come.
@@ -118,8 +118,8 @@ impl Route<'_> {
     /// A TLS session over this connection.
     fn secure(&self, link: Link, host: &str) -> Result<Link, Fault> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Fault::Name)?;
-        let (mut session, witness) = self.tls.session(name).map_err(Fault::Tls)?;
-        self.progress.watch(witness);
+        let (mut session, verifier) = tls::session(self.anchors.clone(), name).map_err(Fault::Tls)?;
+        self.progress.handshake(verifier);
         let mut socket = Corked::new(link);
         session.complete_io(&mut socket).map_err(|error| {
             // The alert that tells the other side why.
