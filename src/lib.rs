@@ -16,6 +16,7 @@ compile_error!(
     "dl_auth must be built with panic = \"unwind\": a panic must end in DL_AUTH_E_INTERNAL, not in the host's death"
 );
 
+mod attempt;
 mod auth;
 mod cache;
 mod capi;
