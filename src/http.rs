@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use ureq::http::{self, Uri};
 use zeroize::Zeroizing;
 
+use crate::address::Proxy;
 use crate::error::Error;
 use crate::gate::{Request, Response};
-use crate::proxy::Proxy;
 use crate::secret::Secrets;
 use crate::settings::Settings;
 use crate::sync::{Arc, Mutex, lock};

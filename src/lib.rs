@@ -16,11 +16,13 @@ compile_error!(
     "dl_auth must be built with panic = \"unwind\": a panic must end in DL_AUTH_E_INTERNAL, not in the host's death"
 );
 
+mod address;
 mod auth;
 mod cache;
 mod capi;
 mod clock;
 mod config;
+mod credentials;
 mod environ;
 mod error;
 mod file;
@@ -31,7 +33,6 @@ mod json;
 mod jwt;
 mod policy;
 mod process;
-mod proxy;
 mod refresh;
 mod refusals;
 mod scheduler;

@@ -16,7 +16,7 @@ use super::dial::dial;
 use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
 use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, Way, tunnel};
-use crate::config::bare;
+use crate::address::bare;
 use crate::process::{above_stdio, occupying_stdio};
 use crate::sync::Arc;
 use crate::trust::Setup;

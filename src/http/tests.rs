@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::error::Status;
 use crate::gate::{self, BODY_MAX};
 use crate::secret::Secret;
-use crate::settings::Credentials;
 
 mod stages;
 
