@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use crate::cache::{Cache, Place, Token};
 use crate::clock::{Clock, Now, System};
 use crate::config::{self, Config};
+use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
@@ -23,7 +24,7 @@ use crate::refresh::{Exchange, Rules};
 use crate::refusals::{self, Refusals};
 use crate::scheduler::{Runner, Threads};
 use crate::secret::Secret;
-use crate::settings::{Credentials, Origin, Settings};
+use crate::settings::{Origin, Settings};
 use crate::sync::{Arc, AtomicBool, Ordering, lock};
 
 mod errors;

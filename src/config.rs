@@ -9,11 +9,9 @@ use std::collections::BTreeMap;
 use std::ffi::CStr;
 use std::time::Duration;
 
-use ureq::http::uri::Authority;
-
+use crate::address::Proxy;
 use crate::environ::Environ;
 use crate::error::{Error, Status};
-use crate::proxy::Proxy;
 use crate::secret::Secret;
 
 /// One option.
@@ -291,21 +289,6 @@ pub fn duration(value: &str) -> Option<Duration> {
         "m" => number.checked_mul(60).map(Duration::from_secs),
         _ => None,
     }
-}
-
-/// Whether the port that an authority names is one, or it names none.
-pub fn has_valid_port(authority: &Authority) -> bool {
-    host_and_port(authority) == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
-}
-
-/// An authority without the user in it.
-pub fn host_and_port(authority: &Authority) -> &str {
-    authority.as_str().rsplit('@').next().unwrap_or_default()
-}
-
-/// A URL's host as the resolver and TLS take it: an IPv6 address without its brackets.
-pub fn bare(host: &str) -> &str {
-    host.trim_start_matches('[').trim_end_matches(']')
 }
 
 /// The gate of an environment's name, as the service lists them.

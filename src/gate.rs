@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::json::{self, Object};
 use crate::jwt::{Jwt, TOKEN_MAX};
 use crate::policy;
 use crate::secret::{Secret, Secrets, quote};
-use crate::settings::Credentials;
 
 /// What is given for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

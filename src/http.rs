@@ -9,10 +9,10 @@ use std::time::Duration;
 use ureq::http::{self, Uri};
 use zeroize::Zeroizing;
 
+use crate::address::Proxy;
 use crate::attempt::{Attempt, InFlight};
 use crate::error::Error;
 use crate::gate::{Request, Response};
-use crate::proxy::Proxy;
 use crate::secret::Secrets;
 use crate::settings::Settings;
 use crate::sync::Arc;

@@ -16,12 +16,14 @@ compile_error!(
     "dl_auth must be built with panic = \"unwind\": a panic must end in DL_AUTH_E_INTERNAL, not in the host's death"
 );
 
+mod address;
 mod attempt;
 mod auth;
 mod cache;
 mod capi;
 mod clock;
 mod config;
+mod credentials;
 mod environ;
 mod error;
 mod file;
@@ -32,7 +34,6 @@ mod json;
 mod jwt;
 mod policy;
 mod process;
-mod proxy;
 mod refresh;
 mod refusals;
 mod scheduler;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crate::attempt::Attempt;
 use crate::clock::Clock;
+use crate::credentials::{self, Credentials};
 use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
 use crate::policy::{self, Fetched, Lifetime, Source};
 use crate::refusals::{Fingerprint, Refusals, Try, Turn};
 use crate::secret::{Secret, Secrets};
-use crate::settings::{self, Credentials, Settings};
+use crate::settings::Settings;
 use crate::sync::Arc;
 
 /// What a refresh works with, owned by whoever runs it.
@@ -39,7 +40,7 @@ impl Session {
 
     /// Reads the password file again. Whether there is another password in it.
     pub fn reread(&mut self) -> bool {
-        let read = self.credentials.password_file.as_deref().and_then(|path| settings::read_password(path).ok());
+        let read = self.credentials.password_file.as_deref().and_then(|path| credentials::read_password(path).ok());
         let Some(password) = read.filter(|password| *password != self.credentials.password) else { return false };
         let changed = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
         self.before = Some(std::mem::replace(&mut self.credentials, changed));

@@ -6,39 +6,20 @@
 //! here, once, and never again.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ureq::http::Uri;
 use zeroize::Zeroizing;
 
+use crate::address::{self, Proxy};
 use crate::config::{self, Config, Key};
+use crate::credentials::{self, Credentials};
 use crate::environ::Value;
 use crate::error::{Error, Status};
-use crate::file::Fault;
 use crate::jwt::Jwt;
-use crate::proxy::{self, Proxy};
 use crate::secret::Secret;
 use crate::trust::{Base, Roots, SystemPaths};
-
-/// A user of the gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// Who logs in.
-    pub username: Secret,
-    /// With what.
-    pub password: Secret,
-    /// The file that the password was read from, which may come to hold another.
-    pub password_file: Option<PathBuf>,
-}
-
-impl Credentials {
-    /// A user with this password, from no file.
-    pub fn new(username: Secret, password: Secret) -> Credentials {
-        Credentials { username, password, password_file: None }
-    }
-}
 
 /// Where a handle's first token comes from.
 #[derive(Debug)]
@@ -200,7 +181,9 @@ impl Sources<'_> {
                 return Err(Error::new(Status::InvalidValue, message));
             }
             (Some(password), None) => Some(password.secret()),
-            (None, Some(file)) => Some(read_password(Path::new(file.value.as_str())).map_err(|why| file.invalid(why))?),
+            (None, Some(file)) => {
+                Some(credentials::read_password(Path::new(file.value.as_str())).map_err(|why| file.invalid(why))?)
+            }
             (None, None) => None,
         };
         let missing = match (username, password) {
@@ -226,12 +209,12 @@ impl Sources<'_> {
                 config::gate_of(name).ok_or_else(|| Error::new(Status::Internal, "an environment has no gate"))?;
             return Ok(format!("{gate}/token?default"));
         };
-        endpoint(&url.value, allow_http).map_err(|why| url.invalid(why))
+        address::endpoint(&url.value, allow_http).map_err(|why| url.invalid(why))
     }
 
     fn roots(&self) -> Result<Roots, Error> {
         let ca = match self.lookup("ca_file", &[])? {
-            Some(file) => read(Path::new(file.value.as_str()))
+            Some(file) => credentials::read(Path::new(file.value.as_str()))
                 .and_then(|pem| crate::trust::read_ca(&pem))
                 .map_err(|why| file.invalid(why))?,
             None => Vec::new(),
@@ -283,7 +266,7 @@ impl Sources<'_> {
         let invalid = || Error::new(Status::InvalidValue, format!("{variable} cannot be used: {NOT_UTF8}"));
         let list = list.text().ok_or_else(invalid)?;
         let uri = endpoint.parse::<Uri>().unwrap_or_default();
-        Ok(proxy::bypasses(&list, uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443)))
+        Ok(address::bypasses(&list, uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443)))
     }
 }
 
@@ -293,7 +276,7 @@ const NOT_UTF8: &str = "it is not UTF-8";
 /// By custom, the scheme may be left out of `HTTPS_PROXY`.
 fn proxy_of_environment(url: &Value) -> Result<Proxy, String> {
     let url = url.text().ok_or(NOT_UTF8)?;
-    match proxy::split_scheme(&url) {
+    match address::split_scheme(&url) {
         Some(_) => Proxy::parse(&url),
         None => Proxy::parse(&Zeroizing::new(["http://", url.as_str()].concat())),
     }
@@ -311,82 +294,6 @@ fn ready(token: Given, now: i64) -> Result<Origin, Error> {
         }
         Ok(_) => Ok(Origin::Ready(Box::new(jwt))),
     }
-}
-
-/// The most that a configuration file may hold.
-const FILE_MAX: u64 = 4 << 20;
-
-/// Reads a file of the configuration.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    crate::file::read(path, FILE_MAX).map_err(|fault| {
-        let why = match fault {
-            // A path is shown only if it is one: what is set here by mistake may be the password itself.
-            Fault::Unknown(error) => {
-                return format!(
-                    "it cannot be read: {error}; the path is not shown, because a secret may be set here by mistake"
-                );
-            }
-            Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
-            Fault::NotRegular => "it is not a regular file; copy the content of a pipe or a device into one".to_owned(),
-            fault => fault.to_string(),
-        };
-        let shown = path.to_string_lossy().replace(char::is_control, "?");
-        format!("{shown} cannot be read: {why}")
-    })
-}
-
-/// The password in a `password_file`, or why there is none.
-pub fn read_password(path: &Path) -> Result<Secret, String> {
-    let bytes = read(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| "the file is not UTF-8")?;
-    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    if line.is_empty() || line.contains('\0') {
-        return Err("the file is empty, or holds a NUL".to_owned());
-    }
-    Ok(Secret::new(line.to_owned()))
-}
-
-/// The token endpoint of a URL, or why there is none.
-fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
-    let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err("it is no URL with a scheme and a host".to_owned());
-    };
-    if authority.as_str().contains('@') {
-        return Err("it has credentials in it; give them as `username` and `password`".to_owned());
-    }
-    if authority.host().is_empty() || !config::has_valid_port(authority) {
-        return Err("it has no valid host and port".to_owned());
-    }
-    match scheme {
-        "https" => {}
-        "http" if !allow_http => {
-            return Err(
-                "`http` would send the password in clear; for a gate on this machine set `allow_http=true`".to_owned()
-            );
-        }
-        "http" if is_loopback(authority.host()) => {}
-        "http" => return Err("`http` is taken only to a loopback address, even with `allow_http=true`".to_owned()),
-        _ => return Err("its scheme is neither `https` nor `http`".to_owned()),
-    }
-    if url.contains('#') {
-        return Err("it has a fragment".to_owned());
-    }
-    let path = uri.path();
-    if path.ends_with("/token") {
-        return Ok(uri.to_string());
-    }
-    if uri.query().is_some() {
-        return Err("it has a query, and its path is not `…/token`".to_owned());
-    }
-    match path.trim_end_matches('/') {
-        "" | "/api/v1" => Ok(format!("{scheme}://{authority}/token?default")),
-        _ => Err("its path is none of `/`, `/api/v1` and `…/token`".to_owned()),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || config::bare(host).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -14,13 +14,13 @@ use super::serves;
 use crate::attempt::{Attempt, Cancellation};
 use crate::cache::{Cache, Token};
 use crate::clock::{Boot, Now};
+use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::gate::Grant;
 use crate::policy::{self, State};
 use crate::process;
 use crate::refresh::{Exchange, Fetch, Session};
 use crate::scheduler::{Job, Runner};
-use crate::settings::Credentials;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, lock, try_lock, wait};
 
 mod background;

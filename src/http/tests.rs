@@ -13,10 +13,10 @@ use super::*;
 use crate::attempt::Cancellation;
 use crate::clock::{Clock, System};
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::error::Status;
 use crate::gate::{self, BODY_MAX};
 use crate::secret::Secret;
-use crate::settings::Credentials;
 
 mod stages;
 

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use ureq::http::uri::Authority;
 use zeroize::Zeroizing;
 
-use crate::config::bare;
+use super::bare;
 use crate::secret::Secret;
 
 /// The proxy to the gate.
