@@ -1,83 +1,18 @@
 //! Status codes, and the struct that a failure is described in.
 
-use std::ffi::{CStr, c_char};
+#[cfg(test)]
+use std::ffi::CStr;
+use std::ffi::c_char;
 use std::mem::offset_of;
 
-use crate::error::{Error, Status};
+use crate::error::Error;
+use crate::status;
 
 /// What a call came to: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative, so `if (status)` reads well.
 pub type dl_auth_status_t = i32;
 
 /// It worked.
 pub const DL_AUTH_OK: dl_auth_status_t = 0;
-
-/// A pointer that must not be NULL is, or a struct was not initialised. Fix the call.
-pub const DL_AUTH_E_NULL_ARGUMENT: dl_auth_status_t = -1;
-
-/// A string is not UTF-8. Fix the call.
-pub const DL_AUTH_E_NOT_UTF8: dl_auth_status_t = -2;
-
-/// Grow the buffer to `*len + 1` bytes and call again.
-pub const DL_AUTH_E_BUFFER_TOO_SMALL: dl_auth_status_t = -3;
-
-/// The handle was freed, before the call or during it; or dl_auth_new never made it.
-pub const DL_AUTH_E_CLOSED: dl_auth_status_t = -4;
-
-/// There is no such option. Fix the configuration; the message names the nearest key.
-pub const DL_AUTH_E_UNKNOWN_KEY: dl_auth_status_t = -10;
-
-/// A value has not the form that its key needs. Fix the configuration; the message names the key, the form, and who
-/// gave the value: a call, or which variable of the environment.
-pub const DL_AUTH_E_INVALID_VALUE: dl_auth_status_t = -11;
-
-/// There is no username or no password, neither from a call nor from the environment. Or: a ready `token` has ended,
-/// and there is nothing to log in with.
-pub const DL_AUTH_E_NO_CREDENTIALS: dl_auth_status_t = -12;
-
-/// The option is known, but not built into this library.
-pub const DL_AUTH_E_UNSUPPORTED: dl_auth_status_t = -13;
-
-/// The gate refused the credentials: HTTP 401, or 400 or 403 in the gate's own form. Ask whoever issued them.
-pub const DL_AUTH_E_DENIED: dl_auth_status_t = -20;
-
-/// The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no
-/// thread could be made for it. Ask again later.
-pub const DL_AUTH_E_PENDING: dl_auth_status_t = -30;
-
-/// The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the
-/// message says what took it, such as a firewall that drops packets. Ask again.
-pub const DL_AUTH_E_TIMEOUT: dl_auth_status_t = -31;
-
-/// No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again.
-pub const DL_AUTH_E_UNREACHABLE: dl_auth_status_t = -32;
-
-/// HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again, where the gate said
-/// so; else wait a little.
-pub const DL_AUTH_E_RATE_LIMITED: dl_auth_status_t = -33;
-
-/// HTTP 5xx, 408, 425, or a 400 or 403 that is not in the gate's own form: the gate, or what is before it, is not
-/// well. Ask again.
-pub const DL_AUTH_E_GATE: dl_auth_status_t = -34;
-
-/// An answer that no gate gives: not JSON, too large, a redirect, 404, no `id_token`, no JWT, no usable `exp`, or a
-/// token that has ended already. Check `url` and what stands between.
-pub const DL_AUTH_E_BAD_RESPONSE: dl_auth_status_t = -35;
-
-/// The token has less life than was asked for, and a new one would live no longer: ask for less. Or, where
-/// `retry_after_ms` is not 0, another may be fetched only then, for the last one is too new.
-pub const DL_AUTH_E_TOO_SHORT: dl_auth_status_t = -36;
-
-/// TLS failed: a certificate that is not trusted, for another host, or expired; or no TLS at that port.
-pub const DL_AUTH_E_TLS: dl_auth_status_t = -40;
-
-/// The shared store cannot be used, and `store_required` is set.
-pub const DL_AUTH_E_STORE: dl_auth_status_t = -41;
-
-/// What was given to dl_auth_jwt_claims or dl_auth_jwt_expiry is no JWT, or has no usable `exp`.
-pub const DL_AUTH_E_BAD_JWT: dl_auth_status_t = -50;
-
-/// A bug in the library: a panic was caught. The handle and its token stay usable.
-pub const DL_AUTH_E_INTERNAL: dl_auth_status_t = -99;
 
 /// How a call failed, in the caller's own memory: initialise it with DL_AUTH_ERROR_INIT and pass its address. It holds
 /// no pointer and nothing to free. A call that succeeds leaves it as it is.
@@ -152,56 +87,8 @@ pub unsafe fn write_sized<T: Copy>(theirs: *mut T, fill: impl FnOnce(usize) -> T
 /// The string is static: do not free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_status_name(status: dl_auth_status_t) -> *const c_char {
-    let name: &'static CStr = match status {
-        DL_AUTH_OK => c"DL_AUTH_OK",
-        DL_AUTH_E_NULL_ARGUMENT => c"DL_AUTH_E_NULL_ARGUMENT",
-        DL_AUTH_E_NOT_UTF8 => c"DL_AUTH_E_NOT_UTF8",
-        DL_AUTH_E_BUFFER_TOO_SMALL => c"DL_AUTH_E_BUFFER_TOO_SMALL",
-        DL_AUTH_E_CLOSED => c"DL_AUTH_E_CLOSED",
-        DL_AUTH_E_UNKNOWN_KEY => c"DL_AUTH_E_UNKNOWN_KEY",
-        DL_AUTH_E_INVALID_VALUE => c"DL_AUTH_E_INVALID_VALUE",
-        DL_AUTH_E_NO_CREDENTIALS => c"DL_AUTH_E_NO_CREDENTIALS",
-        DL_AUTH_E_UNSUPPORTED => c"DL_AUTH_E_UNSUPPORTED",
-        DL_AUTH_E_DENIED => c"DL_AUTH_E_DENIED",
-        DL_AUTH_E_PENDING => c"DL_AUTH_E_PENDING",
-        DL_AUTH_E_TIMEOUT => c"DL_AUTH_E_TIMEOUT",
-        DL_AUTH_E_UNREACHABLE => c"DL_AUTH_E_UNREACHABLE",
-        DL_AUTH_E_RATE_LIMITED => c"DL_AUTH_E_RATE_LIMITED",
-        DL_AUTH_E_GATE => c"DL_AUTH_E_GATE",
-        DL_AUTH_E_BAD_RESPONSE => c"DL_AUTH_E_BAD_RESPONSE",
-        DL_AUTH_E_TOO_SHORT => c"DL_AUTH_E_TOO_SHORT",
-        DL_AUTH_E_TLS => c"DL_AUTH_E_TLS",
-        DL_AUTH_E_STORE => c"DL_AUTH_E_STORE",
-        DL_AUTH_E_BAD_JWT => c"DL_AUTH_E_BAD_JWT",
-        DL_AUTH_E_INTERNAL => c"DL_AUTH_E_INTERNAL",
-        _ => c"DL_AUTH_E_UNKNOWN",
-    };
-    name.as_ptr()
+    status::name(status).as_ptr()
 }
-
-/// The statuses of the core are the numbers of the header.
-const _: () = {
-    assert!(Status::NullArgument as i32 == DL_AUTH_E_NULL_ARGUMENT);
-    assert!(Status::NotUtf8 as i32 == DL_AUTH_E_NOT_UTF8);
-    assert!(Status::BufferTooSmall as i32 == DL_AUTH_E_BUFFER_TOO_SMALL);
-    assert!(Status::Closed as i32 == DL_AUTH_E_CLOSED);
-    assert!(Status::UnknownKey as i32 == DL_AUTH_E_UNKNOWN_KEY);
-    assert!(Status::InvalidValue as i32 == DL_AUTH_E_INVALID_VALUE);
-    assert!(Status::NoCredentials as i32 == DL_AUTH_E_NO_CREDENTIALS);
-    assert!(Status::Unsupported as i32 == DL_AUTH_E_UNSUPPORTED);
-    assert!(Status::Denied as i32 == DL_AUTH_E_DENIED);
-    assert!(Status::Pending as i32 == DL_AUTH_E_PENDING);
-    assert!(Status::Timeout as i32 == DL_AUTH_E_TIMEOUT);
-    assert!(Status::Unreachable as i32 == DL_AUTH_E_UNREACHABLE);
-    assert!(Status::RateLimited as i32 == DL_AUTH_E_RATE_LIMITED);
-    assert!(Status::Gate as i32 == DL_AUTH_E_GATE);
-    assert!(Status::BadResponse as i32 == DL_AUTH_E_BAD_RESPONSE);
-    assert!(Status::TooShort as i32 == DL_AUTH_E_TOO_SHORT);
-    assert!(Status::Tls as i32 == DL_AUTH_E_TLS);
-    assert!(Status::Store as i32 == DL_AUTH_E_STORE);
-    assert!(Status::BadJwt as i32 == DL_AUTH_E_BAD_JWT);
-    assert!(Status::Internal as i32 == DL_AUTH_E_INTERNAL);
-};
 
 /// The message of an error as a host gets it.
 #[cfg(test)]
@@ -223,6 +110,7 @@ pub fn message_of(failure: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Status;
     use std::time::Duration;
 
     fn written(size: u32, message: &str) -> dl_auth_error_t {
