@@ -140,11 +140,11 @@ fn without_preprocessor(header: &str) -> String {
     declarations
 }
 
-/// The first of January 2025, in Unix seconds.
+/// 1 January 2025 in Unix seconds. The source is not older.
 const NOT_BEFORE: u64 = 1_735_689_600;
 
-/// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that a build can be repeated to the byte, else the time. An
-/// earlier date than the source is a placeholder of the build tool, or the clock is wrong.
+/// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that two builds can be equal byte by byte. Without this
+/// variable: the current time. A date before `NOT_BEFORE` is a placeholder of the build tool, or the clock is wrong.
 fn built_at() -> Result<u64, Box<dyn Error>> {
     let seconds = match env::var("SOURCE_DATE_EPOCH").ok().filter(|seconds| !seconds.is_empty()) {
         Some(seconds) => seconds.parse().map_err(|error| format!("SOURCE_DATE_EPOCH={seconds}: {error}"))?,
@@ -153,8 +153,8 @@ fn built_at() -> Result<u64, Box<dyn Error>> {
     Ok(seconds.max(NOT_BEFORE))
 }
 
-/// What cbindgen has no setting for: a negative number in parentheses (`5 X` would else be a subtraction), a comment of
-/// one line on one line, and types by their `typedef`.
+/// Does what cbindgen has no setting for. It puts a negative number in parentheses, because `5 X` would be a subtraction
+/// otherwise. It puts a comment of one line on one line, and names types by their `typedef`.
 fn tidy(header: &str) -> String {
     let mut tidied: Vec<String> = Vec::new();
     for line in header.lines() {

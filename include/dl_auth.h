@@ -248,30 +248,33 @@ typedef struct dl_auth_config_t dl_auth_config_t;
  */
 typedef struct dl_auth_t dl_auth_t;
 
-/** What a call came to: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative, so `if (status)` reads well. */
+/**
+ * The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. DL_AUTH_OK is 0 and errors are negative, so `if (status)` is
+ * true for each error.
+ */
 typedef int32_t dl_auth_status_t;
 
 /**
- * How a call failed, in the caller's own memory: initialise it with DL_AUTH_ERROR_INIT and pass its address. It holds
- * no pointer and nothing to free. A call that succeeds leaves it as it is.
+ * How a call failed. The caller provides this struct: initialise it with DL_AUTH_ERROR_INIT and pass its address. It
+ * contains no pointer, and there is nothing to free. A call that succeeds does not change it.
  */
 typedef struct dl_auth_error_t {
   /**
-   * The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. Less than 4: not
-   * initialised, and nothing is written.
+   * The size of the struct, set by DL_AUTH_ERROR_INIT. After a failure: how many bytes the library wrote. If it is
+   * less than 4, the struct is not initialised, and the library writes nothing.
    */
   uint32_t size;
-  /** What the call returned. */
+  /** The status that the call returned. */
   int32_t status;
-  /** The HTTP status of the answer behind the failure; 0: there was none. */
+  /** The HTTP status of the answer that caused the failure. 0: there was no answer. */
   uint32_t http_status;
-  /** 0. */
+  /** Always 0. */
   uint32_t reserved;
-  /** Milliseconds until the library itself tries again; 0: at the next call, or never. */
+  /** Milliseconds until the library itself tries again. 0: at the next call, or never. */
   uint64_t retry_after_ms;
   /**
-   * What happened, to what, and what to do: a line of UTF-8, NUL-terminated, cut at a character's boundary. It never
-   * holds a username, a password or a token.
+   * What happened, what it happened to, and what to do: one line of UTF-8 with a NUL at the end. A longer message is
+   * cut between two characters. It never contains a username, a password or a token.
    */
   char message[512];
 } dl_auth_error_t;
@@ -332,7 +335,7 @@ typedef struct dl_auth_info_t {
   uint64_t wait_ms;
 } dl_auth_info_t;
 
-/** It worked. */
+/** The call succeeded. */
 #define DL_AUTH_OK 0
 
 /**
@@ -623,7 +626,7 @@ void dl_auth_config_free(dl_auth_config_t *config);
 const char *dl_auth_config_key(size_t index);
 
 /**
- * The name of a status, such as "DL_AUTH_E_DENIED"; "DL_AUTH_E_UNKNOWN" for a number that is none. Never NULL.
+ * Returns the name of a status, such as "DL_AUTH_E_DENIED", or "DL_AUTH_E_UNKNOWN" for any other number. Never NULL.
  * The string is static: do not free it.
  */
 const char *dl_auth_status_name(dl_auth_status_t status);

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_the_place_of_a_key_is_not_repeated() {
+    fn a_value_that_is_given_as_a_key_is_not_repeated() {
         for (key, value, word) in [("canary", "password", "wrong order"), ("Canary7", "x", "no such option")] {
             let error = Config::new().set(key, value).unwrap_err();
             assert_eq!(error.status(), Status::UnknownKey);
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn each_malformed_value_names_key_form_and_source_and_never_the_value() {
+    fn the_error_of_an_invalid_value_has_key_form_and_source_and_not_the_value() {
         for (key, bad) in [
             ("username", &[""][..]),
             ("password", &[""]),

@@ -118,7 +118,7 @@ impl OptionRow {
         }
     }
 
-    /// The default, for the documentation.
+    /// The default as the documentation words it.
     pub fn default(&self) -> String {
         match self.kind {
             Kind::Text | Kind::Path(_) | Kind::Token | Kind::Ascii { .. } => "none".to_owned(),

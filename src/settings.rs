@@ -1,9 +1,9 @@
-//! From a configuration to what a handle runs on: values by call over the environment over the defaults, judged
-//! together.
+//! The settings of a handle. A value by call has priority over the environment, which has priority over the default.
+//! This file checks what depends on more than one option or on a file.
 //!
-//! Two options that mean one thing are a pair: a source that sets either hides the other source's pair, so that
-//! credentials never go to a gate they were not meant for, nor a token beside credentials. The environment is read
-//! here, once, and never again.
+//! Two options with the same purpose are a pair. If a call sets one of them, the environment's value of the other one is
+//! not used. So credentials never go to a gate that they are not meant for, and a token is never combined with
+//! credentials. The environment is read only here, once per handle.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -25,35 +25,35 @@ use crate::trust::{Base, Roots, SystemPaths};
 /// Where a handle's first token comes from.
 #[derive(Debug)]
 pub enum Origin {
-    /// The gate, in exchange for these.
+    /// A login at the gate with these credentials.
     Login(Credentials),
-    /// The configuration: it is handed out until it ends.
+    /// A ready token of the configuration. It is returned until it expires.
     Ready(Box<Jwt>),
 }
 
-/// All that a handle needs to know.
+/// The settings of a handle.
 pub struct Settings {
     /// Credentials or a ready token.
     pub origin: Origin,
     /// The token endpoint.
     pub endpoint: String,
-    /// Whom to trust.
+    /// The root certificates to trust.
     pub roots: Roots,
-    /// The proxy that the gate is reached through.
+    /// The proxy to the gate.
     pub proxy: Option<Proxy>,
-    /// The most that a connection may take.
+    /// The maximum time for one connection.
     pub connect_timeout: Duration,
-    /// The most that a refresh may take.
+    /// The maximum time for one refresh.
     pub timeout: Duration,
-    /// The most that a caller is held.
+    /// The maximum time that a call blocks.
     pub wait: Duration,
     /// The part of a token's life after which a refresh is due.
     pub refresh_at: f64,
-    /// Whether a timer starts refreshes as well.
+    /// Whether a timer also starts refreshes.
     pub background: bool,
     /// Whether the refresh token is used.
     pub refresh_grant: bool,
-    /// Tries within one refresh.
+    /// The maximum number of attempts in one refresh.
     pub max_attempts: u32,
     /// The whole `User-Agent`.
     pub user_agent: String,
@@ -180,7 +180,7 @@ impl Sources<'_> {
             if let Some(other) = [username, password, file].into_iter().flatten().next() {
                 let other = other.option.name;
                 return Err(
-                    token.invalid(format!("it excludes the credentials, and `{other}` is set in the same place"))
+                    token.invalid(format!("it excludes the credentials, but `{other}` is set in the same source"))
                 );
             }
             return ready(token, now);
@@ -190,7 +190,7 @@ impl Sources<'_> {
             (Some(password), Some(file)) => {
                 let (one, other) = (password.source(), file.source());
                 let message =
-                    format!("`password` ({one}) and `password_file` ({other}) exclude each other; remove one");
+                    format!("`password` ({one}) and `password_file` ({other}) exclude each other; remove one of them");
                 return Err(Error::new(Status::InvalidValue, message));
             }
             (Some(password), None) => Some(password.value),
@@ -248,7 +248,7 @@ impl Sources<'_> {
         if let Some(given) = self.lookup("proxy", &[])? {
             if in_clear && matches!(given.value, Value::Proxy(Some(_))) {
                 return Err(given.invalid(
-                    "an `http` URL is for a gate on this machine, and a proxy could read the password; set `none`",
+                    "`url` is an `http` URL, which is for a gate on this machine, and a proxy could read the password; set `none`",
                 ));
             }
             return Ok(given.value.proxy().ok_or_else(|| wrong_kind("proxy"))?.map(|proxy| *proxy));
@@ -281,10 +281,10 @@ fn wrong_kind(name: &str) -> Error {
     Error::new(Status::Internal, format!("the value of `{name}` has the wrong kind"))
 }
 
-/// What is wrong with the value of a variable.
+/// The problem of a variable that is not text.
 const NOT_UTF8: &str = "it is not UTF-8";
 
-/// By custom, the scheme may be left out of `HTTPS_PROXY`.
+/// Parses `HTTPS_PROXY`. By custom, it may have no scheme.
 fn proxy_of_environment(url: &Variable) -> Result<Proxy, String> {
     let url = url.text().ok_or(NOT_UTF8)?;
     match address::split_scheme(&url) {
@@ -301,7 +301,7 @@ fn ready(token: Given<Secret>, now: i64) -> Result<Origin, Error> {
     match jwt.expect_expiry() {
         Err(error) => Err(token.invalid(error.message())),
         Ok(expiry) if expiry <= now => {
-            Err(token.invalid(format!("it ended {} s ago by this machine's clock", now.saturating_sub(expiry))))
+            Err(token.invalid(format!("it expired {} s ago by this machine's clock", now.saturating_sub(expiry))))
         }
         Ok(_) => Ok(Origin::Ready(Box::new(jwt))),
     }

@@ -6,7 +6,7 @@
 
 use std::ffi::CStr;
 
-/// What a status is, for the documentation.
+/// A status as the documentation describes it.
 #[derive(Debug)]
 pub struct StatusRow {
     /// The number that a C function returns.

@@ -74,7 +74,7 @@ fn python() -> String {
         writeln!(text, "    {} = {}\n    \"\"\"{}\"\"\"", short(status), status.number, when(status)).unwrap();
     }
     text += "\n\nclass Options(TypedDict, total=False):\n";
-    text += "    \"\"\"The options of `Auth`, by name. An option that is None is not set.\"\"\"\n\n";
+    text += "    \"\"\"The options of `Auth`, by name. None means: not set.\"\"\"\n\n";
     for option in &OPTIONS {
         let kind = match option.kind {
             Kind::Duration { .. } => "Union[str, timedelta]",

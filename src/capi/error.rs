@@ -1,4 +1,4 @@
-//! Status codes, and the struct that a failure is described in.
+//! Statuses, and the struct that describes a failure.
 
 #[cfg(test)]
 use std::ffi::CStr;
@@ -8,30 +8,31 @@ use std::mem::offset_of;
 use crate::error::Error;
 use crate::status;
 
-/// What a call came to: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative, so `if (status)` reads well.
+/// The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. DL_AUTH_OK is 0 and errors are negative, so `if (status)` is
+/// true for each error.
 pub type dl_auth_status_t = i32;
 
-/// It worked.
+/// The call succeeded.
 pub const DL_AUTH_OK: dl_auth_status_t = 0;
 
-/// How a call failed, in the caller's own memory: initialise it with DL_AUTH_ERROR_INIT and pass its address. It holds
-/// no pointer and nothing to free. A call that succeeds leaves it as it is.
+/// How a call failed. The caller provides this struct: initialise it with DL_AUTH_ERROR_INIT and pass its address. It
+/// contains no pointer, and there is nothing to free. A call that succeeds does not change it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dl_auth_error_t {
-    /// The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. Less than 4: not
-    /// initialised, and nothing is written.
+    /// The size of the struct, set by DL_AUTH_ERROR_INIT. After a failure: how many bytes the library wrote. If it is
+    /// less than 4, the struct is not initialised, and the library writes nothing.
     pub size: u32,
-    /// What the call returned.
+    /// The status that the call returned.
     pub status: i32,
-    /// The HTTP status of the answer behind the failure; 0: there was none.
+    /// The HTTP status of the answer that caused the failure. 0: there was no answer.
     pub http_status: u32,
-    /// 0.
+    /// Always 0.
     pub reserved: u32,
-    /// Milliseconds until the library itself tries again; 0: at the next call, or never.
+    /// Milliseconds until the library itself tries again. 0: at the next call, or never.
     pub retry_after_ms: u64,
-    /// What happened, to what, and what to do: a line of UTF-8, NUL-terminated, cut at a character's boundary. It never
-    /// holds a username, a password or a token.
+    /// What happened, what it happened to, and what to do: one line of UTF-8 with a NUL at the end. A longer message is
+    /// cut between two characters. It never contains a username, a password or a token.
     pub message: [c_char; 512],
 }
 
@@ -51,7 +52,7 @@ pub unsafe fn write(error: *mut dl_auth_error_t, failure: &Error) {
         retry_after_ms: failure.retry_after_ms(),
         message: [0; 512],
     };
-    // SAFETY: as our caller promises.
+    // SAFETY: the caller of this function promises it.
     unsafe {
         write_sized(error, |known| {
             ours.size = known as u32;
@@ -65,7 +66,7 @@ pub unsafe fn write(error: *mut dl_auth_error_t, failure: &Error) {
     }
 }
 
-/// Fills as much of a host's struct as both sides know. Says whether anything was written.
+/// Fills the fields of a host's struct that both the host and the library have. Returns whether anything was written.
 ///
 /// # Safety
 /// `T` is a `repr(C)` struct without padding that begins with a `u32`, its size. `theirs` points to as many writable
@@ -83,7 +84,7 @@ pub unsafe fn write_sized<T: Copy>(theirs: *mut T, fill: impl FnOnce(usize) -> T
     true
 }
 
-/// The name of a status, such as "DL_AUTH_E_DENIED"; "DL_AUTH_E_UNKNOWN" for a number that is none. Never NULL.
+/// Returns the name of a status, such as "DL_AUTH_E_DENIED", or "DL_AUTH_E_UNKNOWN" for any other number. Never NULL.
 /// The string is static: do not free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_status_name(status: dl_auth_status_t) -> *const c_char {
@@ -101,7 +102,7 @@ pub fn message_of(failure: &Error) -> String {
         retry_after_ms: 0,
         message: [0; 512],
     };
-    // SAFETY: the struct is whole, and `size` is its own.
+    // SAFETY: `size` is the size of the struct.
     unsafe { write(&mut error, failure) };
     // SAFETY: `write` has terminated the message.
     unsafe { CStr::from_ptr(error.message.as_ptr()) }.to_str().unwrap().to_owned()
@@ -124,18 +125,18 @@ mod tests {
         };
         let failure =
             Error::new(Status::Denied, message).with_http_status(401).with_retry_after(Some(Duration::from_secs(2)));
-        // SAFETY: `size` is at most the struct's own, but for the test of a larger one, which writes no more than that.
+        // SAFETY: `write` writes at most the struct's size, also if `size` is larger.
         unsafe { write(&mut error, &failure) };
         error
     }
 
     fn text(error: &dl_auth_error_t) -> &str {
-        // SAFETY: the struct is written whole and its message is terminated, which is what is being tested.
+        // SAFETY: the whole struct was written, so its message is terminated. This is also what the test checks.
         unsafe { CStr::from_ptr(error.message.as_ptr()) }.to_str().unwrap()
     }
 
     #[test]
-    fn a_whole_a_larger_and_a_smaller_struct_are_filled_as_far_as_they_go() {
+    fn structs_of_equal_larger_and_smaller_size_are_filled() {
         let whole = size_of::<dl_auth_error_t>() as u32;
         for size in [whole, whole + 64] {
             let error = written(size, "no");
@@ -150,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_cut_at_a_character_s_boundary_and_terminated() {
+    fn a_long_message_is_cut_between_characters_and_terminated() {
         let long = format!("{}€€€", "x".repeat(509));
         assert_eq!(text(&written(size_of::<dl_auth_error_t>() as u32, &long)), "x".repeat(509));
         let error = written(24 + 5, "ab€€");

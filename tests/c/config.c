@@ -218,7 +218,7 @@ static void each_malformed_value_names_its_key_and_who_gave_it(void) {
 /* What is wrong with a file or a URL is said, not only that something is. */
 static void a_message_says_what_is_wrong(void) {
   static const struct { const char *key, *value, *word; } wrongs[] = {
-    {"url", "canary", "no URL"},
+    {"url", "canary", "not a URL"},
     {"url", "https://canary:canary@localhost/", "credentials in it"},
     {"url", "http://localhost/", "allow_http"},
     {"url", "https://localhost/elsewhere", "path"},

@@ -55,7 +55,7 @@ class Status(IntEnum):
 
 
 class Options(TypedDict, total=False):
-    """The options of `Auth`, by name. An option that is None is not set."""
+    """The options of `Auth`, by name. None means: not set."""
 
     username: Optional[str]
     """The user or the bot to log in as. Must be text, not empty. Default: none."""
