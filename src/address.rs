@@ -10,14 +10,14 @@ use ureq::http::uri::Authority;
 mod proxy;
 pub use proxy::{Proxy, bypasses, split_scheme};
 
-/// The token endpoint of a URL, or why there is none.
+/// The token endpoint of a URL. The error says why the URL cannot be used.
 pub fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
-    let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
+    let uri: Uri = url.parse().map_err(|_| "it is not a URL")?;
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err("it is no URL with a scheme and a host".to_owned());
+        return Err("it is not a URL with a scheme and a host".to_owned());
     };
     if authority.as_str().contains('@') {
-        return Err("it has credentials in it; give them as `username` and `password`".to_owned());
+        return Err("it contains credentials; give them as `username` and `password`".to_owned());
     }
     if authority.host().is_empty() || !has_valid_port(authority) {
         return Err("it has no valid host and port".to_owned());
@@ -25,12 +25,11 @@ pub fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
     match scheme {
         "https" => {}
         "http" if !allow_http => {
-            return Err(
-                "`http` would send the password in clear; for a gate on this machine set `allow_http=true`".to_owned()
-            );
+            return Err("`http` would send the password unencrypted; for a gate on this machine set `allow_http=true`"
+                .to_owned());
         }
         "http" if is_loopback(authority.host()) => {}
-        "http" => return Err("`http` is taken only to a loopback address, even with `allow_http=true`".to_owned()),
+        "http" => return Err("`http` is accepted only with a loopback address, even with `allow_http=true`".to_owned()),
         _ => return Err("its scheme is neither `https` nor `http`".to_owned()),
     }
     if url.contains('#') {
@@ -45,7 +44,7 @@ pub fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
     }
     match path.trim_end_matches('/') {
         "" | "/api/v1" => Ok(format!("{scheme}://{authority}/token?default")),
-        _ => Err("its path is none of `/`, `/api/v1` and `…/token`".to_owned()),
+        _ => Err("its path is not `/`, `/api/v1` or `…/token`".to_owned()),
     }
 }
 
@@ -53,17 +52,17 @@ fn is_loopback(host: &str) -> bool {
     host == "localhost" || bare(host).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// Whether the port that an authority names is one, or it names none.
+/// Whether an authority has a valid port or no port.
 fn has_valid_port(authority: &Authority) -> bool {
     host_and_port(authority) == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
 }
 
-/// An authority without the user in it.
+/// An authority without its user.
 fn host_and_port(authority: &Authority) -> &str {
     authority.as_str().rsplit('@').next().unwrap_or_default()
 }
 
-/// A URL's host as the resolver and TLS take it: an IPv6 address without its brackets.
+/// The host of a URL in the form for the resolver and for TLS: an IPv6 address without its brackets.
 pub fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }

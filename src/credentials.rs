@@ -10,29 +10,29 @@ use crate::secret::Secret;
 /// A user of the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// Who logs in.
+    /// The name to log in with.
     pub username: Secret,
-    /// With what.
+    /// The password of this user.
     pub password: Secret,
-    /// The file that the password was read from, which may come to hold another.
+    /// The file that the password was read from. Its content may change later.
     pub password_file: Option<PathBuf>,
 }
 
 impl Credentials {
-    /// A user with this password, from no file.
+    /// A user with this password, which was not read from a file.
     pub fn new(username: Secret, password: Secret) -> Credentials {
         Credentials { username, password, password_file: None }
     }
 }
 
-/// The most that a configuration file may hold.
+/// The maximum size of a file that the configuration names.
 const FILE_MAX: u64 = 4 << 20;
 
-/// Reads a file of the configuration.
+/// Reads a file that the configuration names.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     crate::file::read(path, FILE_MAX).map_err(|fault| {
         let why = match fault {
-            // A path is shown only if it is one: what is set here by mistake may be the password itself.
+            // The path is shown only if such a file exists: the value may be the password, set here by mistake.
             Fault::Unknown(error) => {
                 return format!(
                     "it cannot be read: {error}; the path is not shown, because a secret may be set here by mistake"
@@ -47,13 +47,13 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
     })
 }
 
-/// The password in a `password_file`, or why there is none.
+/// Reads the password in a `password_file`. The error says why it cannot be used.
 pub fn read_password(path: &Path) -> Result<Secret, String> {
     let bytes = read(path)?;
     let text = std::str::from_utf8(&bytes).map_err(|_| "the file is not UTF-8")?;
     let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
     if line.is_empty() || line.contains('\0') {
-        return Err("the file is empty, or holds a NUL".to_owned());
+        return Err("the file is empty, or contains a NUL".to_owned());
     }
     Ok(Secret::new(line.to_owned()))
 }

@@ -219,7 +219,7 @@ static void each_refused_value_is_reported_with_its_key_and_source(void) {
 /* The message states what is wrong with a file or a URL, not only that it is wrong. */
 static void a_message_states_what_is_wrong(void) {
   static const struct { const char *key, *value, *word; } wrongs[] = {
-    {"url", "canary", "no URL"},
+    {"url", "canary", "not a URL"},
     {"url", "https://canary:canary@localhost/", "credentials in it"},
     {"url", "http://localhost/", "allow_http"},
     {"url", "https://localhost/elsewhere", "path"},
