@@ -1,7 +1,10 @@
 /*
- * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT and PHP FFI. These tools know size_t,
- * uint32_t and the like. In PHP: FFI::cdef(file_get_contents("dl_auth.cdef.h"), "libdl_auth.so.0"), not FFI::load. Set
- * the field `size` of a struct to its size before a call. dl_auth.h is the manual. `make header` generates this file from src/capi/; do not edit.
+ * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT
+ * and PHP FFI. These tools have size_t, uint32_t and the like. In PHP, use
+ * FFI::cdef(file_get_contents("dl_auth.cdef.h"), "libdl_auth.so.0"), not
+ * FFI::load. Before a call, set the field `size` of a struct to its size.
+ * dl_auth.h is the manual. Generated from src/capi/ by `make header`; do not
+ * edit.
  */
 
 enum {
@@ -154,4 +157,6 @@ dl_auth_status_t dl_auth_jwt_claims(const char *jwt,
                                     size_t *len,
                                     dl_auth_error_t *error);
 
-dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_auth_error_t *error);
+dl_auth_status_t dl_auth_jwt_expiry(const char *jwt,
+                                    int64_t *unix_seconds,
+                                    dl_auth_error_t *error);

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 
 use crate::error::{Error, Status};
 
-/// What a call came to: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative, so `if (status)` reads well.
+/// The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative.
 pub type dl_auth_status_t = i32;
 
 /// It worked.
@@ -79,24 +79,24 @@ pub const DL_AUTH_E_BAD_JWT: dl_auth_status_t = -50;
 /// A bug in the library: a panic was caught. The handle and its token stay usable.
 pub const DL_AUTH_E_INTERNAL: dl_auth_status_t = -99;
 
-/// How a call failed, in the caller's own memory: initialise it with DL_AUTH_ERROR_INIT and pass its address. It holds
-/// no pointer and nothing to free. A call that succeeds leaves it as it is.
+/// The reason of a failed call, in memory of the caller. Initialise it with DL_AUTH_ERROR_INIT and pass its address. It has
+/// no pointers and nothing to free. A successful call does not change it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dl_auth_error_t {
-    /// The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. Less than 4: not
-    /// initialised, and nothing is written.
+    /// The size of the struct. DL_AUTH_ERROR_INIT sets it. After a failed call: the number of bytes that were written. If it is
+    /// less than 4, the struct is not initialised, and the library writes nothing.
     pub size: u32,
-    /// What the call returned.
+    /// The status that the call returned.
     pub status: i32,
-    /// The HTTP status of the answer behind the failure; 0: there was none.
+    /// The HTTP status of the answer that caused the failure. 0: there was no answer.
     pub http_status: u32,
     /// 0.
     pub reserved: u32,
-    /// Milliseconds until the library itself tries again; 0: at the next call, or never.
+    /// Milliseconds until the library itself tries again. 0: at the next call, or never.
     pub retry_after_ms: u64,
-    /// What happened, to what, and what to do: a line of UTF-8, NUL-terminated, cut at a character's boundary. It never
-    /// holds a username, a password or a token.
+    /// What happened, with what, and what to do: one line of UTF-8, NUL-terminated. A longer message is cut between two
+    /// characters. It never contains a username, a password or a token.
     pub message: [c_char; 512],
 }
 
@@ -148,8 +148,19 @@ pub unsafe fn write_sized<T: Copy>(theirs: *mut T, fill: impl FnOnce(usize) -> T
     true
 }
 
-/// The name of a status, such as "DL_AUTH_E_DENIED"; "DL_AUTH_E_UNKNOWN" for a number that is none. Never NULL.
-/// The string is static: do not free it.
+/// Returns the name of a status, such as "DL_AUTH_E_DENIED".
+///
+/// @param status Any number.
+///
+/// @return The name. "DL_AUTH_E_UNKNOWN" if `status` is not a status. Never NULL.
+///
+/// Ownership: the string is static: you must not free it.
+///
+/// Threads: thread-safe and async-signal-safe.
+///
+/// Blocking: no.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_status_name(status: dl_auth_status_t) -> *const c_char {
     let name: &'static CStr = match status {

@@ -17,8 +17,8 @@ use crate::error::{Error, Status};
 use crate::process::{self, PerProcess};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
-/// A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
-/// between. It points to nothing that a host may read; a handle that was freed is recognised (DL_AUTH_E_CLOSED).
+/// A handle, which has the token of one user. dl_auth_new creates it, dl_auth_free frees it, and any number of threads can
+/// use it. It points to nothing that a program can read. A handle that was freed is detected: DL_AUTH_E_CLOSED.
 pub struct dl_auth_t {
     _never_made: [u8; 0],
 }
