@@ -90,8 +90,8 @@ fn without_preprocessor(header: &str) -> String {
 /// The first of January 2025, in Unix seconds.
 const NOT_BEFORE: u64 = 1_735_689_600;
 
-/// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that a build can be repeated to the byte, else the time. An
-/// earlier date than the source is a placeholder of the build tool, or the clock is wrong.
+/// The build date in Unix seconds: `SOURCE_DATE_EPOCH` if it is set, so that builds are reproducible, otherwise the
+/// time. If the date is before that of the source, it is a placeholder of the build tool, or the clock is wrong.
 fn built_at() -> Result<u64, Box<dyn Error>> {
     let seconds = match env::var("SOURCE_DATE_EPOCH").ok().filter(|seconds| !seconds.is_empty()) {
         Some(seconds) => seconds.parse().map_err(|error| format!("SOURCE_DATE_EPOCH={seconds}: {error}"))?,

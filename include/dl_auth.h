@@ -332,9 +332,9 @@ typedef struct dl_auth_info_t {
    */
   int64_t refresh_in_ms;
   /**
-   * The gate's clock minus this machine's, in milliseconds, accurate to about 1
-   * s, measured at the last answer with a token. 0 if that answer had no usable
-   * time.
+   * The gate's clock minus this machine's, in milliseconds, accurate to about
+   * one second, measured at the last answer with a token. 0 if that answer had
+   * no usable time.
    */
   int64_t clock_skew_ms;
   /** How many tokens the handle got by a login. */
@@ -1113,7 +1113,7 @@ dl_auth_status_t dl_auth_config_set_environ(dl_auth_config_t *config,
 void dl_auth_config_free(dl_auth_config_t *config);
 
 /**
- * Returns the name of an option, for a list of all options.
+ * Returns the name of an option. With it, a program can list all options.
  *
  * @param index The number of the option, counted from 0.
  *

@@ -1,4 +1,5 @@
-/* The main job: log in, hold the token, ask again. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the like. */
+/* Logs in, and reads the cached token. DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the other variables of the library
+ * configure it. */
 #include "dl_auth.h"
 #include <stdio.h>
 #include <time.h>

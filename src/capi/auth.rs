@@ -1,4 +1,4 @@
-//! The handle's calls.
+//! The functions with a handle.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -16,8 +16,8 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::jwt::TOKEN_MAX;
 
-/// A buffer of this many bytes fits each token with its NUL, and each token's claims. The library does not accept a longer
-/// token from the gate, because it would not fit the header limit of most servers.
+/// A buffer of this many bytes fits each token with its NUL, and each token's claims. The library does not accept a
+/// longer token from the gate, because it would not fit the header limit of most servers.
 pub const DL_AUTH_TOKEN_MAX: usize = 8192;
 
 /// A buffer of this many bytes fits each "Bearer <token>" with its NUL.
@@ -27,10 +27,10 @@ const _: () = assert!(DL_AUTH_TOKEN_MAX == TOKEN_MAX + 1 && DL_AUTH_BEARER_MAX =
 
 /// Creates a handle from a configuration and the environment.
 ///
-/// An option that the configuration does not set comes from the environment: from the one that dl_auth_config_set_environ
-/// has set, otherwise from that of the process. An option that is in neither has its default. If the program has more
-/// rights than the user that started it (set-user-ID, set-group-ID, file capabilities), the environment of the process is
-/// ignored.
+/// An option that the configuration does not set comes from the environment: from the one that
+/// dl_auth_config_set_environ has set, otherwise from that of the process. An option that is in neither has its
+/// default. If the program has more rights than the user that started it (set-user-ID, set-group-ID, file
+/// capabilities), the environment of the process is ignored.
 ///
 /// The call reads the files that the options name. It does not use the network: the first dl_auth_token logs in. With
 /// `refresh=background`, the login starts after this call in a separate thread.
@@ -41,9 +41,10 @@ const _: () = assert!(DL_AUTH_TOKEN_MAX == TOKEN_MAX + 1 && DL_AUTH_BEARER_MAX =
 ///
 /// @return
 /// - DL_AUTH_OK: `*auth` is a handle.
-/// - DL_AUTH_E_NO_CREDENTIALS: there is neither a ready `token`, nor a `username` with a `password` or a `password_file`.
-/// - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not UTF-8, or excludes another one; or a file that an
-///   option or SSL_CERT_FILE names cannot be read or used.
+/// - DL_AUTH_E_NO_CREDENTIALS: there is neither a ready `token`, nor a `username` with a `password` or a
+///   `password_file`.
+/// - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not UTF-8, or excludes another one; or a file
+///   that an option or SSL_CERT_FILE names cannot be read or used.
 /// - DL_AUTH_E_UNSUPPORTED: `store` is not `none`. This library has no shared store.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL.
 ///
@@ -60,8 +61,8 @@ pub unsafe extern "C" fn dl_auth_new(
     auth: *mut *mut dl_auth_t,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what is needed here: `auth` and `error` live and writable, and a configuration that
-    // dl_auth_config_new made and that no other thread changes now.
+    // SAFETY: the header requires what is needed here: `auth` and `error` are valid and writable, dl_auth_config_new
+    // made the configuration, and no other thread changes it now.
     unsafe {
         guard(error, || {
             if auth.is_null() {
@@ -78,14 +79,15 @@ pub unsafe extern "C" fn dl_auth_new(
 
 /// Copies a valid token into `buf`.
 ///
-/// Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and blocks
-/// for up to `wait`. If a refresh is due, the call returns the cached token immediately and starts the refresh in a
-/// separate thread.
+/// Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and
+/// blocks for up to `wait`. If a refresh is due, the call returns the cached token immediately and starts the refresh
+/// in a separate thread.
 ///
 /// After a failed refresh, a call without a valid token fails immediately with the status of that refresh, until the
-/// cooldown ends. `retry_after_ms` of the error is the time until then. The cooldown is at most 1 s after the first failure
-/// and doubles with each failure in a row, to at most 30 s, or to 120 s while the handle has a valid token. A jitter
-/// reduces it by up to half. It is at least the Retry-After of an HTTP 429 or 503, of which the library accepts up to 1 h.
+/// cooldown ends. `retry_after_ms` of the error is the time until then. The cooldown is at most 1 s after the first
+/// failure and doubles with each failure in a row, to at most 30 s, or to 120 s while the handle has a valid token. A
+/// jitter reduces it by up to half. It is at least the Retry-After of an HTTP 429 or 503, of which the library accepts
+/// up to 1 h.
 ///
 /// Refused credentials are not sent again for 30 s after the first refusal, for 5 min after the second, then for 1 h,
 /// doubling to 24 h (after an HTTP 403 for at most 5 min). That applies to all handles of the process. It ends when the
@@ -99,24 +101,25 @@ pub unsafe extern "C" fn dl_auth_new(
 ///
 /// @return
 /// - DL_AUTH_OK: `buf` has a valid token.
-/// - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a JSON
-///   object in the body. Or it refused them before, and they are not sent again yet.
-/// - DL_AUTH_E_TIMEOUT: there is no valid token after `wait`, and the refresh continues. Or the refresh did not end within
-///   `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
+/// - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a
+///   JSON object in the body. Or it refused them before, and they are not sent again yet.
+/// - DL_AUTH_E_TIMEOUT: there is no valid token after `wait`, and the refresh continues. Or the refresh did not end
+///   within `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
 /// - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate cannot be reached: its name or the proxy's does not
 ///   resolve, a connection is refused or breaks, or the proxy does not open a tunnel.
 /// - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the rate of requests: HTTP 429.
-/// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403 without a
-///   JSON object in the body.
-/// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate: not HTTP, not JSON, too large, a
-///   redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
-/// - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is not trusted, has expired or is for another
-///   host, there is no TLS at that port, the server requires a client certificate, or there are no root certificates.
+/// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403
+///   without a JSON object in the body.
+/// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate: not HTTP, not JSON, too
+///   large, a redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
+/// - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is not trusted, has expired or is for
+///   another host, there is no TLS at that port, the server requires a client certificate, or there are no root
+///   certificates.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
-/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be created
-///   for it.
-/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is the
-///   rest of that interval.
+/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
+///   the rest of that interval.
 /// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
@@ -125,8 +128,8 @@ pub unsafe extern "C" fn dl_auth_new(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh, the
-/// call runs the refresh itself and blocks until it ends.
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
+/// the call runs the refresh itself and blocks until it ends.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -148,8 +151,8 @@ pub unsafe extern "C" fn dl_auth_token(
 
 /// Frees a handle.
 ///
-/// Other threads can be in a call with this handle. Calls that wait return DL_AUTH_E_CLOSED. All other calls end normally.
-/// A refresh in flight is cancelled.
+/// Other threads can be in a call with this handle. Calls that wait return DL_AUTH_E_CLOSED. All other calls end
+/// normally. A refresh in flight is cancelled.
 ///
 /// @param auth The handle. NULL and a handle that was freed before do nothing.
 ///
@@ -171,9 +174,9 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
 /// Copies a token that is valid for at least `min_valid_ms` into `buf`, and blocks for up to `wait_ms`.
 ///
 /// Returns the cached token immediately if it is valid for that long. Otherwise starts a refresh, or joins the one in
-/// flight. With `wait_ms` 0 the call never blocks. Such a call can also start the first login early. The cooldown and the
-/// refused credentials have the same effect as in dl_auth_token. In the list of statuses below, "no such token" means: the
-/// cached token is not valid for `min_valid_ms`.
+/// flight. With `wait_ms` 0 the call never blocks. Such a call can also start the first login early. The cooldown and
+/// the refused credentials have the same effect as in dl_auth_token. In the list of statuses below, "no such token"
+/// means: the cached token is not valid for `min_valid_ms`.
 ///
 /// The minimum interval applies to each refresh, whatever the call requests: for a tenth of a new token's lifetime, at
 /// least 1 s and at most 60 s, no other refresh starts.
@@ -204,21 +207,21 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
 ///
 /// @return
 /// - DL_AUTH_OK: `buf` has a token that is valid for `min_valid_ms`.
-/// - DL_AUTH_E_PENDING: `wait_ms` is 0 and there is no such token yet. A refresh is in progress, or no thread can be created
-///   for it.
-/// - DL_AUTH_E_TOO_SHORT: there is no such token. If `retry_after_ms` is 0, a new token would not be valid for that long
-///   either: request less. Otherwise the minimum interval delays the refresh: `retry_after_ms` is the rest of it.
-/// - DL_AUTH_E_DENIED: there is no such token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a JSON
-///   object in the body. Or it refused them before, and they are not sent again yet.
-/// - DL_AUTH_E_TIMEOUT: there is no such token after `wait_ms`, and the refresh continues. Or the refresh did not end within
-///   `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
+/// - DL_AUTH_E_PENDING: `wait_ms` is 0 and there is no such token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: there is no such token. If `retry_after_ms` is 0, a new token would not be valid for that
+///   long either: request less. Otherwise the minimum interval delays the refresh: `retry_after_ms` is the rest of it.
+/// - DL_AUTH_E_DENIED: there is no such token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a
+///   JSON object in the body. Or it refused them before, and they are not sent again yet.
+/// - DL_AUTH_E_TIMEOUT: there is no such token after `wait_ms`, and the refresh continues. Or the refresh did not end
+///   within `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
 /// - DL_AUTH_E_UNREACHABLE: there is no such token, and the gate cannot be reached: its name or the proxy's does not
 ///   resolve, a connection is refused or breaks, or the proxy does not open a tunnel.
 /// - DL_AUTH_E_RATE_LIMITED: there is no such token, and the gate limits the rate of requests: HTTP 429.
-/// - DL_AUTH_E_GATE: there is no such token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403 without a
-///   JSON object in the body.
-/// - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that of a gate: not HTTP, not JSON, too large, a
-///   redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
+/// - DL_AUTH_E_GATE: there is no such token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403 without
+///   a JSON object in the body.
+/// - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that of a gate: not HTTP, not JSON, too
+///   large, a redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
 /// - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not trusted, has expired or is for another
 ///   host, there is no TLS at that port, the server requires a client certificate, or there are no root certificates.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
@@ -258,8 +261,8 @@ pub unsafe extern "C" fn dl_auth_token_within(
 
 /// Copies "Bearer <token>", the value of the HTTP header Authorization (RFC 6750), into `buf`.
 ///
-/// Returns immediately if the cached token is valid. Otherwise starts a refresh, or joins the one in flight, and blocks for
-/// up to `wait`. dl_auth_token describes the refresh and the cooldown.
+/// Returns immediately if the cached token is valid. Otherwise starts a refresh, or joins the one in flight, and blocks
+/// for up to `wait`. dl_auth_token describes the refresh and the cooldown.
 ///
 /// @param auth The handle.
 /// @param[out] buf The text and a NUL. Can be NULL if `cap` is 0. DL_AUTH_BEARER_MAX bytes always fit.
@@ -278,10 +281,10 @@ pub unsafe extern "C" fn dl_auth_token_within(
 /// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate.
 /// - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy failed.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
-/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be created
-///   for it.
-/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is the
-///   rest of that interval.
+/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
+///   the rest of that interval.
 /// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text and 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
@@ -290,8 +293,8 @@ pub unsafe extern "C" fn dl_auth_token_within(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh, the
-/// call runs the refresh itself and blocks until it ends.
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
+/// the call runs the refresh itself and blocks until it ends.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -315,8 +318,8 @@ pub unsafe extern "C" fn dl_auth_bearer(
 
 /// Copies the payload of a valid token into `buf`: a JSON object (RFC 7519), as the gate wrote it.
 ///
-/// Returns immediately if the cached token is valid. Otherwise starts a refresh, or joins the one in flight, and blocks for
-/// up to `wait`. dl_auth_token describes the refresh and the cooldown. The library does not check the signature.
+/// Returns immediately if the cached token is valid. Otherwise starts a refresh, or joins the one in flight, and blocks
+/// for up to `wait`. dl_auth_token describes the refresh and the cooldown. The library does not check the signature.
 ///
 /// @param auth The handle.
 /// @param[out] buf The JSON text and a NUL. Can be NULL if `cap` is 0. DL_AUTH_TOKEN_MAX bytes always fit.
@@ -335,10 +338,10 @@ pub unsafe extern "C" fn dl_auth_bearer(
 /// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate.
 /// - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy failed.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
-/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be created
-///   for it.
-/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is the
-///   rest of that interval.
+/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
+///   the rest of that interval.
 /// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text and 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
@@ -347,8 +350,8 @@ pub unsafe extern "C" fn dl_auth_bearer(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh, the
-/// call runs the refresh itself and blocks until it ends.
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
+/// the call runs the refresh itself and blocks until it ends.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -365,8 +368,8 @@ pub unsafe extern "C" fn dl_auth_claims(
 
 /// Returns the number of the cached token.
 ///
-/// Unique per token. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and increase. With them, a program
-/// can keep a copy of the token, and copy it again only when the token has changed:
+/// Unique per token. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and increase. With them, a
+/// program can keep a copy of the token, and copy it again only when the token has changed:
 ///
 /// ```c
 /// struct token_copy {
@@ -390,8 +393,8 @@ pub unsafe extern "C" fn dl_auth_claims(
 ///
 /// @param auth The handle. With NULL, and with a handle that was freed, the result is 0.
 ///
-/// @return The number of the cached token. 0 if a refresh is due, if there is no valid token, or if `auth` is not a handle:
-/// call dl_auth_token.
+/// @return The number of the cached token. 0 if a refresh is due, if there is no valid token, or if `auth` is not a
+/// handle: call dl_auth_token.
 ///
 /// Threads: thread-safe. A parent process and its child count separately.
 ///
@@ -406,12 +409,12 @@ pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
 
 /// Marks a token as expired, because the platform rejected it with HTTP 401.
 ///
-/// If `rejected_token` is the cached token, it counts as expired and the next call starts a refresh. If it is not, another
-/// thread has already reported it, and the call changes nothing. So if a thousand threads get a 401 at the same time, they
-/// cause one refresh.
+/// If `rejected_token` is the cached token, it counts as expired and the next call starts a refresh. If it is not,
+/// another thread has already reported it, and the call changes nothing. So if a thousand threads get a 401 at the same
+/// time, they cause one refresh.
 ///
-/// A new token stays valid until the minimum interval ends (see dl_auth_token_within). Nothing can replace a ready `token`
-/// of the configuration: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
+/// A new token stays valid until the minimum interval ends (see dl_auth_token_within). Nothing can replace a ready
+/// `token` of the configuration: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
 ///
 /// ```c
 /// // Sends a request, and once more with a new token if the answer is 401.
@@ -453,7 +456,7 @@ pub unsafe extern "C" fn dl_auth_invalidate(
     rejected_token: *const c_char,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what `guard` and `read` need: a live string and struct.
+    // SAFETY: the header requires what `guard` and `read` need: a valid string and a valid struct.
     unsafe {
         guard(error, || {
             let rejected_token = read("rejected_token", rejected_token)?;
@@ -500,7 +503,7 @@ pub unsafe extern "C" fn dl_auth_set_credentials(
     password: *const c_char,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what `guard` and `read` need: live strings and a live struct.
+    // SAFETY: the header requires what `guard` and `read` need: valid strings and a valid struct.
     unsafe {
         guard(error, || {
             let username = if username.is_null() { None } else { Some(read("username", username)?) };
@@ -510,12 +513,12 @@ pub unsafe extern "C" fn dl_auth_set_credentials(
     }
 }
 
-/// The read before every request: copies the prefix and the token, where one is under a lease. Where it returns false,
-/// `copy` is to be asked. Nothing in it can panic, so it does without the guard. Always a part of its caller, and `copy`
-/// never: else each read saves registers that only the exact way needs, which costs half as many instructions again.
+/// The fast read: copies the prefix and the token if the token is under a lease. If it returns false, the caller must
+/// call `copy`. It cannot panic, so it needs no guard. It is always inlined and `copy` never is: otherwise each read
+/// saves registers that only `copy` needs, which is half as many instructions more.
 ///
 /// # Safety
-/// As `copy`.
+/// See `copy`.
 #[inline(always)]
 unsafe fn copy_leased(auth: *const dl_auth_t, prefix: &str, buf: *mut c_char, cap: usize, len: *mut usize) -> bool {
     let Some(window) = handle::window(auth) else { return false };
@@ -541,11 +544,11 @@ unsafe fn copy_leased(auth: *const dl_auth_t, prefix: &str, buf: *mut c_char, ca
     }
 }
 
-/// A call that copies text into the host's buffer.
+/// Runs a call that copies text into the caller's buffer.
 ///
 /// # Safety
-/// As the header says: `buf` is NULL or has `cap` writable bytes, `len` and `error` are NULL or writable, and nobody
-/// else touches them during the call.
+/// `buf` is NULL or has `cap` writable bytes, `len` and `error` are NULL or writable, and no other thread uses them
+/// during the call. The header requires this.
 #[inline(never)]
 unsafe fn copy(
     auth: *const dl_auth_t,

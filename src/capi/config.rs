@@ -1,4 +1,4 @@
-//! The configuration as the host holds it.
+//! The configuration of a caller.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -9,8 +9,8 @@ use super::text::{null, read, read_array};
 use crate::config::{self, Config, KEYS};
 use crate::error::{Error, Status};
 
-/// Options by name. dl_auth_config_new creates it, and dl_auth_config_free frees it. Any number of dl_auth_new calls can
-/// use it. Each of them makes a copy, so you can free it immediately after them. It is for one thread at a time.
+/// Options by name. dl_auth_config_new creates it, and dl_auth_config_free frees it. Any number of dl_auth_new calls
+/// can use it. Each of them makes a copy, so you can free it immediately after them. It is for one thread at a time.
 pub struct dl_auth_config_t(pub(super) Config);
 
 /// Creates an empty configuration.
@@ -50,8 +50,8 @@ pub extern "C" fn dl_auth_config_new() -> *mut dl_auth_config_t {
 /// Sets an option.
 ///
 /// The call checks what can be checked for one value. dl_auth_new checks what needs a file or other options: `url`,
-/// `token`, `ca_file`, `password_file`, and the options that exclude each other. A second value replaces the first one. A
-/// call that fails changes nothing.
+/// `token`, `ca_file`, `password_file`, and the options that exclude each other. A second value replaces the first one.
+/// A call that fails changes nothing.
 ///
 /// @param config The configuration.
 /// @param key The name of an option: one of those that dl_auth_config_key returns.
@@ -96,18 +96,18 @@ pub unsafe extern "C" fn dl_auth_config_set(
 /// Handles that are created with this configuration use it instead of the environment of the process, for all variables
 /// that dl_auth_new reads: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE and SSL_CERT_DIR.
 /// dl_auth_new then does not read the environment of the process, so another thread can change that at the same time. A
-/// second call replaces the environment of the first one. A call that fails changes nothing. The first of two entries with
-/// the same name counts, as with getenv.
+/// second call replaces the environment of the first one. A call that fails changes nothing. The first of two entries
+/// with the same name counts, as with getenv.
 ///
 /// If a variable that is used is not UTF-8, dl_auth_new returns DL_AUTH_E_INVALID_VALUE; on Unix, SSL_CERT_FILE and
 /// SSL_CERT_DIR do not need to be UTF-8. On Windows, this call returns that status.
 ///
-/// In a program that has more rights than the user that started it, do not pass the environment of the process: that user
-/// controls it.
+/// In a program that has more rights than the user that started it, do not pass the environment of the process: that
+/// user controls it.
 ///
 /// @param config The configuration.
-/// @param variables An array of "NAME=VALUE" strings that ends with NULL, such as a copy of `environ`. An array that holds
-/// only NULL means: no variables.
+/// @param variables An array of "NAME=VALUE" strings that ends with NULL, such as a copy of `environ`. An array that
+/// holds only NULL means: no variables.
 /// @param[out] error The reason of a failure. Can be NULL.
 ///
 /// @return
@@ -146,8 +146,8 @@ pub unsafe extern "C" fn dl_auth_config_set_environ(
 ///
 /// @param config The configuration. NULL does nothing.
 ///
-/// Ownership: the configuration is no longer yours. You must not use it or free it again. Handles that were created with it
-/// stay usable.
+/// Ownership: the configuration is no longer yours. You must not use it or free it again. Handles that were created
+/// with it stay usable.
 ///
 /// Threads: one thread at a time for each configuration.
 ///
@@ -165,7 +165,7 @@ pub unsafe extern "C" fn dl_auth_config_free(config: *mut dl_auth_config_t) {
     });
 }
 
-/// Returns the name of an option, for a list of all options.
+/// Returns the name of an option. With it, a program can list all options.
 ///
 /// @param index The number of the option, counted from 0.
 ///

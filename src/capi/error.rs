@@ -79,13 +79,13 @@ pub const DL_AUTH_E_BAD_JWT: dl_auth_status_t = -50;
 /// A bug in the library: a panic was caught. The handle and its token stay usable.
 pub const DL_AUTH_E_INTERNAL: dl_auth_status_t = -99;
 
-/// The reason of a failed call, in memory of the caller. Initialise it with DL_AUTH_ERROR_INIT and pass its address. It has
-/// no pointers and nothing to free. A successful call does not change it.
+/// The reason of a failed call, in memory of the caller. Initialise it with DL_AUTH_ERROR_INIT and pass its address. It
+/// has no pointers and nothing to free. A successful call does not change it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dl_auth_error_t {
-    /// The size of the struct. DL_AUTH_ERROR_INIT sets it. After a failed call: the number of bytes that were written. If it is
-    /// less than 4, the struct is not initialised, and the library writes nothing.
+    /// The size of the struct. DL_AUTH_ERROR_INIT sets it. After a failed call: the number of bytes that were written.
+    /// If it is less than 4, the struct is not initialised, and the library writes nothing.
     pub size: u32,
     /// The status that the call returned.
     pub status: i32,

@@ -1,4 +1,4 @@
-//! A look at a handle, and the library's own version.
+//! The state of a handle, and the version of the library.
 
 use std::ffi::{CStr, c_char};
 
@@ -25,12 +25,12 @@ pub const DL_AUTH_ACTIVITY_IDLE: i32 = 0;
 pub const DL_AUTH_ACTIVITY_REFRESHING: i32 = 1;
 /// dl_auth_info_t.activity: the last refresh failed, and the next one starts after retry_in_ms at the earliest.
 pub const DL_AUTH_ACTIVITY_COOLING: i32 = 2;
-/// dl_auth_info_t.activity: the gate refused the credentials in the last refresh. They are sent again after retry_in_ms at
-/// the earliest, unless they change.
+/// dl_auth_info_t.activity: the gate refused the credentials in the last refresh. They are sent again after retry_in_ms
+/// at the earliest, unless they change.
 pub const DL_AUTH_ACTIVITY_DENIED: i32 = 3;
 
-/// The state of a handle, in memory of the caller. Initialise it with DL_AUTH_INFO_INIT. A later version can add fields at
-/// the end. It fills only the fields that your struct has.
+/// The state of a handle, in memory of the caller. Initialise it with DL_AUTH_INFO_INIT. A later version can add fields
+/// at the end. It fills only the fields that your struct has.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct dl_auth_info_t {
@@ -48,13 +48,13 @@ pub struct dl_auth_info_t {
     pub issued_at: i64,
     /// The claim `exp` of the token in Unix seconds. 0: none.
     pub expires_at: i64,
-    /// Milliseconds until the token expires, by a clock that counts suspend and that cannot be set. Negative: it has expired.
-    /// 0: there is no token.
+    /// Milliseconds until the token expires, by a clock that counts suspend and that cannot be set. Negative: it has
+    /// expired. 0: there is no token.
     pub expires_in_ms: i64,
     /// Milliseconds until a refresh is due. Negative: it is due. 0: there is no token.
     pub refresh_in_ms: i64,
-    /// The gate's clock minus this machine's, in milliseconds, accurate to about one second, measured at the last answer with a token.
-    /// 0 if that answer had no usable time.
+    /// The gate's clock minus this machine's, in milliseconds, accurate to about one second, measured at the last
+    /// answer with a token. 0 if that answer had no usable time.
     pub clock_skew_ms: i64,
     /// How many tokens the handle got by a login.
     pub logins: u64,
@@ -74,15 +74,15 @@ pub struct dl_auth_info_t {
     pub last_http_status: u32,
     /// Milliseconds until the next refresh can start, after a failed one or a successful one. 0: immediately.
     pub retry_in_ms: i64,
-    /// How long dl_auth_token can block, in milliseconds: the option `wait`. It is for a program that waits by itself between
-    /// calls of dl_auth_token_within with `wait_ms` 0.
+    /// How long dl_auth_token can block, in milliseconds: the option `wait`. It is for a program that waits by itself
+    /// between calls of dl_auth_token_within with `wait_ms` 0.
     pub wait_ms: u64,
 }
 
 /// Describes the state of a handle.
 ///
-/// The call starts no refresh. In a child process, the first such call for a handle with `refresh=background` starts that
-/// handle's background refreshes.
+/// The call starts no refresh. In a child process, the first such call for a handle with `refresh=background` starts
+/// that handle's background refreshes.
 ///
 /// @param auth The handle.
 /// @param[in,out] info The state of the handle. Its field `size` must be set: use DL_AUTH_INFO_INIT.
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn dl_auth_info(
     info: *mut dl_auth_info_t,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what `guard` and `write_sized` need: structs that are as large as their `size` says.
+    // SAFETY: the header requires what `guard` and `write_sized` need: structs of at least `size` bytes.
     unsafe {
         guard(error, || {
             if info.is_null() {
@@ -177,8 +177,8 @@ pub extern "C" fn dl_auth_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The ABI version of this header. A program that uses all of this header needs a library whose dl_auth_abi_version() is at
-/// least this number.
+/// The ABI version of this header. A program that uses all of this header needs a library whose dl_auth_abi_version()
+/// is at least this number.
 pub const DL_AUTH_ABI_VERSION: u32 = 1;
 
 /// Returns the ABI version of the library.

@@ -1,4 +1,4 @@
-//! Reading any JWT: no handle is needed.
+//! The functions that read any JWT, without a handle.
 
 use std::ffi::c_char;
 
@@ -41,10 +41,10 @@ pub unsafe extern "C" fn dl_auth_jwt_claims(
     len: *mut usize,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what is needed here: a live string, `cap` bytes at `buf`, writable `len` and `error`.
+    // SAFETY: the header requires what is needed here: a string, `cap` bytes at `buf`, writable `len` and `error`.
     unsafe {
         guard(error, || {
-            let jwt = decode(jwt); // before the buffer is emptied, for it may be the same one
+            let jwt = decode(jwt); // before `buf` is emptied, because it can be the same memory
             let buffer = Buffer::new(buf, cap, len)?;
             buffer.put(&[jwt?.claims()])
         })
@@ -78,7 +78,7 @@ pub unsafe extern "C" fn dl_auth_jwt_expiry(
     unix_seconds: *mut i64,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what is needed here: a live string, writable `unix_seconds` and `error`.
+    // SAFETY: the header requires what is needed here: a valid string, writable `unix_seconds` and `error`.
     unsafe {
         guard(error, || {
             if unix_seconds.is_null() {

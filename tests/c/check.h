@@ -1,10 +1,10 @@
-/* What every C test is made of: checks that say what was wanted and what came, and a record of all that the library
- * said.
+/* The base of each C test: checks that print the wanted and the actual value, and records of what the library returned.
  *
- * A failed check is printed and counted, and the test goes on; `done()` makes the exit code of it. Where going on has no
- * sense, `give_up` ends the program. Each message of the library goes to the file in CHECK_MESSAGES and each token to
- * the one in CHECK_TOKENS: the driver (tests/c.rs) searches the first, and all output, for the second, and for the
- * word "canary", which stands in each secret that a test makes up. */
+ * A failed check is printed and counted, and the test continues. `done()` makes the exit code from the count. If a test
+ * cannot continue, `give_up` ends the program. Each message of the library goes to the file in CHECK_MESSAGES, each
+ * token to the one in CHECK_TOKENS, and each status to the one in CHECK_STATUSES. The driver (tests/c.rs) searches the
+ * messages and all output for the tokens, and for the word "canary", which is in each secret that a test makes up. It
+ * compares the statuses with the header. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -32,10 +32,10 @@ static inline unsigned patience(unsigned seconds) {
 static int failed_checks;
 static pthread_mutex_t check_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* What the test is about at this moment: a table's row, said with each failed check. */
+/* What the test checks at this moment, such as a row of a table. Each failed check prints it. */
 static _Thread_local const char *subject = "";
 
-/* The error struct of this thread's calls: pass its address, and CHECK_STATUS looks after the rest. */
+/* The error struct of this thread's calls. Pass its address: CHECK_STATUS prepares and checks it. */
 static _Thread_local dl_auth_error_t failure;
 
 static inline void complain(const char *file, int line, const char *format, ...) {
@@ -72,8 +72,8 @@ static inline void record(const char *variable, const char *line) {
 }
 
 /* Which function has returned which status: one row for each function, one byte for each status. The rows are the file
- * that CHECK_STATUSES names, mapped into memory. So a record needs no descriptor, no lock and no cancellation point, and
- * is safe in threads, signal handlers and child processes. The driver compares the rows with the header. */
+ * that CHECK_STATUSES names, mapped into memory. So a record needs no descriptor, no lock, no cancellation point, and is
+ * safe in threads, signal handlers and child processes. The driver compares the rows with the header. */
 struct returned {
   char function[32];
   volatile unsigned char status[128]; /* status[n] is 1 if the function has returned -n */
@@ -103,8 +103,9 @@ __attribute__((constructor)) static void map_the_record(void) {
 }
 
 static inline dl_auth_status_t recorded(const char *function, dl_auth_status_t status) {
+  if (status > 0 || status <= -128) give_up("a status outside the record");
   for (int row = 0; returned && row < RECORDED_FUNCTIONS; row++)
-    if (status <= 0 && status > -128 && strcmp(returned[row].function, function) == 0) returned[row].status[-status] = 1;
+    if (strcmp(returned[row].function, function) == 0) returned[row].status[-status] = 1;
   return status;
 }
 
@@ -122,7 +123,7 @@ static inline dl_auth_status_t recorded(const char *function, dl_auth_status_t s
 #define dl_auth_jwt_claims(...) recorded("dl_auth_jwt_claims", dl_auth_jwt_claims(__VA_ARGS__))
 #define dl_auth_jwt_expiry(...) recorded("dl_auth_jwt_expiry", dl_auth_jwt_expiry(__VA_ARGS__))
 
-/* Length of the text if it is UTF-8, else -1. Enough for messages: overlong forms and surrogates are not looked for. */
+/* Length of the text if it is UTF-8, otherwise -1. It accepts overlong forms and surrogates, enough for messages. */
 static inline long utf8_length(const char *text) {
   const unsigned char *at = (const unsigned char *)text;
   while (*at) {
@@ -143,7 +144,7 @@ static inline long utf8_length(const char *text) {
 #define CHECK_TEXT(wanted, got) check_text(__FILE__, __LINE__, #got, (wanted), (got))
 #define CHECK_CONTAINS(text, word) check_contains(__FILE__, __LINE__, (text), (word))
 
-/* Runs a call and checks its status, and of its error struct all that the header promises. */
+/* Runs a call and checks its status, and its error struct for all that the header promises. */
 #define CHECK_STATUS(wanted, call) (expect_failure(), check_status(__FILE__, __LINE__, #call, (wanted), (call)))
 
 static inline void check_number(const char *file, int line, const char *what, long long wanted, long long got) {
@@ -159,7 +160,7 @@ static inline void check_contains(const char *file, int line, const char *text, 
   if (!strstr(text, word)) complain(file, line, "wanted \"%s\" in: %s", word, text);
 }
 
-/* The error struct before a call: initialised, and so that a touch shows. */
+/* The error struct before a call: initialised, and with a pattern that shows each write. */
 static inline dl_auth_error_t untouched(void) {
   dl_auth_error_t error;
   memset(&error, 0x5a, sizeof error);
@@ -197,13 +198,13 @@ static inline dl_auth_status_t check_status(const char *file, int line, const ch
   return got;
 }
 
-/* A token that the test has seen, so that it is known for a secret. */
+/* Records a token that the test has got, so that the driver searches for it. */
 static inline const char *seen(const char *token) {
   record("CHECK_TOKENS", token);
   return token;
 }
 
-/* Waits for something that another thread or the gate is about to bring, by looking at it again and again. */
+/* Waits for an event of another thread or of the gate, by polling. */
 #define WAIT_UNTIL(condition) \
   do { \
     while (!(condition)) nanosleep(&(struct timespec){0, 2000000}, NULL); \
@@ -219,10 +220,10 @@ static inline void join(pthread_t thread) {
   if (pthread_join(thread, NULL)) give_up("a thread cannot be joined");
 }
 
-/* The beginning of each test: ends it where it hangs. */
+/* Each test calls it first: it ends a test that hangs. */
 static inline void begin(void) { alarm(patience(HANG_GUARD_SECONDS)); }
 
-/* Makes a JWT with this payload; its signature is none. `jwt` needs 4/3 of the payload's length and 64 bytes more. */
+/* Makes a JWT with this payload and a false signature. `jwt` needs 4/3 of the payload's length and 64 bytes more. */
 static inline char *make_jwt(const char *payload, char *jwt) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const char *parts[] = {"{\"alg\":\"none\"}", payload};
