@@ -22,7 +22,7 @@ use options::OPTIONS;
 use status::STATUSES;
 use wrap::wrap;
 
-/// The width of the header's text.
+/// The width of the headers, in columns.
 const WIDTH: usize = 80;
 
 /// In the order of the header.
@@ -69,10 +69,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 const DECLARATIONS: &str = "\
 /*
  * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT
- * and PHP FFI. These tools define size_t, uint32_t and similar types. In PHP, use
+ * and PHP FFI. These tools define size_t, uint32_t and similar types. In PHP:
  *   FFI::cdef(file_get_contents(\"dl_auth.cdef.h\"), \"libdl_auth.so.0\")
- * and not FFI::load. Set the field `size` of a struct to its size before a call.
- * dl_auth.h is the manual.
+ * and not FFI::load. Before a call, set the field `size` of a struct to its
+ * size. dl_auth.h is the manual.
  *
  * `make generate` makes this file from src/capi/. Do not edit it.
  */";
@@ -83,7 +83,7 @@ fn generate(root: &Path, config: cbindgen::Config, documented: bool) -> Result<S
     });
     let mut header = Vec::new();
     builder.generate()?.write(&mut header);
-    let header = tidy(&String::from_utf8(header)?);
+    let header = wrap_comments(&tidy(&String::from_utf8(header)?));
     let ok = "#define DL_AUTH_OK 0\n";
     let (before, after) = header.split_once(ok).ok_or("cbindgen did not write DL_AUTH_OK")?;
     Ok([before, ok, &statuses(documented), after].concat())
@@ -172,4 +172,67 @@ fn tidy(header: &str) -> String {
         }
     }
     tidied.join("\n") + "\n"
+}
+
+/// Wraps the documentation comments at [`WIDTH`], because the sources are wider. Code between fences and rows of tables
+/// stay as they are.
+fn wrap_comments(header: &str) -> String {
+    let mut wrapped: Vec<String> = Vec::new();
+    let mut comment: Option<Vec<&str>> = None;
+    for line in header.lines() {
+        let indent = " ".repeat(line.len() - line.trim_start().len());
+        match (&mut comment, line.trim()) {
+            (None, "/**") => comment = Some(Vec::new()),
+            (None, text) if text.starts_with("/**") && line.len() > WIDTH => {
+                let text = text.trim_start_matches("/**").trim_end_matches("*/").trim();
+                push_comment(&mut wrapped, &indent, &[text]);
+            }
+            (None, _) => wrapped.push(line.to_owned()),
+            (Some(lines), "*/") => {
+                push_comment(&mut wrapped, indent.get(1..).unwrap_or_default(), lines);
+                comment = None;
+            }
+            (Some(lines), text) => {
+                let text = text.strip_prefix('*').unwrap_or(text);
+                lines.push(text.strip_prefix(' ').unwrap_or(text));
+            }
+        }
+    }
+    wrapped.join("\n") + "\n"
+}
+
+fn push_comment(header: &mut Vec<String>, indent: &str, lines: &[&str]) {
+    let width = WIDTH - indent.len() - " * ".len();
+    header.push(format!("{indent}/**"));
+    header.extend(wrap_paragraphs(lines, width).iter().map(|line| format!("{indent} * {line}").trim_end().to_owned()));
+    header.push(format!("{indent} */"));
+}
+
+/// Wraps paragraphs, items of a list and `@param` and the like.
+fn wrap_paragraphs(lines: &[&str], width: usize) -> Vec<String> {
+    let mut wrapped: Vec<String> = Vec::new();
+    let (mut in_code, mut paragraph, mut hang) = (false, false, "");
+    for line in lines {
+        let fence = line.starts_with("```");
+        if fence || in_code || line.is_empty() || line.starts_with('|') {
+            wrapped.push((*line).to_owned());
+            paragraph = false;
+            in_code ^= fence;
+            continue;
+        }
+        if !paragraph || line.starts_with("- ") || line.starts_with('@') {
+            hang = if line.starts_with("- ") || line.starts_with('@') { "  " } else { "" };
+            wrapped.push(String::new());
+            paragraph = true;
+        }
+        for word in line.split_whitespace() {
+            let last = wrapped.last_mut().filter(|last| last.len() + 1 + word.len() <= width);
+            match last {
+                Some(last) if last.trim().is_empty() => last.push_str(word),
+                Some(last) => *last += &format!(" {word}"),
+                None => wrapped.push(format!("{hang}{word}")),
+            }
+        }
+    }
+    wrapped
 }

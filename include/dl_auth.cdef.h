@@ -1,9 +1,9 @@
 /*
  * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT
- * and PHP FFI. These tools define size_t, uint32_t and similar types. In PHP, use
+ * and PHP FFI. These tools define size_t, uint32_t and similar types. In PHP:
  *   FFI::cdef(file_get_contents("dl_auth.cdef.h"), "libdl_auth.so.0")
- * and not FFI::load. Set the field `size` of a struct to its size before a call.
- * dl_auth.h is the manual.
+ * and not FFI::load. Before a call, set the field `size` of a struct to its
+ * size. dl_auth.h is the manual.
  *
  * `make generate` makes this file from src/capi/. Do not edit it.
  */
@@ -158,4 +158,6 @@ dl_auth_status_t dl_auth_jwt_claims(const char *jwt,
                                     size_t *len,
                                     dl_auth_error_t *error);
 
-dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_auth_error_t *error);
+dl_auth_status_t dl_auth_jwt_expiry(const char *jwt,
+                                    int64_t *unix_seconds,
+                                    dl_auth_error_t *error);

@@ -1,52 +1,178 @@
 /*
- * dl_auth: trades Dataloop API credentials for a JWT, keeps it valid, and hands it to any number of threads.
+ * dl_auth: trades Dataloop API credentials for a JWT, caches it, and refreshes
+ * it before it expires. Any number of threads can use it.
  *
- *   dl_auth_t *auth;
+ * ```c
+ * #include <dl_auth.h>
+ * #include <stdio.h>
+ *
+ * int main(void) {
  *   char jwt[DL_AUTH_TOKEN_MAX];
- *   if (dl_auth_new(NULL, &auth, NULL) != DL_AUTH_OK) return 1;      // NULL: configured by the environment
- *   if (dl_auth_token(auth, jwt, sizeof jwt, NULL, NULL) == DL_AUTH_OK) use(jwt);
+ *   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+ *   dl_auth_t *auth;
+ *   // NULL: DL_AUTH_USERNAME, DL_AUTH_PASSWORD and so on configure the handle.
+ *   if (dl_auth_new(NULL, &auth, &error) != DL_AUTH_OK ||
+ *       dl_auth_token(auth, jwt, sizeof jwt, NULL, &error) != DL_AUTH_OK) {
+ *     fprintf(stderr, "%s\n", error.message);
+ *     return 1;
+ *   }
+ *   printf("logged in, the token begins with %.20s\n", jwt);
  *   dl_auth_free(auth);
+ *   return 0;
+ * }
+ * ```
  *
  * Generated from src/capi/ by `make generate`; do not edit.
  *
- * Memory. The library copies into your memory and keeps copies of what you give it. You free what you made with a
- * *_new, by its *_free, and nothing else. Every *_free(NULL) does nothing.
+ * TERMS
  *
- * Threads. `const dl_auth_t *` means: any number of threads at the same time; it does not promise that nothing changes.
- * A dl_auth_config_t is for one thread at a time. Functions without a handle are for any thread.
+ * - gate: the endpoint of the Dataloop service that issues tokens.
+ * - handle: a dl_auth_t. It has the token of one user.
+ * - token: the JWT. The cached token is the one that the handle has.
+ * - login: a request to the gate with the username and the password.
+ * - refresh: getting a new token, by the refresh token of the gate's last
+ *   answer or by a login, retries included. A handle has at most one refresh
+ *   in flight.
+ * - valid, expired: a token is valid until its claim `exp`, or until the
+ *   program rejects it with dl_auth_invalidate. Then it is expired.
+ * - due: a refresh is due after the part `refresh_at` of the token's lifetime,
+ *   with a jitter of up to 5% either way. The token is still valid.
+ * - minimum interval: after a successful refresh, the next one starts after
+ *   this time at the earliest: a tenth of the new token's lifetime, at least
+ *   1 s and at most 60 s.
+ * - cooldown: after a failed refresh, the next one starts after this time at
+ *   the earliest. dl_auth_token gives the times.
+ * - option: a key and a value, see dl_auth_config_set. This header writes the
+ *   key of an option in backquotes: `wait`.
  *
- * Handles. A handle that was freed is recognised, not undefined behaviour: DL_AUTH_E_CLOSED. Freeing it again does
- * nothing. Freeing it while other threads are inside lets them finish, and wakes those that wait.
+ * CONVENTIONS
  *
- * Parameters. Outputs come after inputs, `error` is last and may be NULL. A string is NUL-terminated UTF-8. `buf` is
- * NUL-terminated after every call where `cap` > 0; `*len` does not count the NUL, and is set on success and on
- * DL_AUTH_E_BUFFER_TOO_SMALL. A struct begins with its size, which its *_INIT sets: the library fills as much as both
- * sides know, and sets `size` to that. What the documentation does not call nullable gives DL_AUTH_E_NULL_ARGUMENT.
- * Any call may give DL_AUTH_E_INTERNAL: a bug in the library, caught.
+ * Status. A function that can fail returns a dl_auth_status_t: DL_AUTH_OK (0)
+ * or one of DL_AUTH_E_* (negative). The documentation of each function lists
+ * its statuses and the condition of each. One status is in no list, because
+ * any call can return it: DL_AUTH_E_INTERNAL means a bug in the library, which
+ * was caught. The handle and its token stay usable.
  *
- * The process. A refresh has a thread for its length; at rest there is none, or one for all handles with
- * `refresh=background`. Each is named dl-auth and has all signals blocked. No signal handler, no atexit, no SIGPIPE, no
- * output. The process's environment is read in dl_auth_new only; with dl_auth_config_set_environ it is not read at all.
- * dlclose is safe and does nothing. If memory cannot be allocated, the process aborts.
+ * Parameters. Outputs come after inputs. `error` is last. It can be NULL, and
+ * a successful call does not change what it points to. A parameter can be NULL
+ * only if its documentation says so. Otherwise the call returns
+ * DL_AUTH_E_NULL_ARGUMENT.
  *
- * Signal handlers may call dl_auth_abi_version, dl_auth_config_key, dl_auth_status_name and dl_auth_version: these are
- * async-signal-safe. No other function is.
+ * Strings are NUL-terminated UTF-8.
  *
- * Stack. A call needs at most 16 KB of the caller's stack. If no thread can be made, the call runs the refresh itself and
- * needs 48 KB, or 64 KB if the gate or a proxy sends more than two intermediate certificates. Add what the C library
- * keeps on that stack and what your signal handlers need.
+ * Buffers. A function that returns text has the parameters `buf`, `cap` and
+ * `len`. It copies the text and a NUL into the `cap` bytes at `buf`. After
+ * each call with `cap` > 0, `buf` is NUL-terminated; after a failed call, it
+ * is the empty string. `*len` is the length of the text without the NUL. It is
+ * set on success and on DL_AUTH_E_BUFFER_TOO_SMALL, and not changed otherwise.
+ * With `buf` NULL and `cap` 0 the call returns DL_AUTH_E_BUFFER_TOO_SMALL, and
+ * `*len` is the length that is needed. The next token can be longer.
  *
- * Fork. A child of fork may use its parent's handles, but not in a handler that the host gave to pthread_atfork: the
- * library relies on such a handler too, which may run later. After _Fork or a raw clone, whose child has a copy of the
- * memory, no handler has run: the child may call the async-signal-safe functions only. After vfork, it may call none.
+ * Structs. The first field is the size of the struct. The *_INIT macro sets
+ * it. The library fills only the fields that both sides have, and sets `size`
+ * to the number of bytes that it has written. So a program can run with a
+ * library that is older or newer than its header.
  *
- * Cancellation. It is disabled during a call. Afterwards its state is as before: pthread_cancel takes effect at the first
- * cancellation point after the call. Do not call the library while cancellation is enabled with the type
- * PTHREAD_CANCEL_ASYNCHRONOUS: the process would abort. POSIX allows pthread_cancel, pthread_setcancelstate and
- * pthread_setcanceltype only.
+ * Memory. The library copies into your memory, and keeps copies of what you
+ * pass. You must free what a *_new function returned, by its *_free function,
+ * and nothing else. Each *_free(NULL) does nothing. If memory cannot be
+ * allocated, the process aborts.
  *
- * Descriptors. They are above 2 and close-on-exec. If 0, 1 or 2 is closed, the library opens the root directory under that
- * number while it makes a descriptor or resolves a name: reading and writing it fails. Open 0 to 2 before the first call.
+ * Handles. A freed handle is detected. It is not undefined behaviour: a call
+ * with it returns DL_AUTH_E_CLOSED, and freeing it again does nothing. Another
+ * thread can be in a call when the handle is freed: dl_auth_free wakes it if
+ * it waits. A handle costs one byte until the process ends, and 256 bytes once
+ * for 256 handles.
+ *
+ * Streams. The library writes nothing to stdout and stderr.
+ *
+ * THREADS
+ *
+ * `const` means thread-safe, not immutable: any number of threads can call the
+ * functions that take a `const dl_auth_t *` at the same time. A
+ * dl_auth_config_t is for one thread at a time. The functions without a handle
+ * and without a configuration are thread-safe.
+ *
+ * A refresh runs in a separate thread, which ends with the refresh. An idle
+ * handle has no thread. The handles with `refresh=background` share one thread
+ * when idle, and at most four. Each thread has the name dl-auth, and all
+ * signals are blocked in it. If no thread can be created, the next call that
+ * is allowed to wait runs the refresh itself.
+ *
+ * FORK
+ *
+ * A child process can use the handles of its parent, from any number of
+ * threads (glibc and macOS). It has a copy of the cached token and refreshes
+ * it independently of the parent, with a separate jitter, by a login first. It
+ * does not wait for the parent's refresh in flight. It keeps the cooldowns and
+ * the refused credentials. A handle with `refresh=background` starts its
+ * refreshes again at the child's first call except dl_auth_generation.
+ *
+ * The library detects a fork with a handler that it registers by
+ * pthread_atfork. Your own handlers of pthread_atfork can run before it, so in
+ * the child they must not call the library. After _Fork, or after a raw clone
+ * that copies the memory, no handler has run: the child must call only the
+ * async-signal-safe functions of the next chapter. After vfork, the child must
+ * call no function of the library.
+ *
+ * SIGNALS
+ *
+ * A signal handler can call dl_auth_abi_version, dl_auth_config_key,
+ * dl_auth_status_name and dl_auth_version: they are async-signal-safe. No
+ * other function is.
+ *
+ * The library installs no signal handler. A broken connection is an error and
+ * raises no SIGPIPE. While the library creates a thread, the signals of the
+ * creating thread are blocked.
+ *
+ * CANCELLATION
+ *
+ * Cancellation is disabled during a call and has the previous state after it:
+ * pthread_cancel takes effect at the first cancellation point after the call.
+ * Do not call the library while cancellation is enabled with the type
+ * PTHREAD_CANCEL_ASYNCHRONOUS: the process would abort. With that type, POSIX
+ * allows only pthread_cancel, pthread_setcancelstate and
+ * pthread_setcanceltype.
+ *
+ * UNLOAD
+ *
+ * dlclose is safe and does nothing: the library stays loaded. There is no
+ * atexit handler. A process can exit while a refresh is in flight. If you link
+ * the static library into a plug-in, link that plug-in with -Wl,-z,nodelete.
+ *
+ * SECRETS
+ *
+ * A message in a dl_auth_error_t never contains a username, a password or a
+ * token: these are redacted, also in the text that a message repeats from the
+ * gate, a proxy or a certificate. A token in your memory is as secret as a
+ * password: you must wipe it if you need that.
+ *
+ * The library wipes its copies of usernames, passwords, tokens and request
+ * bodies when it frees them. It cannot wipe the internal buffers of the TLS
+ * and JSON libraries, the environment, and the registers of the processor.
+ *
+ * STACK
+ *
+ * A call needs at most 16 KB of the caller's stack. If no thread can be
+ * created, the call runs the refresh itself and needs 48 KB, or 64 KB if the
+ * gate or a proxy sends more than two intermediate certificates. Add what the
+ * C library keeps on that stack and what your signal handlers need.
+ *
+ * DESCRIPTORS
+ *
+ * The descriptors of the library are above 2 and close-on-exec. If 0, 1 or 2
+ * is closed, the library opens the root directory under that number while it
+ * creates a descriptor or resolves a name. Reading and writing it fails. Open
+ * 0 to 2 before the first call.
+ *
+ * ENVIRONMENT
+ *
+ * Only dl_auth_new reads the environment of the process. With
+ * dl_auth_config_set_environ, the library does not read it at all. If the
+ * program has more rights than the user that started it (set-user-ID,
+ * set-group-ID, file capabilities), the environment of the process is ignored.
+ * The system's name resolver can read variables too, in the thread of a
+ * refresh: glibc reads LOCALDOMAIN and RES_OPTIONS.
  */
 #ifndef DL_AUTH_H
 #define DL_AUTH_H
@@ -195,24 +321,31 @@ extern "C" {
 #endif
 
 /**
- * A buffer of this many bytes fits every token, its NUL, and its claims: a longer token is not taken from the gate,
- * for it would not fit the header limit of most servers.
+ * A buffer of this many bytes fits each token with its NUL, and each token's
+ * claims. The library does not accept a longer token from the gate, because it
+ * would not fit the header limit of most servers.
  */
 #define DL_AUTH_TOKEN_MAX 8192
 
-/** A buffer of this many bytes fits every "Bearer <token>" and its NUL. */
+/** A buffer of this many bytes fits each "Bearer <token>" with its NUL. */
 #define DL_AUTH_BEARER_MAX 8199
 
 /** dl_auth_info_t.state: there is no token. */
 #define DL_AUTH_STATE_EMPTY 0
 
-/** dl_auth_info_t.state: valid, and needs no refresh. */
+/** dl_auth_info_t.state: the token is valid, and no refresh is due. */
 #define DL_AUTH_STATE_FRESH 1
 
-/** dl_auth_info_t.state: valid, and the next call that finds it begins a refresh. */
+/**
+ * dl_auth_info_t.state: the token is valid, and a refresh is due. The next call
+ * that reads it starts a refresh.
+ */
 #define DL_AUTH_STATE_DUE 2
 
-/** dl_auth_info_t.state: not handed out any more: it has ended, or the platform refused it. */
+/**
+ * dl_auth_info_t.state: the token has expired, or the platform rejected it. No
+ * call returns it.
+ */
 #define DL_AUTH_STATE_EXPIRED 3
 
 /** dl_auth_info_t.activity: nothing. */
@@ -221,116 +354,152 @@ extern "C" {
 /** dl_auth_info_t.activity: a refresh is in flight. */
 #define DL_AUTH_ACTIVITY_REFRESHING 1
 
-/** dl_auth_info_t.activity: the last refresh failed, and no other begins for retry_in_ms. */
+/**
+ * dl_auth_info_t.activity: the last refresh failed, and the next one starts
+ * after retry_in_ms at the earliest.
+ */
 #define DL_AUTH_ACTIVITY_COOLING 2
 
 /**
- * dl_auth_info_t.activity: the gate refused the credentials the last time it was asked; they are not sent again for
- * retry_in_ms, unless they change.
+ * dl_auth_info_t.activity: the gate refused the credentials in the last
+ * refresh. They are sent again after retry_in_ms at the earliest, unless they
+ * change.
  */
 #define DL_AUTH_ACTIVITY_DENIED 3
 
 /**
- * The number of the ABI of this header: a host that uses all of it needs a library whose `dl_auth_abi_version()` is at
- * least that.
+ * The ABI version of this header. A program that uses all of this header needs
+ * a library whose dl_auth_abi_version() is at least this number.
  */
 #define DL_AUTH_ABI_VERSION 1
 
 /**
- * Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
- * freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
+ * Options by name. dl_auth_config_new creates it, and dl_auth_config_free frees
+ * it. Any number of dl_auth_new calls can use it. Each of them makes a copy, so
+ * you can free it immediately after them. It is for one thread at a time.
  */
 typedef struct dl_auth_config_t dl_auth_config_t;
 
 /**
- * A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
- * between. It points to nothing that a host may read; a handle that was freed is recognised (DL_AUTH_E_CLOSED).
+ * A handle, which has the token of one user. dl_auth_new creates it,
+ * dl_auth_free frees it, and any number of threads can use it. It points to
+ * nothing that a program can read. A handle that was freed is detected:
+ * DL_AUTH_E_CLOSED.
  */
 typedef struct dl_auth_t dl_auth_t;
 
 /**
- * The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. DL_AUTH_OK is 0 and errors are negative, so `if (status)` is
- * true for each error.
+ * The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative.
  */
 typedef int32_t dl_auth_status_t;
 
 /**
- * How a call failed. The caller provides this struct: initialise it with DL_AUTH_ERROR_INIT and pass its address. It
- * contains no pointer, and there is nothing to free. A call that succeeds does not change it.
+ * The reason of a failed call, in memory of the caller. Initialise it with
+ * DL_AUTH_ERROR_INIT and pass its address. It has no pointers and nothing to
+ * free. A successful call does not change it.
  */
 typedef struct dl_auth_error_t {
   /**
-   * The size of the struct, set by DL_AUTH_ERROR_INIT. After a failure: how many bytes the library wrote. If it is
-   * less than 4, the struct is not initialised, and the library writes nothing.
+   * The size of the struct. DL_AUTH_ERROR_INIT sets it. After a failed call:
+   * the number of bytes that were written. If it is less than 4, the struct is
+   * not initialised, and the library writes nothing.
    */
   uint32_t size;
   /** The status that the call returned. */
   int32_t status;
-  /** The HTTP status of the answer that caused the failure. 0: there was no answer. */
+  /**
+   * The HTTP status of the answer that caused the failure. 0: there was no
+   * answer.
+   */
   uint32_t http_status;
   /** Always 0. */
   uint32_t reserved;
-  /** Milliseconds until the library itself tries again. 0: at the next call, or never. */
+  /**
+   * Milliseconds until the library itself tries again. 0: at the next call, or
+   * never.
+   */
   uint64_t retry_after_ms;
   /**
-   * What happened, what it happened to, and what to do: one line of UTF-8 with a NUL at the end. A longer message is
-   * cut between two characters. It never contains a username, a password or a token.
+   * What happened, with what, and what to do: one line of UTF-8,
+   * NUL-terminated. A longer message is cut between two characters. It never
+   * contains a username, a password or a token.
    */
   char message[512];
 } dl_auth_error_t;
 
 /**
- * A look at a handle, in the caller's own memory: initialise it with DL_AUTH_INFO_INIT. A later version may add fields
- * at the end; it fills no more than yours has.
+ * The state of a handle, in memory of the caller. Initialise it with
+ * DL_AUTH_INFO_INIT. A later version can add fields at the end. It fills only
+ * the fields that your struct has.
  */
 typedef struct dl_auth_info_t {
-  /** The struct's size, set by DL_AUTH_INFO_INIT; afterwards, how much of it was written. */
+  /**
+   * The size of the struct. DL_AUTH_INFO_INIT sets it. After a call: the number
+   * of bytes that were written.
+   */
   uint32_t size;
-  /** What the token is good for: one of DL_AUTH_STATE_*. */
+  /** The state of the token: one of DL_AUTH_STATE_*. */
   int32_t state;
-  /** What the handle is doing: one of DL_AUTH_ACTIVITY_*. */
+  /** The activity of the handle: one of DL_AUTH_ACTIVITY_*. */
   int32_t activity;
   /** 0. */
   uint32_t reserved;
-  /** How many tokens the handle has held; 0: none yet. */
+  /** How many tokens the handle has had. 0: none yet. */
   uint64_t generation;
-  /** The token's `iat` in Unix seconds; 0: none. */
+  /** The claim `iat` of the token in Unix seconds. 0: none. */
   int64_t issued_at;
-  /** The token's `exp` in Unix seconds; 0: none. */
+  /** The claim `exp` of the token in Unix seconds. 0: none. */
   int64_t expires_at;
   /**
-   * Milliseconds until the token ends, by a clock that counts suspend and that nobody can set; negative: it has
-   * ended; 0: none.
+   * Milliseconds until the token expires, by a clock that counts suspend and
+   * that cannot be set. Negative: it has expired. 0: there is no token.
    */
   int64_t expires_in_ms;
-  /** Milliseconds until its refresh is due; negative: it is due; 0: none. */
+  /**
+   * Milliseconds until a refresh is due. Negative: it is due. 0: there is no
+   * token.
+   */
   int64_t refresh_in_ms;
   /**
-   * The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last
-   * answer that had a token; 0 if that answer did not tell a time to believe.
+   * The gate's clock minus this machine's, in milliseconds, accurate to about
+   * one second, measured at the last answer with a token. 0 if that answer had
+   * no usable time.
    */
   int64_t clock_skew_ms;
-  /** Tokens that were got for the password. */
+  /** How many tokens the handle got by a login. */
   uint64_t logins;
-  /** Tokens that were got for a refresh token. */
+  /** How many tokens the handle got by a refresh token. */
   uint64_t refreshes;
-  /** Refreshes that failed, each with all its tries. */
+  /** How many refreshes failed. A refresh with all its retries counts once. */
   uint64_t failures;
-  /** Tokens that were found in the shared store. 0: there is no shared store yet. */
+  /**
+   * How many tokens came from the shared store. 0: there is no shared store
+   * yet.
+   */
   uint64_t shared_hits;
-  /** Failures of the shared store. 0: there is no shared store yet. */
+  /** How often the shared store failed. 0: there is no shared store yet. */
   uint64_t store_failures;
-  /** Callers that wait at this moment. */
+  /** How many calls wait at this moment. */
   uint64_t waiting;
-  /** The status of the last refresh that has ended; DL_AUTH_OK: it worked, or there was none. */
+  /**
+   * The status of the last refresh that has ended. DL_AUTH_OK: it was
+   * successful, or there was none.
+   */
   int32_t last_status;
-  /** The HTTP status of its answer, where it failed; 0: it worked, or there was no answer. */
+  /**
+   * The HTTP status of its answer if it failed. 0: it was successful, or there
+   * was no answer.
+   */
   uint32_t last_http_status;
-  /** Milliseconds until the next refresh may begin, after one that failed, or one that has just worked; 0: at once. */
+  /**
+   * Milliseconds until the next refresh can start, after a failed one or a
+   * successful one. 0: immediately.
+   */
   int64_t retry_in_ms;
   /**
-   * Milliseconds that dl_auth_token may hold its caller: the option `wait`. For a host that waits in a way of its own
-   * between calls of dl_auth_token_within with 0.
+   * How long dl_auth_token can block, in milliseconds: the option `wait`. It is
+   * for a program that waits by itself between calls of dl_auth_token_within
+   * with `wait_ms` 0.
    */
   uint64_t wait_ms;
 } dl_auth_info_t;
@@ -466,35 +635,122 @@ typedef struct dl_auth_info_t {
 #define DL_AUTH_E_INTERNAL (-99)
 
 /**
- * Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, or, without that call,
- * the process's. `config` may be NULL: only the process's environment is used. If the program has more rights than the
- * user that started it (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The
- * configuration is copied. Files that it names are read, the network is not touched: the first dl_auth_token logs in.
- * Free the handle with dl_auth_free. If the call fails, `*auth` is NULL.
+ * Creates a handle from a configuration and the environment.
  *
- * DL_AUTH_E_NO_CREDENTIALS, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_UNSUPPORTED, DL_AUTH_E_NULL_ARGUMENT.
+ * An option that the configuration does not set comes from the environment:
+ * from the one that dl_auth_config_set_environ has set, otherwise from that of
+ * the process. An option that is in neither has its default. If the program has
+ * more rights than the user that started it (set-user-ID, set-group-ID, file
+ * capabilities), the environment of the process is ignored.
+ *
+ * The call reads the files that the options name. It does not use the network:
+ * the first dl_auth_token logs in. With `refresh=background`, the login starts
+ * after this call in a separate thread.
+ *
+ * @param config The configuration, which is copied. NULL: only the environment
+ *   of the process is used.
+ * @param[out] auth The new handle. NULL if the call fails.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `*auth` is a handle.
+ * - DL_AUTH_E_NO_CREDENTIALS: there is neither a ready `token`, nor a
+ *   `username` with a `password` or a `password_file`.
+ * - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not UTF-8,
+ *   or excludes another one; or a file that an option or SSL_CERT_FILE names
+ *   cannot be read or used.
+ * - DL_AUTH_E_UNSUPPORTED: `store` is not `none`. This library has no shared
+ *   store.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL.
+ *
+ * Ownership: you must free the handle with dl_auth_free. The configuration
+ * stays yours.
+ *
+ * Threads: thread-safe, if no other thread changes `config` or the environment
+ * that is read.
+ *
+ * Blocking: while the files are read.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
                              dl_auth_t **auth,
                              dl_auth_error_t *error);
 
 /**
- * Copies a valid token into `buf`: at once while there is one, else after the refresh in flight, which this call
- * begins where there is none, and at most after the time that `wait` gives. From any thread.
+ * Copies a valid token into `buf`.
  *
- * `*len`, where `len` is not NULL, is the token's length without its NUL. With `buf` NULL and `cap` 0 the call asks
- * for that length (DL_AUTH_E_BUFFER_TOO_SMALL); it may have changed by the next call. Nothing is to be freed; the copy
- * is yours, and as secret as a password.
+ * Returns the cached token immediately if it is valid. Otherwise starts a
+ * refresh, or joins the one in flight, and blocks for up to `wait`. If a
+ * refresh is due, the call returns the cached token immediately and starts the
+ * refresh in a separate thread.
  *
- * After a refresh that failed, calls without a valid token fail at once with its error, until the time that
- * `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the Retry-After of a 429 or 503, up to 1 h;
- * after a refused password 30 s, 5 min, 1 h doubling to 24 h (with HTTP 403, 5 min at most), for all handles of the
- * process, or until the credentials change.
+ * After a failed refresh, a call without a valid token fails immediately with
+ * the status of that refresh, until the cooldown ends. `retry_after_ms` of the
+ * error is the time until then. The cooldown is at most 1 s after the first
+ * failure and doubles with each failure in a row, to at most 30 s, or to 120 s
+ * while the handle has a valid token. A jitter reduces it by up to half. It is
+ * at least the Retry-After of an HTTP 429 or 503, of which the library accepts
+ * up to 1 h.
  *
- * DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
- * DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
- * DL_AUTH_E_TOO_SHORT where the gate's last token has ended, and `wait` is over before another may be fetched;
- * DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
+ * Refused credentials are not sent again for 30 s after the first refusal, for
+ * 5 min after the second, then for 1 h, doubling to 24 h (after an HTTP 403 for
+ * at most 5 min). That applies to all handles of the process. It ends when the
+ * credentials change: by dl_auth_set_credentials, or by another password in the
+ * `password_file`.
+ *
+ * @param auth The handle.
+ * @param[out] buf The token and a NUL. Can be NULL if `cap` is 0.
+ *   DL_AUTH_TOKEN_MAX bytes always fit.
+ * @param cap The size of `buf` in bytes.
+ * @param[out] len The length of the token in bytes, without the NUL. Can be
+ *   NULL.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `buf` has a valid token.
+ * - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the
+ *   credentials: HTTP 401, or 400 or 403 with a JSON object in the body. Or it
+ *   refused them before, and they are not sent again yet.
+ * - DL_AUTH_E_TIMEOUT: there is no valid token after `wait`, and the refresh
+ *   continues. Or the refresh did not end within `timeout`, or the gate or the
+ *   proxy did not connect within `connect_timeout`.
+ * - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate cannot be
+ *   reached: its name or the proxy's does not resolve, a connection is refused
+ *   or breaks, or the proxy does not open a tunnel.
+ * - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the
+ *   rate of requests: HTTP 429.
+ * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error:
+ *   HTTP 5xx, 408, 425, or 400 or 403 without a JSON object in the body.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
+ *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404, no
+ *   `id_token`, not a JWT, no usable `exp`, or an expired token.
+ * - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is
+ *   not trusted, has expired or is for another host, there is no TLS at that
+ *   port, the server requires a client certificate, or there are no root
+ *   certificates.
+ * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
+ *   and the handle has no credentials.
+ * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
+ *   is in progress, or no thread can be created for it.
+ * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
+ *   ends after `wait`. `retry_after_ms` is the rest of that interval.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and
+ *   1. `*len` is the length.
+ * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
+ *   dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
+ *   0.
+ *
+ * Ownership: the copy is yours. It is as secret as a password.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: for up to `wait` if there is no valid token, otherwise not. If no
+ * thread can be created for the refresh, the call runs the refresh itself and
+ * blocks until it ends.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
                                char *buf,
@@ -503,19 +759,115 @@ dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
                                dl_auth_error_t *error);
 
 /**
- * Gives up a handle. NULL, and a handle that was freed before, do nothing. Threads inside a call finish it; those that
- * wait are woken with DL_AUTH_E_CLOSED. The call does not wait for them, nor for a refresh in flight.
+ * Frees a handle.
+ *
+ * Other threads can be in a call with this handle. Calls that wait return
+ * DL_AUTH_E_CLOSED. All other calls end normally. A refresh in flight is
+ * cancelled.
+ *
+ * @param auth The handle. NULL and a handle that was freed before do nothing.
+ *
+ * Ownership: the handle is no longer yours. Each later call with it returns
+ * DL_AUTH_E_CLOSED.
+ *
+ * Threads: thread-safe, also with the same handle.
+ *
+ * Blocking: no. The call waits neither for the other calls nor for the refresh
+ * in flight.
+ *
+ * @since 0.1.0
  */
 void dl_auth_free(dl_auth_t *auth);
 
 /**
- * As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait
- * of at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where
- * no thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
+ * Copies a token that is valid for at least `min_valid_ms` into `buf`, and
+ * blocks for up to `wait_ms`.
  *
- * As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT: no
- * token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a
- * tenth of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
+ * Returns the cached token immediately if it is valid for that long. Otherwise
+ * starts a refresh, or joins the one in flight. With `wait_ms` 0 the call never
+ * blocks. Such a call can also start the first login early. The cooldown and
+ * the refused credentials have the same effect as in dl_auth_token. In the list
+ * of statuses below, "no such token" means: the cached token is not valid for
+ * `min_valid_ms`.
+ *
+ * The minimum interval applies to each refresh, whatever the call requests: for
+ * a tenth of a new token's lifetime, at least 1 s and at most 60 s, no other
+ * refresh starts.
+ *
+ * ```c
+ * // For each frame: never blocks.
+ * void draw_frame(const dl_auth_t *auth) {
+ *   char jwt[DL_AUTH_TOKEN_MAX];
+ *   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+ *   dl_auth_status_t status =
+ *       dl_auth_token_within(auth, 0, 0, jwt, sizeof jwt, NULL, &error);
+ *   if (status == DL_AUTH_OK)
+ *     send_request(jwt);
+ *   else if (status == DL_AUTH_E_PENDING)
+ *     show_status("logging in"); // the next frame asks again
+ *   else
+ *     show_status(error.message); // the next frame asks again, too
+ * }
+ * ```
+ *
+ * @param auth The handle.
+ * @param min_valid_ms How long the token must be valid, in milliseconds. 0: any
+ *   valid token.
+ * @param wait_ms How long the call can block, in milliseconds, instead of
+ *   `wait`. 0: not at all.
+ * @param[out] buf The token and a NUL. Can be NULL if `cap` is 0.
+ *   DL_AUTH_TOKEN_MAX bytes always fit.
+ * @param cap The size of `buf` in bytes.
+ * @param[out] len The length of the token in bytes, without the NUL. Can be
+ *   NULL.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `buf` has a token that is valid for `min_valid_ms`.
+ * - DL_AUTH_E_PENDING: `wait_ms` is 0 and there is no such token yet. A refresh
+ *   is in progress, or no thread can be created for it.
+ * - DL_AUTH_E_TOO_SHORT: there is no such token. If `retry_after_ms` is 0, a
+ *   new token would not be valid for that long either: request less. Otherwise
+ *   the minimum interval delays the refresh: `retry_after_ms` is the rest of
+ *   it.
+ * - DL_AUTH_E_DENIED: there is no such token, and the gate refused the
+ *   credentials: HTTP 401, or 400 or 403 with a JSON object in the body. Or it
+ *   refused them before, and they are not sent again yet.
+ * - DL_AUTH_E_TIMEOUT: there is no such token after `wait_ms`, and the refresh
+ *   continues. Or the refresh did not end within `timeout`, or the gate or the
+ *   proxy did not connect within `connect_timeout`.
+ * - DL_AUTH_E_UNREACHABLE: there is no such token, and the gate cannot be
+ *   reached: its name or the proxy's does not resolve, a connection is refused
+ *   or breaks, or the proxy does not open a tunnel.
+ * - DL_AUTH_E_RATE_LIMITED: there is no such token, and the gate limits the
+ *   rate of requests: HTTP 429.
+ * - DL_AUTH_E_GATE: there is no such token, and the gate has a server error:
+ *   HTTP 5xx, 408, 425, or 400 or 403 without a JSON object in the body.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that
+ *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404, no
+ *   `id_token`, not a JWT, no usable `exp`, or an expired token.
+ * - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not
+ *   trusted, has expired or is for another host, there is no TLS at that port,
+ *   the server requires a client certificate, or there are no root
+ *   certificates.
+ * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
+ *   and the handle has no credentials.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and
+ *   1. `*len` is the length.
+ * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
+ *   dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
+ *   0.
+ *
+ * Ownership: the copy is yours. It is as secret as a password.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: for up to `wait_ms` if there is no such token, otherwise not. If
+ * `wait_ms` is not 0 and no thread can be created for the refresh, the call
+ * runs the refresh itself and blocks until it ends.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
                                       uint64_t min_valid_ms,
@@ -526,8 +878,58 @@ dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
                                       dl_auth_error_t *error);
 
 /**
- * As dl_auth_token, but copies "Bearer <token>", the value of the header Authorization (RFC 6750).
- * DL_AUTH_BEARER_MAX bytes always fit.
+ * Copies "Bearer <token>", the value of the HTTP header Authorization (RFC
+ * 6750), into `buf`.
+ *
+ * Returns immediately if the cached token is valid. Otherwise starts a refresh,
+ * or joins the one in flight, and blocks for up to `wait`. dl_auth_token
+ * describes the refresh and the cooldown.
+ *
+ * @param auth The handle.
+ * @param[out] buf The text and a NUL. Can be NULL if `cap` is 0.
+ *   DL_AUTH_BEARER_MAX bytes always fit.
+ * @param cap The size of `buf` in bytes.
+ * @param[out] len The length of the text in bytes, without the NUL. Can be
+ *   NULL.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `buf` has "Bearer " and a valid token.
+ * - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the
+ *   credentials, now or before.
+ * - DL_AUTH_E_TIMEOUT: there is no valid token within `wait`, or the refresh
+ *   did not end within `timeout` or `connect_timeout`.
+ * - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate or the proxy
+ *   cannot be reached.
+ * - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the
+ *   rate of requests: HTTP 429.
+ * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
+ *   of a gate.
+ * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy
+ *   failed.
+ * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
+ *   and the handle has no credentials.
+ * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
+ *   is in progress, or no thread can be created for it.
+ * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
+ *   ends after `wait`. `retry_after_ms` is the rest of that interval.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text and
+ *   1. `*len` is the length.
+ * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
+ *   dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
+ *   0.
+ *
+ * Ownership: the copy is yours. It is as secret as a password.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: for up to `wait` if there is no valid token, otherwise not. If no
+ * thread can be created for the refresh, the call runs the refresh itself and
+ * blocks until it ends.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
                                 char *buf,
@@ -536,8 +938,59 @@ dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
                                 dl_auth_error_t *error);
 
 /**
- * As dl_auth_token, but copies the token's payload: a JSON object (RFC 7519), as the gate wrote it. The claims say
- * what the token says of itself; the signature is not checked. DL_AUTH_TOKEN_MAX bytes always fit.
+ * Copies the payload of a valid token into `buf`: a JSON object (RFC 7519), as
+ * the gate wrote it.
+ *
+ * Returns immediately if the cached token is valid. Otherwise starts a refresh,
+ * or joins the one in flight, and blocks for up to `wait`. dl_auth_token
+ * describes the refresh and the cooldown. The library does not check the
+ * signature.
+ *
+ * @param auth The handle.
+ * @param[out] buf The JSON text and a NUL. Can be NULL if `cap` is 0.
+ *   DL_AUTH_TOKEN_MAX bytes always fit.
+ * @param cap The size of `buf` in bytes.
+ * @param[out] len The length of the JSON text in bytes, without the NUL. Can be
+ *   NULL.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `buf` has the payload of a valid token.
+ * - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the
+ *   credentials, now or before.
+ * - DL_AUTH_E_TIMEOUT: there is no valid token within `wait`, or the refresh
+ *   did not end within `timeout` or `connect_timeout`.
+ * - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate or the proxy
+ *   cannot be reached.
+ * - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the
+ *   rate of requests: HTTP 429.
+ * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
+ *   of a gate.
+ * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy
+ *   failed.
+ * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
+ *   and the handle has no credentials.
+ * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
+ *   is in progress, or no thread can be created for it.
+ * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
+ *   ends after `wait`. `retry_after_ms` is the rest of that interval.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text
+ *   and 1. `*len` is the length.
+ * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
+ *   dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
+ *   0.
+ *
+ * Ownership: the copy is yours.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: for up to `wait` if there is no valid token, otherwise not. If no
+ * thread can be created for the refresh, the call runs the refresh itself and
+ * blocks until it ends.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
                                 char *buf,
@@ -546,33 +999,128 @@ dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
                                 dl_auth_error_t *error);
 
 /**
- * The number of the present token, counted from 1 and never given twice, where it needs no refresh; else 0, and then
- * dl_auth_token is to be called. For a host that keeps a copy of its own: while the number is the same, so is the
- * token. Never waits, refreshes nothing; 0 for a bad handle too.
+ * Returns the number of the cached token.
+ *
+ * Unique per token. Returns 0 if a refresh is due. The numbers of a handle
+ * begin with 1 and increase. With them, a program can keep a copy of the token,
+ * and copy it again only when the token has changed:
+ *
+ * ```c
+ * struct token_copy {
+ *   uint64_t generation; // 0: no copy
+ *   char jwt[DL_AUTH_TOKEN_MAX];
+ * };
+ *
+ * const char *current_token(const dl_auth_t *auth, struct token_copy *copy) {
+ *   // The number is read before the token. If the token changes between the
+ *   // two calls, the copy is newer than its number, and is made again.
+ *   uint64_t generation = dl_auth_generation(auth);
+ *   if (generation == 0 || generation != copy->generation) {
+ *     copy->generation = 0;
+ *     if (dl_auth_token(auth, copy->jwt, sizeof copy->jwt, NULL, NULL))
+ *       return NULL;
+ *     copy->generation = generation;
+ *   }
+ *   return copy->jwt;
+ * }
+ * ```
+ *
+ * @param auth The handle. With NULL, and with a handle that was freed, the
+ *   result is 0.
+ *
+ * @return The number of the cached token. 0 if a refresh is due, if there is no
+ *   valid token, or if `auth` is not a handle: call dl_auth_token.
+ *
+ * Threads: thread-safe. A parent process and its child count separately.
+ *
+ * Blocking: no. The call starts no refresh.
+ *
+ * @since 0.1.0
  */
 uint64_t dl_auth_generation(const dl_auth_t *auth);
 
 /**
- * Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current
- * one, it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a
- * thousand threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be
- * (see dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to be
- * refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
+ * Marks a token as expired, because the platform rejected it with HTTP 401.
  *
- * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ * If `rejected_token` is the cached token, it counts as expired and the next
+ * call starts a refresh. If it is not, another thread has already reported it,
+ * and the call changes nothing. So if a thousand threads get a 401 at the same
+ * time, they cause one refresh.
+ *
+ * A new token stays valid until the minimum interval ends (see
+ * dl_auth_token_within). Nothing can replace a ready `token` of the
+ * configuration: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
+ *
+ * ```c
+ * // Sends a request, and once more with a new token if the answer is 401.
+ * int send_with_token(const dl_auth_t *auth) {
+ *   char jwt[DL_AUTH_TOKEN_MAX];
+ *   int http_status = 0;
+ *   for (int attempt = 0; attempt < 2; attempt++) {
+ *     if (dl_auth_token(auth, jwt, sizeof jwt, NULL, NULL) != DL_AUTH_OK)
+ *       return 0;
+ *     http_status = send_request(jwt);
+ *     if (http_status != 401)
+ *       break;
+ *     dl_auth_invalidate(auth, jwt, NULL);
+ *   }
+ *   return http_status;
+ * }
+ * ```
+ *
+ * @param auth The handle.
+ * @param rejected_token The token that the platform rejected.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: the token counts as expired, or is not the cached token.
+ * - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` or `rejected_token` is NULL.
+ * - DL_AUTH_E_NOT_UTF8: `rejected_token` is not UTF-8.
+ *
+ * Ownership: the library does not keep `rejected_token`.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_invalidate(const dl_auth_t *auth,
                                     const char *rejected_token,
                                     dl_auth_error_t *error);
 
 /**
- * Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token, the
- * pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it
- * gets the new one's token), and the present token stays only where the username does. A `password_file` is read no
- * more.
+ * Replaces the credentials of a handle.
  *
- * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NO_CREDENTIALS (no username to keep), DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT,
- * DL_AUTH_E_NOT_UTF8.
+ * The next refresh is a login with the new credentials. The old refresh token
+ * and the cooldown end. If the gate had refused the new credentials before,
+ * they can be sent again immediately, by each handle of the process. A refresh
+ * in flight is cancelled; its waiters receive the new login's token. The cached
+ * token is kept only if the username is unchanged. The library no longer reads
+ * a `password_file`.
+ *
+ * @param auth The handle.
+ * @param username The username. NULL: the username is unchanged.
+ * @param password The password.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: the credentials are replaced.
+ * - DL_AUTH_E_INVALID_VALUE: `username` or `password` is empty.
+ * - DL_AUTH_E_NO_CREDENTIALS: `username` is NULL, and the handle has no
+ *   username, because it was created with a ready `token`.
+ * - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` or `password` is NULL.
+ * - DL_AUTH_E_NOT_UTF8: `username` or `password` is not UTF-8.
+ *
+ * Ownership: both strings are copied.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: no. The call starts no refresh.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_set_credentials(const dl_auth_t *auth,
                                          const char *username,
@@ -580,19 +1128,69 @@ dl_auth_status_t dl_auth_set_credentials(const dl_auth_t *auth,
                                          dl_auth_error_t *error);
 
 /**
- * An empty configuration: what is not set comes from the environment (DL_AUTH_ and the key in capitals), else from the
- * defaults. Never NULL unless there is a bug in the library. Free it with dl_auth_config_free.
+ * Creates an empty configuration.
+ *
+ * An option that is not set comes from the environment: from the variable
+ * DL_AUTH_ and the key in capitals, such as DL_AUTH_USERNAME. Otherwise it has
+ * its default.
+ *
+ * ```c
+ * dl_auth_t *log_in(const char *username, const char *password,
+ *                   dl_auth_error_t *error) {
+ *   dl_auth_config_t *config = dl_auth_config_new();
+ *   dl_auth_t *auth = NULL;
+ *   if (dl_auth_config_set(config, "username", username, error) ||
+ *       dl_auth_config_set(config, "password", password, error) ||
+ *       dl_auth_new(config, &auth, error)) {
+ *     // `error` has the reason.
+ *   }
+ *   dl_auth_config_free(config);
+ *   return auth;
+ * }
+ * ```
+ *
+ * @return The configuration. NULL only if there is a bug in the library.
+ *
+ * Ownership: you must free the configuration with dl_auth_config_free.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 dl_auth_config_t *dl_auth_config_new(void);
 
 /**
- * Sets an option: `key` is one of those that dl_auth_config_key tells, `value` is text in the form that the README's
- * table gives. Both are copied. A value set again replaces the first; one that is refused changes nothing.
+ * Sets an option.
  *
- * A value that can be judged alone is judged here. What must be judged together or needs a file (`url`, `token`,
- * `ca_file`, `password_file`) is judged by dl_auth_new.
+ * The call checks what can be checked for one value. dl_auth_new checks what
+ * needs a file or other options: `url`, `token`, `ca_file`, `password_file`,
+ * and the options that exclude each other. A second value replaces the first
+ * one. A call that fails changes nothing.
  *
- * DL_AUTH_E_UNKNOWN_KEY, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ * @param config The configuration.
+ * @param key The name of an option: one of those that dl_auth_config_key
+ *   returns.
+ * @param value The value as text. The table of options says what is valid.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: the option is set.
+ * - DL_AUTH_E_UNKNOWN_KEY: there is no option `key`. The message names the
+ *   nearest one.
+ * - DL_AUTH_E_INVALID_VALUE: `value` is not valid for this option. The message
+ *   says what is valid.
+ * - DL_AUTH_E_NULL_ARGUMENT: `config`, `key` or `value` is NULL.
+ * - DL_AUTH_E_NOT_UTF8: `key` or `value` is not UTF-8.
+ *
+ * Ownership: both strings are copied.
+ *
+ * Threads: one thread at a time for each configuration.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config,
                                     const char *key,
@@ -600,58 +1198,184 @@ dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config,
                                     dl_auth_error_t *error);
 
 /**
- * Sets the environment of this configuration. `variables` is an array of "NAME=VALUE" strings that ends with NULL, such
- * as a copy of `environ`. Handles that are made with this configuration use it instead of the process's environment, for
- * all that dl_auth_new reads there: DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE and
- * SSL_CERT_DIR. dl_auth_new then does not read the process's environment, so another thread may change that at the same
- * time. An array that holds only NULL means: no variables. The array is copied, and replaces that of an earlier call. The
+ * Sets the environment of a configuration.
+ *
+ * Handles that are created with this configuration use it instead of the
+ * environment of the process, for all variables that dl_auth_new reads:
+ * DL_AUTH_*, HTTPS_PROXY and NO_PROXY (also in lower case), SSL_CERT_FILE and
+ * SSL_CERT_DIR. dl_auth_new then does not read the environment of the process,
+ * so another thread can change that at the same time. A second call replaces
+ * the environment of the first one. A call that fails changes nothing. The
  * first of two entries with the same name counts, as with getenv.
  *
- * In a program that has more rights than the user that started it, do not give it the environment of the process: that
- * is under the user's control.
+ * If a variable that is used is not UTF-8, dl_auth_new returns
+ * DL_AUTH_E_INVALID_VALUE; on Unix, SSL_CERT_FILE and SSL_CERT_DIR do not need
+ * to be UTF-8. On Windows, this call returns that status.
  *
- * If an entry has no `=`, the call fails with DL_AUTH_E_INVALID_VALUE and changes nothing. If a variable that is used is
- * not UTF-8, dl_auth_new fails. (On Unix, this does not apply to SSL_CERT_FILE and SSL_CERT_DIR.)
+ * In a program that has more rights than the user that started it, do not pass
+ * the environment of the process: that user controls it.
  *
- * DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
+ * @param config The configuration.
+ * @param variables An array of "NAME=VALUE" strings that ends with NULL, such
+ *   as a copy of `environ`. An array that holds only NULL means: no variables.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: the environment is set.
+ * - DL_AUTH_E_INVALID_VALUE: an entry has no `=`. On Windows also: a variable
+ *   that the library reads is not UTF-8.
+ * - DL_AUTH_E_NULL_ARGUMENT: `config` or `variables` is NULL.
+ *
+ * Ownership: the array and its strings are copied.
+ *
+ * Threads: one thread at a time for each configuration.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_config_set_environ(dl_auth_config_t *config,
                                             const char *const *variables,
                                             dl_auth_error_t *error);
 
-/** Frees a configuration, wiping what it holds. NULL does nothing. Handles made with it live on. */
+/**
+ * Wipes and frees a configuration.
+ *
+ * @param config The configuration. NULL does nothing.
+ *
+ * Ownership: the configuration is no longer yours. You must not use it or free
+ * it again. Handles that were created with it stay usable.
+ *
+ * Threads: one thread at a time for each configuration.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
+ */
 void dl_auth_config_free(dl_auth_config_t *config);
 
-/** The name of the index-th option, counted from 0; NULL past the last. The string is static: do not free it. */
+/**
+ * Returns the name of an option. With it, a program can list all options.
+ *
+ * @param index The number of the option, counted from 0.
+ *
+ * @return The name. NULL if `index` is past the last option.
+ *
+ * Ownership: the string is static: you must not free it.
+ *
+ * Threads: thread-safe and async-signal-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
+ */
 const char *dl_auth_config_key(size_t index);
 
 /**
- * Returns the name of a status, such as "DL_AUTH_E_DENIED", or "DL_AUTH_E_UNKNOWN" for any other number. Never NULL.
- * The string is static: do not free it.
+ * Returns the name of a status, such as "DL_AUTH_E_DENIED".
+ *
+ * @param status Any number.
+ *
+ * @return The name. "DL_AUTH_E_UNKNOWN" if `status` is not a status. Never
+ *   NULL.
+ *
+ * Ownership: the string is static: you must not free it.
+ *
+ * Threads: thread-safe and async-signal-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 const char *dl_auth_status_name(dl_auth_status_t status);
 
 /**
- * Looks at a handle. Starts no refresh and waits for nothing. (In a child process, the first look at a handle with
- * `refresh=background` begins its refreshes there.)
+ * Describes the state of a handle.
  *
- * DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
+ * The call starts no refresh. In a child process, the first such call for a
+ * handle with `refresh=background` starts that handle's background refreshes.
+ *
+ * @param auth The handle.
+ * @param[in,out] info The state of the handle. Its field `size` must be set:
+ *   use DL_AUTH_INFO_INIT.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `*info` is filled.
+ * - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` or `info` is NULL, or `info->size` is less
+ *   than 4.
+ *
+ * Threads: thread-safe. Each thread needs a separate `info`.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_info(const dl_auth_t *auth,
                               dl_auth_info_t *info,
                               dl_auth_error_t *error);
 
-/** The library's version, such as "1.2.3". The string is static: do not free it. */
+/**
+ * Returns the version of the library, such as "1.2.3".
+ *
+ * @return The version. Never NULL.
+ *
+ * Ownership: the string is static: you must not free it.
+ *
+ * Threads: thread-safe and async-signal-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
+ */
 const char *dl_auth_version(void);
 
-/** The number of the ABI: it grows by 1 with each symbol that is added. A host that needs a later one must not go on. */
+/**
+ * Returns the ABI version of the library.
+ *
+ * It increases by 1 with each function that is added. A program that needs a
+ * later ABI version must not continue.
+ *
+ * @return The ABI version.
+ *
+ * Threads: thread-safe and async-signal-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
+ */
 uint32_t dl_auth_abi_version(void);
 
 /**
- * Copies the payload of a JWT, a JSON object (RFC 7519), into `buf`; buffer and length as for dl_auth_token. The
- * signature is not checked: the claims say what the token says of itself, not that it is genuine.
+ * Copies the payload of a JWT into `buf`: a JSON object (RFC 7519).
  *
- * DL_AUTH_E_BAD_JWT, DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ * The signature is not checked: the claims can be false.
+ *
+ * @param jwt The JWT. Can be the same memory as `buf`.
+ * @param[out] buf The JSON text and a NUL. Can be NULL if `cap` is 0. As many
+ *   bytes as `jwt` has always fit.
+ * @param cap The size of `buf` in bytes.
+ * @param[out] len The length of the JSON text in bytes, without the NUL. Can be
+ *   NULL.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `buf` has the payload.
+ * - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text
+ *   and 1. `*len` is the length.
+ * - DL_AUTH_E_NULL_ARGUMENT: `jwt` is NULL; or `buf` is NULL and `cap` is not
+ *   0.
+ * - DL_AUTH_E_NOT_UTF8: `jwt` is not UTF-8.
+ *
+ * Ownership: the copy is yours. The library does not keep `jwt`.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
 dl_auth_status_t dl_auth_jwt_claims(const char *jwt,
                                     char *buf,
@@ -660,21 +1384,46 @@ dl_auth_status_t dl_auth_jwt_claims(const char *jwt,
                                     dl_auth_error_t *error);
 
 /**
- * Tells when a JWT ends: its claim `exp`, in Unix seconds. Nothing is checked but that it is a date.
+ * Reads the claim `exp` of a JWT: the time at which it expires.
  *
- * DL_AUTH_E_BAD_JWT, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+ * The signature is not checked, nor whether the JWT has expired.
+ *
+ * @param jwt The JWT.
+ * @param[out] unix_seconds The claim `exp` in Unix seconds. Not changed if the
+ *   call fails.
+ * @param[out] error The reason of a failure. Can be NULL.
+ *
+ * @return
+ * - DL_AUTH_OK: `*unix_seconds` is set.
+ * - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT, or has no usable `exp`: a number of
+ *   Unix seconds from 1 to the year 9999.
+ * - DL_AUTH_E_NULL_ARGUMENT: `jwt` or `unix_seconds` is NULL.
+ * - DL_AUTH_E_NOT_UTF8: `jwt` is not UTF-8.
+ *
+ * Ownership: the library does not keep `jwt`.
+ *
+ * Threads: thread-safe.
+ *
+ * Blocking: no.
+ *
+ * @since 0.1.0
  */
-dl_auth_status_t dl_auth_jwt_expiry(const char *jwt, int64_t *unix_seconds, dl_auth_error_t *error);
+dl_auth_status_t dl_auth_jwt_expiry(const char *jwt,
+                                    int64_t *unix_seconds,
+                                    dl_auth_error_t *error);
 
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
 
-/* Initialisers. They name every field and contain no cast, so that no compiler warns:
+/* Initialisers. They name each field and contain no cast, so that no compiler
+ * warns:
  *   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
- * A language that cannot use them sets `size` to the size of the struct, and all other fields to 0. */
+ * A language that cannot use them sets `size` to the size of the struct, and
+ * all other fields to 0. */
 #define DL_AUTH_ERROR_INIT { sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
 #define DL_AUTH_INFO_INIT \
-  { sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(dl_auth_info_t), \
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 #endif /* DL_AUTH_H */

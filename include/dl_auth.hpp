@@ -1,15 +1,20 @@
 // dl_auth for C++17: a handle that frees itself, tokens as std::string, failures as exceptions.
 //
-//   dl::auth auth;                      // configured by the environment
-//   std::string token = auth.token();   // before each request: a copy, while the token is good
+//   dl::auth auth;                      // the environment configures it
+//   std::string token = auth.token();   // before each request: a copy of the valid token
 //
-// Each call has two forms. `try_token` and the like throw nothing, and add no allocation: they write into your memory,
-// return a dl_auth_status_t, and say why in a dl::failure, where one is given. `token` and the like are a line above
-// them: they return what they got, or throw dl::error. A build with -fno-exceptions has the first form alone; units of
-// either kind may be linked together, for nothing is laid out differently.
+// Each call has two forms. `try_token` and the other functions with try_ throw
+// no exception and allocate no memory, except those whose comment says so. They
+// write into your memory, return a dl_auth_status_t, and describe a failure in a
+// dl::failure if you pass one. `token` and the other functions without try_
+// return their result, or throw dl::error. In a build with -fno-exceptions,
+// only the first form exists. You can link both kinds of object files together,
+// because all layouts are the same.
 //
-// What the calls do, how long they wait and which statuses they give stands in dl_auth.h, the library's manual. Any
-// number of threads may use a dl::auth at the same time, or close it; moving and destroying it is for one thread alone.
+// dl_auth.h is the manual of the library: what each call does, how long it
+// blocks, and the condition of each status. Any number of threads can use or
+// close a dl::auth at the same time. Moving and destroying it is for one thread
+// alone.
 #ifndef DL_AUTH_HPP
 #define DL_AUTH_HPP
 
@@ -35,25 +40,26 @@
 #endif
 
 #if __has_include(<dlfcn.h>)
-#include <dlfcn.h> // before glibc 2.34, dladdr wants -ldl
+#include <dlfcn.h> // before glibc 2.34, dladdr needs -ldl
 #endif
 
 namespace dl {
 
-/** Overwrites a secret, even where nobody reads it afterwards. */
+/** Overwrites a secret. The compiler cannot remove this. */
 inline void wipe(char *bytes, std::size_t count) noexcept {
 #ifdef __GNUC__
   std::memset(bytes, 0, count);
-  __asm__ volatile("" : : "r"(bytes) : "memory"); // for all that the compiler knows, it is read here
+  __asm__ volatile("" : : "r"(bytes) : "memory"); // the compiler must assume that it is read here
 #else
   for (volatile char *at = bytes; count > 0; count--) *at++ = 0;
 #endif
 }
 
 /**
- * A string for the length of a call, in UTF-8: a `const char *`, a std::string or a std::string_view. Of these only the
- * last is copied, for the library wants a NUL at the end, and that may throw std::bad_alloc before the call; the copy is
- * wiped. A NUL in it gives DL_AUTH_E_INVALID_VALUE.
+ * A string that is used during a call, in UTF-8: a `const char *`, a
+ * std::string or a std::string_view. Only a std::string_view is copied, because
+ * the library needs a NUL at the end. This can throw std::bad_alloc before the
+ * call. The copy is wiped. A NUL inside gives DL_AUTH_E_INVALID_VALUE.
  */
 class text {
  public:
@@ -66,15 +72,15 @@ class text {
   text(const text &) = delete;
   text &operator=(const text &) = delete;
 
-  /** NULL where it was made of NULL. */
+  /** NULL if it was made of NULL. */
   const char *c_str() const noexcept { return string_; }
-  /** Whether a NUL stands before its end. */
+  /** Whether there is a NUL before its end. */
   bool holds_nul() const noexcept { return size_ && std::strlen(string_) != size_; }
 
  private:
   std::string copy_;
   const char *string_;
-  std::size_t size_ = 0; // 0 for a `const char *`, whose NUL tells
+  std::size_t size_ = 0; // 0 for a `const char *`, which ends at its NUL
 };
 
 /** An option, such as {dl::key::username, "bot@example.com"}. */
@@ -83,8 +89,10 @@ struct option {
 };
 
 /**
- * Your memory, for the library to write into: a char array, or {pointer, size}. DL_AUTH_TOKEN_MAX bytes fit every token
- * and its claims, DL_AUTH_BEARER_MAX every bearer; fewer may give DL_AUTH_E_BUFFER_TOO_SMALL.
+ * Your memory, into which the library writes: a char array, or {pointer, size}.
+ * DL_AUTH_TOKEN_MAX bytes fit each token and its claims, DL_AUTH_BEARER_MAX
+ * bytes each bearer. With fewer, a call can fail with
+ * DL_AUTH_E_BUFFER_TOO_SMALL.
  */
 struct buffer {
   char *data;
@@ -95,7 +103,10 @@ struct buffer {
   buffer(char (&bytes)[N]) noexcept : data(bytes), size(N) {}
 };
 
-/** Any std::chrono::duration, in whole milliseconds: rounded up; 0 where it is negative, for ever where it is huge. */
+/**
+ * Any std::chrono::duration, in whole milliseconds, rounded up. 0 if it is
+ * negative. Without limit if it is 1e18 ms or more.
+ */
 struct duration {
   std::uint64_t milliseconds = 0;
 
@@ -107,15 +118,19 @@ struct duration {
 };
 
 /**
- * Whole Unix seconds: std::chrono::sys_seconds of C++20. An `exp` may lie beyond what a system_clock counts in nanoseconds:
- * compare it with `std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())`.
+ * Whole Unix seconds: std::chrono::sys_seconds of C++20. A system_clock that
+ * counts nanoseconds cannot represent each `exp`. So compare it with
+ * `std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now())`.
  */
 using sys_seconds = std::chrono::time_point<std::chrono::system_clock, std::chrono::seconds>;
 
-/** Why a call failed, in your own memory. A call that succeeds leaves it as it is. It never holds a secret. */
+/**
+ * Why a call failed, in your memory. A successful call does not change it. It
+ * never contains a secret.
+ */
 class failure {
  public:
-  failure() noexcept { // without 511 more zeros, which would make a cached read a third dearer
+  failure() noexcept { // not 511 more zeros: with them, a cached read takes a third longer
     raw_.size = sizeof raw_, raw_.status = 0, raw_.http_status = raw_.reserved = 0, raw_.retry_after_ms = 0;
     raw_.message[0] = 0;
   }
@@ -124,15 +139,18 @@ class failure {
 
   /** What the call returned: DL_AUTH_E_*. */
   dl_auth_status_t status() const noexcept { return raw_.status; }
-  /** Of the answer behind the failure; 0: there was none. */
+  /** The HTTP status of the answer that caused it. 0: there was no answer. */
   std::uint32_t http_status() const noexcept { return raw_.http_status; }
-  /** When the library itself tries again; 0: at the next call, or never. */
+  /** When the library itself tries again. 0: at the next call, or never. */
   std::chrono::milliseconds retry_after() const noexcept {
     return std::chrono::milliseconds(static_cast<std::int64_t>(raw_.retry_after_ms));
   }
-  /** What happened, to what, and what to do: a line of UTF-8, not empty after a failure. */
+  /**
+   * What happened, with what, and what to do: a line of UTF-8. Not empty after
+   * a failure.
+   */
   const char *message() const noexcept { return raw_.message; }
-  /** The same, for a call of dl_auth.h. */
+  /** The C struct of this failure, to pass to a function of dl_auth.h. */
   dl_auth_error_t &raw() noexcept { return raw_; }
 
  private:
@@ -140,7 +158,10 @@ class failure {
 };
 
 #ifdef DL_AUTH_EXCEPTIONS
-/** What each call throws that has no try_ before its name: a failure, of which what() is the message. */
+/**
+ * The exception of each function without try_: a failure, and what() is its
+ * message.
+ */
 class error : public std::runtime_error, public failure {
  public:
   explicit error(const failure &why) : std::runtime_error(why.message()), failure(why) {}
@@ -148,7 +169,7 @@ class error : public std::runtime_error, public failure {
 #endif
 
 namespace detail {
-/** A failure of this header's own. */
+/** Describes a failure that this header has found. */
 inline dl_auth_status_t refuse(failure *why, dl_auth_status_t status, const char *what, const char *is,
                                const char *more = "") noexcept {
   if (!why) return status;
@@ -161,7 +182,10 @@ inline dl_auth_status_t refuse_nul(failure *why, const char *what) noexcept {
   return refuse(why, DL_AUTH_E_INVALID_VALUE, what, "holds a NUL: the library would see only what is before it");
 }
 
-/** The way to the library and back: each failure gets its words, and no string is cut on the way. */
+/**
+ * Calls the library. Each failure gets a message, and a string with a NUL
+ * inside is an error.
+ */
 template <typename Call, typename... Text>
 dl_auth_status_t call(failure *why, Call c, const Text &...strings) noexcept {
   if ((strings.holds_nul() || ...)) return refuse_nul(why, "a string");
@@ -175,7 +199,7 @@ dl_auth_status_t call(failure *why, Call c, const Text &...strings) noexcept {
   return status;
 }
 
-/** A call that writes text. */
+/** Calls a function that writes text. */
 template <typename Call, typename... Text>
 dl_auth_status_t read(buffer into, std::string_view &out, failure *why, Call c, const Text &...strings) noexcept {
   std::size_t length = 0;
@@ -184,7 +208,10 @@ dl_auth_status_t read(buffer into, std::string_view &out, failure *why, Call c, 
   return status;
 }
 
-/** A container, a view, or an array of strings; no pointer, and no array of pointers, which is the C API's. */
+/**
+ * A container, a view, or an array of strings. Not a pointer and not an array
+ * of pointers: these are for the C API.
+ */
 template <typename Range>
 using if_range = std::enable_if_t<std::is_class_v<std::remove_extent_t<std::remove_reference_t<Range>>>>;
 
@@ -194,7 +221,7 @@ inline dl_auth_status_t check_library(failure *why) noexcept {
   if (abi >= needed) return DL_AUTH_OK;
   const char *path = "where this system does not tell";
 #if __has_include(<dlfcn.h>)
-  Dl_info object; // asked of the library's data, for a function's address may be in the program's jump table
+  Dl_info object; // of the library's data, because a function's address can be in the program's jump table
   if (dladdr(dl_auth_version(), &object) && object.dli_fname) path = object.dli_fname;
 #endif
   char is[200];
@@ -229,36 +256,48 @@ std::string string(Try attempt) {
 #endif
 } // namespace detail
 
-/** Options by name, for any number of handles; for one thread at a time. Moved from, it is empty. */
+/**
+ * Options by name, for any number of handles. It is for one thread at a time.
+ * After a move from it, it is empty.
+ */
 class config {
  public:
   config() noexcept : handle_(dl_auth_config_new()) {}
   config(config &&other) noexcept : config() { std::swap(handle_, other.handle_); }
   config &operator=(config &&other) noexcept {
-    config taken(std::move(other)); // which leaves an empty one
+    config taken(std::move(other)); // `other` is empty now
     return std::swap(handle_, taken.handle_), *this;
   }
-  ~config() { dl_auth_config_free(handle_); } // which wipes what it holds
+  ~config() { dl_auth_config_free(handle_); } // wipes what it holds
 
   /** Sets an option. DL_AUTH_E_UNKNOWN_KEY, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NOT_UTF8. */
   dl_auth_status_t try_set(const text &key, const text &value, failure *why = nullptr) noexcept {
-    if (const dl_auth_status_t status = detail::check_library(why)) return status; // an old one knows fewer options
+    if (const dl_auth_status_t status = detail::check_library(why)) return status; // an old library has fewer options
     if (value.holds_nul() && key.c_str()) return detail::refuse_nul(why, key.c_str());
     return detail::call(why, [&](auto *e) { return dl_auth_config_set(handle_, key.c_str(), value.c_str(), e); }, key);
   }
   /**
-   * Sets the environment that is used instead of the one of the process: "NAME=VALUE" strings, with NULL at the
-   * end, such as `environ`. They are copied. DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
+   * Sets the environment that is used instead of that of the process:
+   * "NAME=VALUE" strings with NULL at the end, such as `environ`. They are
+   * copied. DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NULL_ARGUMENT.
    */
   dl_auth_status_t try_set_environ(const char *const *variables, failure *why = nullptr) noexcept {
     if (const dl_auth_status_t status = detail::check_library(why)) return status;
     return detail::call(why, [&](auto *error) { return dl_auth_config_set_environ(handle_, variables, error); });
   }
-  /** The same with a list, such as {"DL_AUTH_USERNAME=bot@example.com"}. An empty list means no variables. It allocates memory. */
+  /**
+   * Sets the environment from a list, such as
+   * {"DL_AUTH_USERNAME=bot@example.com"}. An empty list means no variables. It
+   * allocates memory, which can throw std::bad_alloc.
+   */
   dl_auth_status_t try_set_environ(std::initializer_list<text> variables, failure *why = nullptr) {
     return hand_over(variables, why);
   }
-  /** The same with a range of strings, such as a std::vector<std::string>. It allocates. */
+  /**
+   * Sets the environment from a range of strings, such as a
+   * std::vector<std::string>. It allocates memory, which can throw
+   * std::bad_alloc.
+   */
   template <typename Range, typename = detail::if_range<Range>>
   dl_auth_status_t try_set_environ(Range &&variables, failure *why = nullptr) {
     std::list<text> texts;
@@ -266,7 +305,7 @@ class config {
     return hand_over(texts, why);
   }
 #ifdef DL_AUTH_EXCEPTIONS
-  /** Returns this configuration, for the next option. */
+  /** Returns this configuration, so that calls can be chained. */
   config &set(const text &key, const text &value) {
     return detail::must([&](failure *why) { return try_set(key, value, why); }), *this;
   }
@@ -282,7 +321,7 @@ class config {
   }
 #endif
 
-  /** For a call of dl_auth.h; it stays this object's. */
+  /** For a call of dl_auth.h. This object still owns it. */
   const dl_auth_config_t *get() const noexcept { return handle_; }
 
  private:
@@ -304,12 +343,16 @@ class config {
 };
 
 /**
- * A handle on one user's token, freed with the object. Where there is none, since opening failed or it was moved from,
- * each call gives DL_AUTH_E_CLOSED, as after close().
+ * A handle, which has the token of one user. The destructor frees it. If there
+ * is no handle, because opening failed or the object was moved from, each call
+ * returns DL_AUTH_E_CLOSED, as after close().
  */
 class auth {
  public:
-  /** Opens a handle by the environment, a configuration or options, and touches no network. Test it with `if`. */
+  /**
+   * Creates a handle from the environment, a configuration or options. Does not
+   * use the network. Test the result with `if`.
+   */
   static auth open(failure *why = nullptr) noexcept { return open_with(nullptr, why); }
   static auth open(const config &options, failure *why = nullptr) noexcept { return open_with(options.get(), why); }
   static auth open(std::initializer_list<option> options, failure *why = nullptr) noexcept {
@@ -320,7 +363,7 @@ class auth {
     return open(all, why);
   }
 
-  /** Takes over a handle of dl_auth_new; NULL: none. */
+  /** Takes ownership of a handle of dl_auth_new. NULL: no handle. */
   explicit auth(dl_auth_t *handle) noexcept : handle_(handle) {}
   auth(auth &&other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
   auth &operator=(auth &&other) noexcept {
@@ -329,49 +372,64 @@ class auth {
   }
   ~auth() { dl_auth_free(handle_); }
 
-  /** Whether there is a handle, be it closed. */
+  /** Whether there is a handle, which can be closed. */
   explicit operator bool() const noexcept { return handle_; }
-  /** For a call of dl_auth.h; it stays this object's. */
+  /** For a call of dl_auth.h. This object still owns it. */
   dl_auth_t *get() const noexcept { return handle_; }
-  /** Ends the handle for all threads, and wakes those that wait: DL_AUTH_E_CLOSED. Again, it does nothing. */
+  /**
+   * Frees the handle for all threads. Calls that wait return
+   * DL_AUTH_E_CLOSED. A second close does nothing.
+   */
   void close() noexcept { dl_auth_free(handle_); }
 
-  /** As dl_auth_token, with a NUL at the end; `out` is where the token stands in your memory, without the NUL. */
+  /**
+   * Copies a valid token and a NUL into your memory, see dl_auth_token. `out`
+   * is the token in your memory, without the NUL.
+   */
   dl_auth_status_t try_token(buffer into, std::string_view &out, failure *why = nullptr) const noexcept {
     return detail::read(into, out, why, [this](auto... to) { return dl_auth_token(handle(), to...); });
   }
-  /** "Bearer <token>", the value of the header Authorization. */
+  /** Copies "Bearer <token>", the value of the HTTP header Authorization. */
   dl_auth_status_t try_bearer(buffer into, std::string_view &out, failure *why = nullptr) const noexcept {
     return detail::read(into, out, why, [this](auto... to) { return dl_auth_bearer(handle(), to...); });
   }
-  /** What the token says of itself: a JSON object, of which nothing is checked. */
+  /** Copies the payload of the token, a JSON object. It is not checked. */
   dl_auth_status_t try_claims(buffer into, std::string_view &out, failure *why = nullptr) const noexcept {
     return detail::read(into, out, why, [this](auto... to) { return dl_auth_claims(handle(), to...); });
   }
-  /** A token that is valid for so long yet, after a wait of so long at most. With 0 and 0: the poll of a frame loop. */
+  /**
+   * Copies a token that is valid for at least `min_valid`, and blocks for up to
+   * `wait`. With 0 and 0 it never blocks: for a frame loop.
+   */
   dl_auth_status_t try_token_within(duration min_valid, duration wait, buffer into, std::string_view &out,
                                     failure *why = nullptr) const noexcept {
     return detail::read(into, out, why, [&](auto... to) {
       return dl_auth_token_within(handle(), min_valid.milliseconds, wait.milliseconds, to...);
     });
   }
-  /** A look at the handle, which waits for nothing. */
+  /** Describes the state of the handle. Does not block. */
   dl_auth_status_t try_info(dl_auth_info_t &out, failure *why = nullptr) const noexcept {
     out = dl_auth_info_t{};
     out.size = sizeof out;
     return detail::call(why, [&](auto *error) { return dl_auth_info(handle(), &out, error); });
   }
-  /** The platform refused this token with 401: where it is still the present one, the next call gets another. */
+  /**
+   * Marks a token as expired, because the platform rejected it with 401. If it
+   * is the cached token, the next call starts a refresh.
+   */
   dl_auth_status_t try_invalidate(const text &token, failure *why = nullptr) const noexcept {
     return detail::call(why, [&](auto *error) { return dl_auth_invalidate(handle(), token.c_str(), error); }, token);
   }
-  /** Logs in with these from now on; a username of NULL keeps the one there is. */
+  /** Replaces the credentials. `username` NULL: the username is unchanged. */
   dl_auth_status_t try_set_credentials(const text &username, const text &password,
                                        failure *why = nullptr) const noexcept {
     const auto c = [&](auto *e) { return dl_auth_set_credentials(handle(), username.c_str(), password.c_str(), e); };
     return detail::call(why, c, username, password);
   }
-  /** The token's number while it needs no refresh, else 0: a copy of yours is good while the number is the same. */
+  /**
+   * Unique per token. Returns 0 if a refresh is due. Your copy of the token is
+   * valid while the number is the same.
+   */
   std::uint64_t generation() const noexcept { return dl_auth_generation(handle()); }
 
 #ifdef DL_AUTH_EXCEPTIONS
@@ -379,7 +437,10 @@ class auth {
   explicit auth(const config &options) : auth(must_open(options)) {}
   auth(std::initializer_list<option> options) : auth(must_open(options)) {}
 
-  /** The string is yours, and not wiped when it goes: who minds gives memory of his own, and wipes that. */
+  /**
+   * The string is yours. Its destructor does not wipe it. To wipe the token,
+   * pass a buffer instead and wipe that.
+   */
   std::string token() const { return detail::string([this](auto &&...a) { return try_token(a...); }); }
   std::string bearer() const { return detail::string([this](auto &&...a) { return try_bearer(a...); }); }
   std::string claims() const { return detail::string([this](auto &&...a) { return try_claims(a...); }); }
@@ -422,18 +483,24 @@ class auth {
     return made;
   }
 
-  /** What the library is told: where there is no handle, an address that it never gave, which it recognises. */
+  /**
+   * The handle. Without a handle, an address that is not one: the library
+   * detects it.
+   */
   const dl_auth_t *handle() const noexcept { return handle_ ? handle_ : reinterpret_cast<const dl_auth_t *>(this); }
 
   dl_auth_t *handle_;
 };
 
-/** The payload of any JWT, a JSON object of which nothing is checked. DL_AUTH_E_BAD_JWT, DL_AUTH_E_BUFFER_TOO_SMALL. */
+/**
+ * Copies the payload of any JWT, a JSON object. It is not checked.
+ * DL_AUTH_E_BAD_JWT, DL_AUTH_E_BUFFER_TOO_SMALL.
+ */
 inline dl_auth_status_t try_jwt_claims(const text &jwt, buffer into, std::string_view &out,
                                        failure *why = nullptr) noexcept {
   return detail::read(into, out, why, [&](auto... to) { return dl_auth_jwt_claims(jwt.c_str(), to...); }, jwt);
 }
-/** When a JWT ends: its claim `exp`. DL_AUTH_E_BAD_JWT. */
+/** Reads the time at which a JWT expires: its claim `exp`. DL_AUTH_E_BAD_JWT. */
 inline dl_auth_status_t try_jwt_expiry(const text &jwt, sys_seconds &out, failure *why = nullptr) noexcept {
   std::int64_t unix_seconds = 0;
   const auto c = [&](auto *error) { return dl_auth_jwt_expiry(jwt.c_str(), &unix_seconds, error); };
@@ -454,7 +521,7 @@ inline sys_seconds jwt_expiry(const text &jwt) {
 }
 #endif
 
-/** The library's version, such as "1.2.3"; static. */
+/** Returns the version of the library, such as "1.2.3". It is static. */
 inline const char *version() noexcept { return dl_auth_version(); }
 
 // names: begin, made by `make generate`

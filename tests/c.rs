@@ -97,6 +97,7 @@ fn passes(program: &str, way: Way) {
     });
     let executable = compile(program, way, &scratch.0);
     let (messages, tokens) = (scratch.0.join("messages"), scratch.0.join("tokens"));
+    let statuses = scratch.0.join("statuses");
     let mut command = match way {
         Way::Valgrind => valgrind(&executable),
         _ => Command::new(&executable),
@@ -106,12 +107,14 @@ fn passes(program: &str, way: Way) {
         .current_dir(&scratch.0)
         .env("CHECK_MESSAGES", &messages)
         .env("CHECK_TOKENS", &tokens)
+        .env("CHECK_STATUSES", &statuses)
         .env("CHECK_LIBRARY", library(program, way).join("libdl_auth.so"))
         .env("UBSAN_OPTIONS", "print_stacktrace=1")
         .envs(addresses(&gate))
         .envs((program == "wiped").then_some(("LD_BIND_NOW", "1"))); // it says why
     let output = common::run(&mut command);
 
+    common::manual::assert_documented(program, &statuses);
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let (messages, tokens) = (read(&messages), read(&tokens));
     let tokens: Vec<&str> = tokens.lines().collect();

@@ -1,7 +1,9 @@
-/* A control loop of 1 kHz that has a valid token at hand in every cycle and never waits for one: the library logs in
- * and refreshes behind it (`refresh=background`), and a call that may wait for 0 ms is a copy.
+/* A control loop of 1 kHz that has a valid token in each cycle and never waits for one. The library logs in and
+ * refreshes in separate threads (`refresh=background`). A call with a wait of 0 ms only copies the token.
  *
- *   control_loop [CYCLES]      configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and so on */
+ *   control_loop [CYCLES]
+ *
+ * DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the other variables of the library configure it. */
 #define _POSIX_C_SOURCE 200809L
 #include "dl_auth.h"
 #include <stdio.h>
@@ -40,12 +42,12 @@ int main(int argc, char **argv) {
     dl_auth_status_t status = dl_auth_token_within(auth, 0, 0, jwt, sizeof jwt, NULL, NULL);
     long took = nanoseconds_since(began);
     if (took > worst) worst = took;
-    if (status == DL_AUTH_OK) with++; /* read the sensors, talk to the platform with jwt, move the arm */
-    else if (with == 0) before++;     /* hold still: the first login is under way, or fails */
-    else gaps++;                      /* hold still: the gate was away for longer than a token lives */
+    if (status == DL_AUTH_OK) with++; /* read the sensors, send a request with jwt, move the arm */
+    else if (with == 0) before++;     /* hold still: the first login is in progress, or fails */
+    else gaps++;                      /* hold still: no refresh worked before the token expired */
   }
-  printf("cycles   %ld\nwith     %ld (a token at hand)\nbefore   %ld (the first token)\n", cycles, with, before);
-  printf("gaps     %ld (without one since)\nworst    %.1f us (the longest call)\n", gaps, (double)worst / 1e3);
+  printf("cycles   %ld\nwith     %ld (with a token)\nbefore   %ld (the first token)\n", cycles, with, before);
+  printf("gaps     %ld (without a token, later)\nworst    %.1f us (the longest call)\n", gaps, (double)worst / 1e3);
   dl_auth_free(auth);
   return 0;
 }

@@ -1,4 +1,5 @@
-/* Logs in, then reads the cached token. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and so on. */
+/* Logs in, and reads the cached token. DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the other variables of the library
+ * configure it. */
 #include "dl_auth.h"
 #include <stdio.h>
 #include <time.h>

@@ -1,4 +1,4 @@
-//! The handle's calls.
+//! The functions with a handle.
 
 use std::ffi::c_char;
 use std::ptr;
@@ -16,30 +16,53 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::jwt::TOKEN_MAX;
 
-/// A buffer of this many bytes fits every token, its NUL, and its claims: a longer token is not taken from the gate,
-/// for it would not fit the header limit of most servers.
+/// A buffer of this many bytes fits each token with its NUL, and each token's claims. The library does not accept a
+/// longer token from the gate, because it would not fit the header limit of most servers.
 pub const DL_AUTH_TOKEN_MAX: usize = 8192;
 
-/// A buffer of this many bytes fits every "Bearer <token>" and its NUL.
+/// A buffer of this many bytes fits each "Bearer <token>" with its NUL.
 pub const DL_AUTH_BEARER_MAX: usize = 8199;
 
 const _: () = assert!(DL_AUTH_TOKEN_MAX == TOKEN_MAX + 1 && DL_AUTH_BEARER_MAX == DL_AUTH_TOKEN_MAX + "Bearer ".len());
 
-/// Makes a handle from a configuration and the environment: that of dl_auth_config_set_environ, or, without that call,
-/// the process's. `config` may be NULL: only the process's environment is used. If the program has more rights than the
-/// user that started it (set-user-ID, set-group-ID, file capabilities), the process's environment is ignored. The
-/// configuration is copied. Files that it names are read, the network is not touched: the first dl_auth_token logs in.
-/// Free the handle with dl_auth_free. If the call fails, `*auth` is NULL.
+/// Creates a handle from a configuration and the environment.
 ///
-/// DL_AUTH_E_NO_CREDENTIALS, DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_UNSUPPORTED, DL_AUTH_E_NULL_ARGUMENT.
+/// An option that the configuration does not set comes from the environment: from the one that
+/// dl_auth_config_set_environ has set, otherwise from that of the process. An option that is in neither has its
+/// default. If the program has more rights than the user that started it (set-user-ID, set-group-ID, file
+/// capabilities), the environment of the process is ignored.
+///
+/// The call reads the files that the options name. It does not use the network: the first dl_auth_token logs in. With
+/// `refresh=background`, the login starts after this call in a separate thread.
+///
+/// @param config The configuration, which is copied. NULL: only the environment of the process is used.
+/// @param[out] auth The new handle. NULL if the call fails.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: `*auth` is a handle.
+/// - DL_AUTH_E_NO_CREDENTIALS: there is neither a ready `token`, nor a `username` with a `password` or a
+///   `password_file`.
+/// - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not UTF-8, or excludes another one; or a file
+///   that an option or SSL_CERT_FILE names cannot be read or used.
+/// - DL_AUTH_E_UNSUPPORTED: `store` is not `none`. This library has no shared store.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL.
+///
+/// Ownership: you must free the handle with dl_auth_free. The configuration stays yours.
+///
+/// Threads: thread-safe, if no other thread changes `config` or the environment that is read.
+///
+/// Blocking: while the files are read.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_new(
     config: *const dl_auth_config_t,
     auth: *mut *mut dl_auth_t,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what is needed here: `auth` and `error` live and writable, and a configuration that
-    // dl_auth_config_new made and that no other thread changes now.
+    // SAFETY: the header requires what is needed here: `auth` and `error` are valid and writable, dl_auth_config_new
+    // made the configuration, and no other thread changes it now.
     unsafe {
         guard(error, || {
             if auth.is_null() {
@@ -54,22 +77,61 @@ pub unsafe extern "C" fn dl_auth_new(
     }
 }
 
-/// Copies a valid token into `buf`: at once while there is one, else after the refresh in flight, which this call
-/// begins where there is none, and at most after the time that `wait` gives. From any thread.
+/// Copies a valid token into `buf`.
 ///
-/// `*len`, where `len` is not NULL, is the token's length without its NUL. With `buf` NULL and `cap` 0 the call asks
-/// for that length (DL_AUTH_E_BUFFER_TOO_SMALL); it may have changed by the next call. Nothing is to be freed; the copy
-/// is yours, and as secret as a password.
+/// Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and
+/// blocks for up to `wait`. If a refresh is due, the call returns the cached token immediately and starts the refresh
+/// in a separate thread.
 ///
-/// After a refresh that failed, calls without a valid token fail at once with its error, until the time that
-/// `retry_after_ms` gives: 1 s at most, doubled with each failure to 30 s, but no less than the Retry-After of a 429 or 503, up to 1 h;
-/// after a refused password 30 s, 5 min, 1 h doubling to 24 h (with HTTP 403, 5 min at most), for all handles of the
-/// process, or until the credentials change.
+/// After a failed refresh, a call without a valid token fails immediately with the status of that refresh, until the
+/// cooldown ends. `retry_after_ms` of the error is the time until then. The cooldown is at most 1 s after the first
+/// failure and doubles with each failure in a row, to at most 30 s, or to 120 s while the handle has a valid token. A
+/// jitter reduces it by up to half. It is at least the Retry-After of an HTTP 429 or 503, of which the library accepts
+/// up to 1 h.
 ///
-/// DL_AUTH_E_DENIED, DL_AUTH_E_TIMEOUT, DL_AUTH_E_UNREACHABLE, DL_AUTH_E_RATE_LIMITED, DL_AUTH_E_GATE,
-/// DL_AUTH_E_BAD_RESPONSE, DL_AUTH_E_TLS, DL_AUTH_E_NO_CREDENTIALS; DL_AUTH_E_PENDING where `wait` is 0;
-/// DL_AUTH_E_TOO_SHORT where the gate's last token has ended, and `wait` is over before another may be fetched;
-/// DL_AUTH_E_BUFFER_TOO_SMALL, DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT.
+/// Refused credentials are not sent again for 30 s after the first refusal, for 5 min after the second, then for 1 h,
+/// doubling to 24 h (after an HTTP 403 for at most 5 min). That applies to all handles of the process. It ends when the
+/// credentials change: by dl_auth_set_credentials, or by another password in the `password_file`.
+///
+/// @param auth The handle.
+/// @param[out] buf The token and a NUL. Can be NULL if `cap` is 0. DL_AUTH_TOKEN_MAX bytes always fit.
+/// @param cap The size of `buf` in bytes.
+/// @param[out] len The length of the token in bytes, without the NUL. Can be NULL.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: `buf` has a valid token.
+/// - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a
+///   JSON object in the body. Or it refused them before, and they are not sent again yet.
+/// - DL_AUTH_E_TIMEOUT: there is no valid token after `wait`, and the refresh continues. Or the refresh did not end
+///   within `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
+/// - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate cannot be reached: its name or the proxy's does not
+///   resolve, a connection is refused or breaks, or the proxy does not open a tunnel.
+/// - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the rate of requests: HTTP 429.
+/// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403
+///   without a JSON object in the body.
+/// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate: not HTTP, not JSON, too
+///   large, a redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
+/// - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is not trusted, has expired or is for
+///   another host, there is no TLS at that port, the server requires a client certificate, or there are no root
+///   certificates.
+/// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
+/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
+///   the rest of that interval.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and 1. `*len` is the length.
+/// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
+///
+/// Ownership: the copy is yours. It is as secret as a password.
+///
+/// Threads: thread-safe.
+///
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
+/// the call runs the refresh itself and blocks until it ends.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_token(
     auth: *const dl_auth_t,
@@ -87,8 +149,20 @@ pub unsafe extern "C" fn dl_auth_token(
     }
 }
 
-/// Gives up a handle. NULL, and a handle that was freed before, do nothing. Threads inside a call finish it; those that
-/// wait are woken with DL_AUTH_E_CLOSED. The call does not wait for them, nor for a refresh in flight.
+/// Frees a handle.
+///
+/// Other threads can be in a call with this handle. Calls that wait return DL_AUTH_E_CLOSED. All other calls end
+/// normally. A refresh in flight is cancelled.
+///
+/// @param auth The handle. NULL and a handle that was freed before do nothing.
+///
+/// Ownership: the handle is no longer yours. Each later call with it returns DL_AUTH_E_CLOSED.
+///
+/// Threads: thread-safe, also with the same handle.
+///
+/// Blocking: no. The call waits neither for the other calls nor for the refresh in flight.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
     guard_or((), || {
@@ -97,13 +171,72 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
     });
 }
 
-/// As dl_auth_token, for a caller with needs of its own: a token that is valid for another `min_valid_ms`, and a wait
-/// of at most `wait_ms` milliseconds. With 0 and 0 it never waits: the poll of a frame loop, and the prefetch. (Where
-/// no thread can be made for the refresh, a caller who may wait runs it, for as long as it takes.)
+/// Copies a token that is valid for at least `min_valid_ms` into `buf`, and blocks for up to `wait_ms`.
 ///
-/// As dl_auth_token; and DL_AUTH_E_PENDING (`wait_ms` is 0, and the refresh is under way) and DL_AUTH_E_TOO_SHORT: no
-/// token of the gate lives for `min_valid_ms`; or `retry_after_ms` is not 0, and another may be fetched then. For a
-/// tenth of a new token's life, at least 1 s and at most 60 s, no other refresh begins, however the token is asked for.
+/// Returns the cached token immediately if it is valid for that long. Otherwise starts a refresh, or joins the one in
+/// flight. With `wait_ms` 0 the call never blocks. Such a call can also start the first login early. The cooldown and
+/// the refused credentials have the same effect as in dl_auth_token. In the list of statuses below, "no such token"
+/// means: the cached token is not valid for `min_valid_ms`.
+///
+/// The minimum interval applies to each refresh, whatever the call requests: for a tenth of a new token's lifetime, at
+/// least 1 s and at most 60 s, no other refresh starts.
+///
+/// ```c
+/// // For each frame: never blocks.
+/// void draw_frame(const dl_auth_t *auth) {
+///   char jwt[DL_AUTH_TOKEN_MAX];
+///   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
+///   dl_auth_status_t status =
+///       dl_auth_token_within(auth, 0, 0, jwt, sizeof jwt, NULL, &error);
+///   if (status == DL_AUTH_OK)
+///     send_request(jwt);
+///   else if (status == DL_AUTH_E_PENDING)
+///     show_status("logging in"); // the next frame asks again
+///   else
+///     show_status(error.message); // the next frame asks again, too
+/// }
+/// ```
+///
+/// @param auth The handle.
+/// @param min_valid_ms How long the token must be valid, in milliseconds. 0: any valid token.
+/// @param wait_ms How long the call can block, in milliseconds, instead of `wait`. 0: not at all.
+/// @param[out] buf The token and a NUL. Can be NULL if `cap` is 0. DL_AUTH_TOKEN_MAX bytes always fit.
+/// @param cap The size of `buf` in bytes.
+/// @param[out] len The length of the token in bytes, without the NUL. Can be NULL.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: `buf` has a token that is valid for `min_valid_ms`.
+/// - DL_AUTH_E_PENDING: `wait_ms` is 0 and there is no such token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: there is no such token. If `retry_after_ms` is 0, a new token would not be valid for that
+///   long either: request less. Otherwise the minimum interval delays the refresh: `retry_after_ms` is the rest of it.
+/// - DL_AUTH_E_DENIED: there is no such token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a
+///   JSON object in the body. Or it refused them before, and they are not sent again yet.
+/// - DL_AUTH_E_TIMEOUT: there is no such token after `wait_ms`, and the refresh continues. Or the refresh did not end
+///   within `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
+/// - DL_AUTH_E_UNREACHABLE: there is no such token, and the gate cannot be reached: its name or the proxy's does not
+///   resolve, a connection is refused or breaks, or the proxy does not open a tunnel.
+/// - DL_AUTH_E_RATE_LIMITED: there is no such token, and the gate limits the rate of requests: HTTP 429.
+/// - DL_AUTH_E_GATE: there is no such token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403 without
+///   a JSON object in the body.
+/// - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that of a gate: not HTTP, not JSON, too
+///   large, a redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
+/// - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not trusted, has expired or is for another
+///   host, there is no TLS at that port, the server requires a client certificate, or there are no root certificates.
+/// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and 1. `*len` is the length.
+/// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
+///
+/// Ownership: the copy is yours. It is as secret as a password.
+///
+/// Threads: thread-safe.
+///
+/// Blocking: for up to `wait_ms` if there is no such token, otherwise not. If `wait_ms` is not 0 and no thread can be
+/// created for the refresh, the call runs the refresh itself and blocks until it ends.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_token_within(
     auth: *const dl_auth_t,
@@ -126,8 +259,44 @@ pub unsafe extern "C" fn dl_auth_token_within(
     }
 }
 
-/// As dl_auth_token, but copies "Bearer <token>", the value of the header Authorization (RFC 6750).
-/// DL_AUTH_BEARER_MAX bytes always fit.
+/// Copies "Bearer <token>", the value of the HTTP header Authorization (RFC 6750), into `buf`.
+///
+/// Returns immediately if the cached token is valid. Otherwise starts a refresh, or joins the one in flight, and blocks
+/// for up to `wait`. dl_auth_token describes the refresh and the cooldown.
+///
+/// @param auth The handle.
+/// @param[out] buf The text and a NUL. Can be NULL if `cap` is 0. DL_AUTH_BEARER_MAX bytes always fit.
+/// @param cap The size of `buf` in bytes.
+/// @param[out] len The length of the text in bytes, without the NUL. Can be NULL.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: `buf` has "Bearer " and a valid token.
+/// - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the credentials, now or before.
+/// - DL_AUTH_E_TIMEOUT: there is no valid token within `wait`, or the refresh did not end within `timeout` or
+///   `connect_timeout`.
+/// - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate or the proxy cannot be reached.
+/// - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the rate of requests: HTTP 429.
+/// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
+/// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate.
+/// - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy failed.
+/// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
+/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
+///   the rest of that interval.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text and 1. `*len` is the length.
+/// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
+///
+/// Ownership: the copy is yours. It is as secret as a password.
+///
+/// Threads: thread-safe.
+///
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
+/// the call runs the refresh itself and blocks until it ends.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_bearer(
     auth: *const dl_auth_t,
@@ -147,8 +316,44 @@ pub unsafe extern "C" fn dl_auth_bearer(
     }
 }
 
-/// As dl_auth_token, but copies the token's payload: a JSON object (RFC 7519), as the gate wrote it. The claims say
-/// what the token says of itself; the signature is not checked. DL_AUTH_TOKEN_MAX bytes always fit.
+/// Copies the payload of a valid token into `buf`: a JSON object (RFC 7519), as the gate wrote it.
+///
+/// Returns immediately if the cached token is valid. Otherwise starts a refresh, or joins the one in flight, and blocks
+/// for up to `wait`. dl_auth_token describes the refresh and the cooldown. The library does not check the signature.
+///
+/// @param auth The handle.
+/// @param[out] buf The JSON text and a NUL. Can be NULL if `cap` is 0. DL_AUTH_TOKEN_MAX bytes always fit.
+/// @param cap The size of `buf` in bytes.
+/// @param[out] len The length of the JSON text in bytes, without the NUL. Can be NULL.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: `buf` has the payload of a valid token.
+/// - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the credentials, now or before.
+/// - DL_AUTH_E_TIMEOUT: there is no valid token within `wait`, or the refresh did not end within `timeout` or
+///   `connect_timeout`.
+/// - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate or the proxy cannot be reached.
+/// - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the rate of requests: HTTP 429.
+/// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
+/// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate.
+/// - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy failed.
+/// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
+/// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
+///   created for it.
+/// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
+///   the rest of that interval.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text and 1. `*len` is the length.
+/// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
+///
+/// Ownership: the copy is yours.
+///
+/// Threads: thread-safe.
+///
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
+/// the call runs the refresh itself and blocks until it ends.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_claims(
     auth: *const dl_auth_t,
@@ -161,29 +366,97 @@ pub unsafe extern "C" fn dl_auth_claims(
     unsafe { copy(auth, buf, cap, len, error, |auth, buffer| auth.token(|token| buffer.put(&[token.jwt().claims()]))?) }
 }
 
-/// The number of the present token, counted from 1 and never given twice, where it needs no refresh; else 0, and then
-/// dl_auth_token is to be called. For a host that keeps a copy of its own: while the number is the same, so is the
-/// token. Never waits, refreshes nothing; 0 for a bad handle too.
+/// Returns the number of the cached token.
+///
+/// Unique per token. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and increase. With them, a
+/// program can keep a copy of the token, and copy it again only when the token has changed:
+///
+/// ```c
+/// struct token_copy {
+///   uint64_t generation; // 0: no copy
+///   char jwt[DL_AUTH_TOKEN_MAX];
+/// };
+///
+/// const char *current_token(const dl_auth_t *auth, struct token_copy *copy) {
+///   // The number is read before the token. If the token changes between the
+///   // two calls, the copy is newer than its number, and is made again.
+///   uint64_t generation = dl_auth_generation(auth);
+///   if (generation == 0 || generation != copy->generation) {
+///     copy->generation = 0;
+///     if (dl_auth_token(auth, copy->jwt, sizeof copy->jwt, NULL, NULL))
+///       return NULL;
+///     copy->generation = generation;
+///   }
+///   return copy->jwt;
+/// }
+/// ```
+///
+/// @param auth The handle. With NULL, and with a handle that was freed, the result is 0.
+///
+/// @return The number of the cached token. 0 if a refresh is due, if there is no valid token, or if `auth` is not a
+/// handle: call dl_auth_token.
+///
+/// Threads: thread-safe. A parent process and its child count separately.
+///
+/// Blocking: no. The call starts no refresh.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
     let leased = handle::window(auth).and_then(|window| window.generation(auth.addr(), clock::tick_ms()));
     leased.unwrap_or_else(|| guard_or(0, || handle::with(auth, |auth| Ok(auth.generation()))))
 }
 
-/// Tells that the platform refused a token with 401: give the token that was refused. Where it is still the current
-/// one, it counts as expired and the next call refreshes; else somebody has told already, and nothing is done. So a
-/// thousand threads that saw a 401 cause one refresh. A token that has just been fetched stays until another may be
-/// (see dl_auth_token_within). DL_AUTH_OK in each case. (A ready `token` of the configuration has nothing to be
-/// refreshed with: from then on, calls fail with DL_AUTH_E_NO_CREDENTIALS.)
+/// Marks a token as expired, because the platform rejected it with HTTP 401.
 ///
-/// DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT, DL_AUTH_E_NOT_UTF8.
+/// If `rejected_token` is the cached token, it counts as expired and the next call starts a refresh. If it is not,
+/// another thread has already reported it, and the call changes nothing. So if a thousand threads get a 401 at the same
+/// time, they cause one refresh.
+///
+/// A new token stays valid until the minimum interval ends (see dl_auth_token_within). Nothing can replace a ready
+/// `token` of the configuration: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
+///
+/// ```c
+/// // Sends a request, and once more with a new token if the answer is 401.
+/// int send_with_token(const dl_auth_t *auth) {
+///   char jwt[DL_AUTH_TOKEN_MAX];
+///   int http_status = 0;
+///   for (int attempt = 0; attempt < 2; attempt++) {
+///     if (dl_auth_token(auth, jwt, sizeof jwt, NULL, NULL) != DL_AUTH_OK)
+///       return 0;
+///     http_status = send_request(jwt);
+///     if (http_status != 401)
+///       break;
+///     dl_auth_invalidate(auth, jwt, NULL);
+///   }
+///   return http_status;
+/// }
+/// ```
+///
+/// @param auth The handle.
+/// @param rejected_token The token that the platform rejected.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: the token counts as expired, or is not the cached token.
+/// - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` or `rejected_token` is NULL.
+/// - DL_AUTH_E_NOT_UTF8: `rejected_token` is not UTF-8.
+///
+/// Ownership: the library does not keep `rejected_token`.
+///
+/// Threads: thread-safe.
+///
+/// Blocking: no.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_invalidate(
     auth: *const dl_auth_t,
     rejected_token: *const c_char,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what `guard` and `read` need: a live string and struct.
+    // SAFETY: the header requires what `guard` and `read` need: a valid string and a valid struct.
     unsafe {
         guard(error, || {
             let rejected_token = read("rejected_token", rejected_token)?;
@@ -195,13 +468,34 @@ pub unsafe extern "C" fn dl_auth_invalidate(
     }
 }
 
-/// Logs in with these from now on; they are copied. `username` NULL keeps the one there is. The refresh token, the
-/// pause after a failure and what these were refused are dropped, a refresh in flight is disowned (who waits for it
-/// gets the new one's token), and the present token stays only where the username does. A `password_file` is read no
-/// more.
+/// Replaces the credentials of a handle.
 ///
-/// DL_AUTH_E_INVALID_VALUE, DL_AUTH_E_NO_CREDENTIALS (no username to keep), DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT,
-/// DL_AUTH_E_NOT_UTF8.
+/// The next refresh is a login with the new credentials. The old refresh token and the cooldown end. If the gate had
+/// refused the new credentials before, they can be sent again immediately, by each handle of the process. A refresh in
+/// flight is cancelled; its waiters receive the new login's token. The cached token is kept only if the username is
+/// unchanged. The library no longer reads a `password_file`.
+///
+/// @param auth The handle.
+/// @param username The username. NULL: the username is unchanged.
+/// @param password The password.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: the credentials are replaced.
+/// - DL_AUTH_E_INVALID_VALUE: `username` or `password` is empty.
+/// - DL_AUTH_E_NO_CREDENTIALS: `username` is NULL, and the handle has no username, because it was created with a ready
+///   `token`.
+/// - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` or `password` is NULL.
+/// - DL_AUTH_E_NOT_UTF8: `username` or `password` is not UTF-8.
+///
+/// Ownership: both strings are copied.
+///
+/// Threads: thread-safe.
+///
+/// Blocking: no. The call starts no refresh.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_set_credentials(
     auth: *const dl_auth_t,
@@ -209,7 +503,7 @@ pub unsafe extern "C" fn dl_auth_set_credentials(
     password: *const c_char,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what `guard` and `read` need: live strings and a live struct.
+    // SAFETY: the header requires what `guard` and `read` need: valid strings and a valid struct.
     unsafe {
         guard(error, || {
             let username = if username.is_null() { None } else { Some(read("username", username)?) };
@@ -219,12 +513,12 @@ pub unsafe extern "C" fn dl_auth_set_credentials(
     }
 }
 
-/// The read before every request: copies the prefix and the token, where one is under a lease. Where it returns false,
-/// `copy` is to be asked. Nothing in it can panic, so it does without the guard. Always a part of its caller, and `copy`
-/// never: else each read saves registers that only the exact way needs, which costs half as many instructions again.
+/// The fast read: copies the prefix and the token if the token is under a lease. If it returns false, the caller must
+/// call `copy`. It cannot panic, so it needs no guard. It is always inlined and `copy` never is: otherwise each read
+/// saves registers that only `copy` needs, which is half as many instructions more.
 ///
 /// # Safety
-/// As `copy`.
+/// See `copy`.
 #[inline(always)]
 unsafe fn copy_leased(auth: *const dl_auth_t, prefix: &str, buf: *mut c_char, cap: usize, len: *mut usize) -> bool {
     let Some(window) = handle::window(auth) else { return false };
@@ -250,11 +544,11 @@ unsafe fn copy_leased(auth: *const dl_auth_t, prefix: &str, buf: *mut c_char, ca
     }
 }
 
-/// A call that copies text into the host's buffer.
+/// Runs a call that copies text into the caller's buffer.
 ///
 /// # Safety
-/// As the header says: `buf` is NULL or has `cap` writable bytes, `len` and `error` are NULL or writable, and nobody
-/// else touches them during the call.
+/// `buf` is NULL or has `cap` writable bytes, `len` and `error` are NULL or writable, and no other thread uses them
+/// during the call. The header requires this.
 #[inline(never)]
 unsafe fn copy(
     auth: *const dl_auth_t,

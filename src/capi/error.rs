@@ -8,20 +8,19 @@ use std::mem::offset_of;
 use crate::error::Error;
 use crate::status;
 
-/// The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. DL_AUTH_OK is 0 and errors are negative, so `if (status)` is
-/// true for each error.
+/// The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative.
 pub type dl_auth_status_t = i32;
 
 /// The call succeeded.
 pub const DL_AUTH_OK: dl_auth_status_t = 0;
 
-/// How a call failed. The caller provides this struct: initialise it with DL_AUTH_ERROR_INIT and pass its address. It
-/// contains no pointer, and there is nothing to free. A call that succeeds does not change it.
+/// The reason of a failed call, in memory of the caller. Initialise it with DL_AUTH_ERROR_INIT and pass its address. It
+/// has no pointers and nothing to free. A successful call does not change it.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct dl_auth_error_t {
-    /// The size of the struct, set by DL_AUTH_ERROR_INIT. After a failure: how many bytes the library wrote. If it is
-    /// less than 4, the struct is not initialised, and the library writes nothing.
+    /// The size of the struct. DL_AUTH_ERROR_INIT sets it. After a failed call: the number of bytes that were written.
+    /// If it is less than 4, the struct is not initialised, and the library writes nothing.
     pub size: u32,
     /// The status that the call returned.
     pub status: i32,
@@ -31,8 +30,8 @@ pub struct dl_auth_error_t {
     pub reserved: u32,
     /// Milliseconds until the library itself tries again. 0: at the next call, or never.
     pub retry_after_ms: u64,
-    /// What happened, what it happened to, and what to do: one line of UTF-8 with a NUL at the end. A longer message is
-    /// cut between two characters. It never contains a username, a password or a token.
+    /// What happened, with what, and what to do: one line of UTF-8, NUL-terminated. A longer message is cut between two
+    /// characters. It never contains a username, a password or a token.
     pub message: [c_char; 512],
 }
 
@@ -84,8 +83,19 @@ pub unsafe fn write_sized<T: Copy>(theirs: *mut T, fill: impl FnOnce(usize) -> T
     true
 }
 
-/// Returns the name of a status, such as "DL_AUTH_E_DENIED", or "DL_AUTH_E_UNKNOWN" for any other number. Never NULL.
-/// The string is static: do not free it.
+/// Returns the name of a status, such as "DL_AUTH_E_DENIED".
+///
+/// @param status Any number.
+///
+/// @return The name. "DL_AUTH_E_UNKNOWN" if `status` is not a status. Never NULL.
+///
+/// Ownership: the string is static: you must not free it.
+///
+/// Threads: thread-safe and async-signal-safe.
+///
+/// Blocking: no.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_status_name(status: dl_auth_status_t) -> *const c_char {
     status::name(status).as_ptr()

@@ -1,5 +1,5 @@
-//! The one way out: `Result` to status and message, a panic to `DL_AUTH_E_INTERNAL`. And no way out in between: the thread
-//! cannot be cancelled in a body. A body runs in the locale "C".
+//! Runs the body of each exported function: turns its `Result` into a status and a message, and a panic into
+//! `DL_AUTH_E_INTERNAL`. The thread cannot be cancelled in a body. A body runs in the locale "C".
 
 use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t, write};
 use crate::error::{Error, Status};
@@ -20,7 +20,7 @@ pub unsafe fn guard(error: *mut dl_auth_error_t, body: impl FnOnce() -> Result<(
     }
 }
 
-/// Runs a body that has no way to say what went wrong: after an error or a panic, the default.
+/// Runs a body that cannot return an error: after an error or a panic, the result is the default.
 pub fn guard_or<T>(default: T, body: impl FnOnce() -> Result<T, Error>) -> T {
     caught(body).unwrap_or(default)
 }

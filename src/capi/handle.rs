@@ -1,9 +1,9 @@
-//! The slots behind the handles: what makes a stale handle an error, never undefined behaviour.
+//! The slots of the handles. They make the use of a freed handle an error, never undefined behaviour.
 //!
-//! A handle is an address inside a slot of a table that grows and is never unmapped. A slot has 256 bytes, and its
-//! n-th tenant's handle is the slot's address + n, so that a freed handle never compares equal to a later one; after
-//! 256 tenants the slot is retired. So a handle costs one byte for ever, and the slot's 256 once. The library never
-//! dereferences a handle: it compares it with the table's bounds, and then with the handle that the tenant was given.
+//! A handle is an address inside a slot of a table that grows and is never unmapped. A slot has 256 bytes. The handle
+//! of its n-th tenant is the slot's address + n, so a freed handle is never equal to a later one. After 256 tenants the
+//! slot is not used again. So a handle costs one byte until the process ends, and each slot 256 bytes once. The library
+//! never dereferences a handle: it compares it with the table's bounds, and then with the handle of the tenant.
 
 use std::ptr;
 
@@ -17,48 +17,48 @@ use crate::error::{Error, Status};
 use crate::process::{self, PerProcess};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
 
-/// A handle on one user's token. Made by dl_auth_new, given up by dl_auth_free, and used by any number of threads in
-/// between. It points to nothing that a host may read; a handle that was freed is recognised (DL_AUTH_E_CLOSED).
+/// A handle, which has the token of one user. dl_auth_new creates it, dl_auth_free frees it, and any number of threads
+/// can use it. It points to nothing that a program can read. A handle that was freed is detected: DL_AUTH_E_CLOSED.
 pub struct dl_auth_t {
     _never_made: [u8; 0],
 }
 
-/// How many tenants a slot has in its life: one for each of its bytes.
+/// How many tenants a slot can have, one after the other: one for each of its bytes.
 const TENANTS: usize = 256;
 
 #[repr(C, align(256))]
 struct Slot {
-    /// First, so that a read touches one line of the slot.
+    /// First, so that a read uses one cache line of the slot.
     window: Window,
     tenant: ArcSwapOption<Tenant>,
     tenants: AtomicUsize,
 }
 
-// A model checker's atomics are larger; no model makes a handle.
+// The atomics of a model checker are larger. No model makes a handle.
 const _: () = assert!(size_of::<Slot>() == TENANTS || cfg!(any(feature = "loom", feature = "shuttle")));
 
-/// A handle's value with what it stands for, published together, so that a stale one is never taken for its successor.
+/// A handle and what belongs to it. They are published together, so that a freed handle never gets the next tenant.
 struct Tenant {
     handle: usize,
     auth: Auth,
 }
 
-/// The table's first chunk, for all but the most lavish processes the only one: 4 MB of zeroed memory, resident only
-/// where it is used, in which a slot is found without a load. (A model checker's atomics cannot stand in a static.)
+/// The first chunk of the table, and in most processes the only one. It is 4 MB of zeroed memory, and only the used
+/// pages are resident. A slot in it is found without a load. (A static cannot contain the atomics of a model checker.)
 #[cfg(not(feature = "loom"))]
 static FIRST: [Slot; CHUNK] = [const { Slot::new() }; CHUNK];
 #[cfg(feature = "loom")]
 static FIRST: [Slot; 0] = [];
 const CHUNK: usize = 1 << 14;
 
-/// Further chunks: one as large, then each twice as large as the one before. They stay where they were made.
+/// Further chunks: the first is as large as `FIRST`, and each next one twice as large. They never move.
 static FURTHER: [OnceBox<Box<[Slot]>>; 16] = [const { OnceBox::new() }; 16];
 
-/// How many slots have been given out. Those behind them are untouched.
+/// How many slots have been used. The slots after them are unused.
 static USED: AtomicUsize = AtomicUsize::new(0);
 
-/// The slots among them that may take another, the next one last. A child process looks for them anew, for its parent's
-/// list may be locked by a thread that it does not have.
+/// The used slots that can have another tenant. The last one is next. A child process makes a new list, because a
+/// thread of the parent that does not exist in the child may hold the lock of the old one.
 struct Vacant(Vec<&'static Slot>);
 
 static VACANT: PerProcess<Mutex<Vacant>> = PerProcess::new();
@@ -85,9 +85,9 @@ impl Slot {
     }
 }
 
-/// Gives a handle to what `make` makes for the place of its token.
+/// Makes a handle for the result of `make`, which gets the place of the token.
 pub fn open(make: impl FnOnce(Place) -> Result<Auth, Error>) -> Result<*mut dl_auth_t, Error> {
-    process::watch_forks(); // before a lock is held that a child would find held
+    process::watch_forks(); // before a lock is taken, because a child would find it locked
     let slot = vacant().ok_or_else(|| Error::new(Status::Internal, "there are too many handles"))?;
     let nth = slot.tenants.load(Ordering::Relaxed);
     let handle = ptr::from_ref(slot).cast::<dl_auth_t>().wrapping_byte_add(nth).cast_mut();
@@ -104,13 +104,13 @@ pub fn open(make: impl FnOnce(Place) -> Result<Auth, Error>) -> Result<*mut dl_a
     }
 }
 
-/// Where a handle's token is, if it is anywhere.
+/// The place of a handle's token. `None` if the address is not in the table.
 #[inline]
 pub fn window(handle: *const dl_auth_t) -> Option<&'static Window> {
     slot_of(handle.addr()).map(|slot| &slot.window)
 }
 
-/// Runs `f` on what a handle stands for.
+/// Runs `f` on the tenant of a handle.
 pub fn with<R>(handle: *const dl_auth_t, f: impl FnOnce(&Auth) -> Result<R, Error>) -> Result<R, Error> {
     if handle.is_null() {
         return Err(null("auth"));
@@ -122,12 +122,12 @@ pub fn with<R>(handle: *const dl_auth_t, f: impl FnOnce(&Auth) -> Result<R, Erro
     }
 }
 
-/// Takes a handle back. One that stands for nothing is left alone.
+/// Frees a handle. If it has no tenant, nothing happens.
 pub fn close(handle: *const dl_auth_t) {
     let Some(slot) = slot_of(handle.addr()) else { return };
     let tenant = slot.tenant.load();
     let Some(leaving) = tenant.as_ref().filter(|tenant| tenant.handle == handle.addr()) else { return };
-    // Before the slot is empty: a child that lists the vacant ones anew here would find it, and have it twice.
+    // Before the slot is empty: otherwise a child that makes its list here would find the slot, and list it twice.
     let vacant = VACANT.get();
     let taken_out = slot.tenant.compare_and_swap(&*tenant, None);
     if !taken_out.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, leaving)) {
@@ -139,13 +139,13 @@ pub fn close(handle: *const dl_auth_t) {
     }
 }
 
-/// The slot that an address lies in, whoever made it up.
+/// The slot that contains an address, which can be any number.
 #[inline]
 fn slot_of(address: usize) -> Option<&'static Slot> {
     slot_in(&FIRST, address).or_else(|| slot_further_on(address))
 }
 
-/// The same, with the last chunk first, where most of these slots are.
+/// The slot in a further chunk. The last chunk comes first, because it has most of the slots.
 #[inline(never)]
 fn slot_further_on(address: usize) -> Option<&'static Slot> {
     FURTHER.iter().rev().filter_map(|chunk| chunk.get()).find_map(|chunk| slot_in(chunk, address))
@@ -153,7 +153,7 @@ fn slot_further_on(address: usize) -> Option<&'static Slot> {
 
 #[inline]
 fn slot_in(chunk: &'static [Slot], address: usize) -> Option<&'static Slot> {
-    // Below the chunk it wraps to more than any chunk has.
+    // An address below the chunk wraps to an index that no chunk has.
     chunk.get(address.wrapping_sub(chunk.as_ptr().addr()) / size_of::<Slot>())
 }
 
@@ -175,7 +175,7 @@ fn vacant() -> Option<&'static Slot> {
     })
 }
 
-/// Makes another chunk, while there may be one.
+/// Makes another chunk, unless the maximum is reached.
 fn grow() {
     if let Some((nth, chunk)) = FURTHER.iter().enumerate().find(|(_, chunk)| chunk.get().is_none()) {
         chunk.get_or_init(|| Box::new((0..CHUNK << nth).map(|_| Slot::new()).collect()));
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
-    /// The table is the process's: these tests count its slots and look into each other's neighbourhood.
+    /// There is one table in the process: these tests count its slots and use the addresses around them.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
     fn auth(place: Place) -> Result<Auth, Error> {
@@ -270,7 +270,7 @@ mod tests {
                 let handle = ptr::without_provenance(address);
                 told.send((is_open(handle), window(handle).is_some_and(|window| window.is_of(address))))
             });
-            // A minute is a guard against the hang that a lock would be.
+            // If the read took the lock, it would hang. The limit of a minute ends it.
             assert_eq!(tells.recv_timeout(std::time::Duration::from_secs(60)), Ok((true, true)));
             drop(held);
         });

@@ -1,4 +1,4 @@
-//! A look at a handle, and the library's own version.
+//! The state of a handle, and the version of the library.
 
 use std::ffi::{CStr, c_char};
 
@@ -12,84 +12,99 @@ use crate::policy::State;
 
 /// dl_auth_info_t.state: there is no token.
 pub const DL_AUTH_STATE_EMPTY: i32 = 0;
-/// dl_auth_info_t.state: valid, and needs no refresh.
+/// dl_auth_info_t.state: the token is valid, and no refresh is due.
 pub const DL_AUTH_STATE_FRESH: i32 = 1;
-/// dl_auth_info_t.state: valid, and the next call that finds it begins a refresh.
+/// dl_auth_info_t.state: the token is valid, and a refresh is due. The next call that reads it starts a refresh.
 pub const DL_AUTH_STATE_DUE: i32 = 2;
-/// dl_auth_info_t.state: not handed out any more: it has ended, or the platform refused it.
+/// dl_auth_info_t.state: the token has expired, or the platform rejected it. No call returns it.
 pub const DL_AUTH_STATE_EXPIRED: i32 = 3;
 
 /// dl_auth_info_t.activity: nothing.
 pub const DL_AUTH_ACTIVITY_IDLE: i32 = 0;
 /// dl_auth_info_t.activity: a refresh is in flight.
 pub const DL_AUTH_ACTIVITY_REFRESHING: i32 = 1;
-/// dl_auth_info_t.activity: the last refresh failed, and no other begins for retry_in_ms.
+/// dl_auth_info_t.activity: the last refresh failed, and the next one starts after retry_in_ms at the earliest.
 pub const DL_AUTH_ACTIVITY_COOLING: i32 = 2;
-/// dl_auth_info_t.activity: the gate refused the credentials the last time it was asked; they are not sent again for
-/// retry_in_ms, unless they change.
+/// dl_auth_info_t.activity: the gate refused the credentials in the last refresh. They are sent again after retry_in_ms
+/// at the earliest, unless they change.
 pub const DL_AUTH_ACTIVITY_DENIED: i32 = 3;
 
-/// A look at a handle, in the caller's own memory: initialise it with DL_AUTH_INFO_INIT. A later version may add fields
-/// at the end; it fills no more than yours has.
+/// The state of a handle, in memory of the caller. Initialise it with DL_AUTH_INFO_INIT. A later version can add fields
+/// at the end. It fills only the fields that your struct has.
 #[repr(C)]
 #[derive(Clone, Copy, Default)]
 pub struct dl_auth_info_t {
-    /// The struct's size, set by DL_AUTH_INFO_INIT; afterwards, how much of it was written.
+    /// The size of the struct. DL_AUTH_INFO_INIT sets it. After a call: the number of bytes that were written.
     pub size: u32,
-    /// What the token is good for: one of DL_AUTH_STATE_*.
+    /// The state of the token: one of DL_AUTH_STATE_*.
     pub state: i32,
-    /// What the handle is doing: one of DL_AUTH_ACTIVITY_*.
+    /// The activity of the handle: one of DL_AUTH_ACTIVITY_*.
     pub activity: i32,
     /// 0.
     pub reserved: u32,
-    /// How many tokens the handle has held; 0: none yet.
+    /// How many tokens the handle has had. 0: none yet.
     pub generation: u64,
-    /// The token's `iat` in Unix seconds; 0: none.
+    /// The claim `iat` of the token in Unix seconds. 0: none.
     pub issued_at: i64,
-    /// The token's `exp` in Unix seconds; 0: none.
+    /// The claim `exp` of the token in Unix seconds. 0: none.
     pub expires_at: i64,
-    /// Milliseconds until the token ends, by a clock that counts suspend and that nobody can set; negative: it has
-    /// ended; 0: none.
+    /// Milliseconds until the token expires, by a clock that counts suspend and that cannot be set. Negative: it has
+    /// expired. 0: there is no token.
     pub expires_in_ms: i64,
-    /// Milliseconds until its refresh is due; negative: it is due; 0: none.
+    /// Milliseconds until a refresh is due. Negative: it is due. 0: there is no token.
     pub refresh_in_ms: i64,
-    /// The gate's clock minus this machine's, in milliseconds but good to about a second, as measured at the last
-    /// answer that had a token; 0 if that answer did not tell a time to believe.
+    /// The gate's clock minus this machine's, in milliseconds, accurate to about one second, measured at the last
+    /// answer with a token. 0 if that answer had no usable time.
     pub clock_skew_ms: i64,
-    /// Tokens that were got for the password.
+    /// How many tokens the handle got by a login.
     pub logins: u64,
-    /// Tokens that were got for a refresh token.
+    /// How many tokens the handle got by a refresh token.
     pub refreshes: u64,
-    /// Refreshes that failed, each with all its tries.
+    /// How many refreshes failed. A refresh with all its retries counts once.
     pub failures: u64,
-    /// Tokens that were found in the shared store. 0: there is no shared store yet.
+    /// How many tokens came from the shared store. 0: there is no shared store yet.
     pub shared_hits: u64,
-    /// Failures of the shared store. 0: there is no shared store yet.
+    /// How often the shared store failed. 0: there is no shared store yet.
     pub store_failures: u64,
-    /// Callers that wait at this moment.
+    /// How many calls wait at this moment.
     pub waiting: u64,
-    /// The status of the last refresh that has ended; DL_AUTH_OK: it worked, or there was none.
+    /// The status of the last refresh that has ended. DL_AUTH_OK: it was successful, or there was none.
     pub last_status: i32,
-    /// The HTTP status of its answer, where it failed; 0: it worked, or there was no answer.
+    /// The HTTP status of its answer if it failed. 0: it was successful, or there was no answer.
     pub last_http_status: u32,
-    /// Milliseconds until the next refresh may begin, after one that failed, or one that has just worked; 0: at once.
+    /// Milliseconds until the next refresh can start, after a failed one or a successful one. 0: immediately.
     pub retry_in_ms: i64,
-    /// Milliseconds that dl_auth_token may hold its caller: the option `wait`. For a host that waits in a way of its own
-    /// between calls of dl_auth_token_within with 0.
+    /// How long dl_auth_token can block, in milliseconds: the option `wait`. It is for a program that waits by itself
+    /// between calls of dl_auth_token_within with `wait_ms` 0.
     pub wait_ms: u64,
 }
 
-/// Looks at a handle. Starts no refresh and waits for nothing. (In a child process, the first look at a handle with
-/// `refresh=background` begins its refreshes there.)
+/// Describes the state of a handle.
 ///
-/// DL_AUTH_E_CLOSED, DL_AUTH_E_NULL_ARGUMENT (`info` is NULL or was not initialised).
+/// The call starts no refresh. In a child process, the first such call for a handle with `refresh=background` starts
+/// that handle's background refreshes.
+///
+/// @param auth The handle.
+/// @param[in,out] info The state of the handle. Its field `size` must be set: use DL_AUTH_INFO_INIT.
+/// @param[out] error The reason of a failure. Can be NULL.
+///
+/// @return
+/// - DL_AUTH_OK: `*info` is filled.
+/// - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
+/// - DL_AUTH_E_NULL_ARGUMENT: `auth` or `info` is NULL, or `info->size` is less than 4.
+///
+/// Threads: thread-safe. Each thread needs a separate `info`.
+///
+/// Blocking: no.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dl_auth_info(
     auth: *const dl_auth_t,
     info: *mut dl_auth_info_t,
     error: *mut dl_auth_error_t,
 ) -> dl_auth_status_t {
-    // SAFETY: the header asks for what `guard` and `write_sized` need: structs that are as large as their `size` says.
+    // SAFETY: the header requires what `guard` and `write_sized` need: structs of at least `size` bytes.
     unsafe {
         guard(error, || {
             if info.is_null() {
@@ -142,7 +157,17 @@ fn describe(info: &Info, known: usize) -> dl_auth_info_t {
     }
 }
 
-/// The library's version, such as "1.2.3". The string is static: do not free it.
+/// Returns the version of the library, such as "1.2.3".
+///
+/// @return The version. Never NULL.
+///
+/// Ownership: the string is static: you must not free it.
+///
+/// Threads: thread-safe and async-signal-safe.
+///
+/// Blocking: no.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_version() -> *const c_char {
     const VERSION: &CStr = match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
@@ -152,11 +177,21 @@ pub extern "C" fn dl_auth_version() -> *const c_char {
     VERSION.as_ptr()
 }
 
-/// The number of the ABI of this header: a host that uses all of it needs a library whose `dl_auth_abi_version()` is at
-/// least that.
+/// The ABI version of this header. A program that uses all of this header needs a library whose dl_auth_abi_version()
+/// is at least this number.
 pub const DL_AUTH_ABI_VERSION: u32 = 1;
 
-/// The number of the ABI: it grows by 1 with each symbol that is added. A host that needs a later one must not go on.
+/// Returns the ABI version of the library.
+///
+/// It increases by 1 with each function that is added. A program that needs a later ABI version must not continue.
+///
+/// @return The ABI version.
+///
+/// Threads: thread-safe and async-signal-safe.
+///
+/// Blocking: no.
+///
+/// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_abi_version() -> u32 {
     DL_AUTH_ABI_VERSION

@@ -1,17 +1,17 @@
-//! The door: every export of the library and, system calls aside, all of its `unsafe` code.
+//! The C API: each exported function and, except for system calls, all `unsafe` code of the library.
 //!
-//! The rules of the boundary, which each function here keeps and the header prints:
+//! Each function here follows these rules, and the header documents them:
 //!
-//! * A host's pointer may be NULL, a host's string may be bad, a host's handle may be stale: each is an error.
-//! * A body is ordinary Rust with `?`. One conversion at its end ([`guard`]) turns its `Result` into a status and a
+//! * A caller's pointer can be NULL, a caller's string can be bad, a caller's handle can be freed: each is an error.
+//! * The body of a function is ordinary Rust with `?`. At its end, [`guard`] turns its `Result` into a status and a
 //!   message, and a panic into `DL_AUTH_E_INTERNAL`.
-//! * What goes out is copied into the caller's memory. Nothing that the library owns crosses, so nothing is freed by
-//!   the host but what it made with a `*_new`.
-//! * An output parameter comes after the inputs, `error` is last.
-//! * A host's struct is read and written byte by byte through its own `size`: it may be older, newer or misaligned.
+//! * Outputs are copied into the caller's memory. The caller never gets memory that the library owns, so the caller
+//!   frees only what a `*_new` returned.
+//! * Output parameters come after the inputs, `error` is last.
+//! * A caller's struct is read and written byte by byte, up to its `size`: it can be older, newer or misaligned.
 
 #![allow(non_camel_case_types)] // the names are C's
-#![allow(clippy::missing_safety_doc)] // the comments here are the header's, which tells what a caller owes in its head
+#![allow(clippy::missing_safety_doc)] // the comments are the header's: its conventions state what a caller must do
 
 mod auth;
 mod config;

@@ -1,4 +1,4 @@
-//! What a test needs to see the library fail: a panic on order, and forks without their hook. Only with the feature
+//! Functions with which a test makes the library fail: a panic, and forks without their hook. Only with the feature
 //! `test-panic`.
 
 use super::error::{dl_auth_error_t, dl_auth_status_t};
@@ -16,7 +16,7 @@ pub unsafe extern "C" fn dl_auth_test_panic(error: *mut dl_auth_error_t) -> dl_a
     unsafe { guard(error, || panic!("on order of a test")) }
 }
 
-/// Called before the first handle is made: no fork will be noticed.
+/// If it is called before the first handle is made, the library detects no fork.
 #[cfg(unix)]
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_test_without_fork_hook() {

@@ -1,20 +1,22 @@
-/* The base of every C test: checks that print the expected and the actual value, and a record of every text that the
- * library returns.
+/* The base of each C test: checks that print the wanted and the actual value, and records of what the library returned.
  *
- * A failed check is printed and counted, and the test continues; `done()` returns the exit code. `give_up` ends the
- * program if the test cannot continue. Each message of the library is appended to the file in CHECK_MESSAGES, and each
- * token to the file in CHECK_TOKENS. The driver (tests/c.rs) searches the messages and all output for the tokens and
- * for the word "canary", which is part of each secret that a test makes up. */
+ * A failed check is printed and counted, and the test continues. `done()` makes the exit code from the count. If a test
+ * cannot continue, `give_up` ends the program. Each message of the library goes to the file in CHECK_MESSAGES, each
+ * token to the one in CHECK_TOKENS, and each status to the one in CHECK_STATUSES. The driver (tests/c.rs) searches the
+ * messages and all output for the tokens, and for the word "canary", which is in each secret that a test makes up. It
+ * compares the statuses with the header. */
 #ifndef CHECK_H
 #define CHECK_H
 
 #include "dl_auth.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,10 +32,10 @@ static inline unsigned patience(unsigned seconds) {
 static int failed_checks;
 static pthread_mutex_t check_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* What the test checks at this moment, for example a table row. Each failed check prints it. */
+/* What the test checks at this moment, such as a row of a table. Each failed check prints it. */
 static _Thread_local const char *subject = "";
 
-/* The error struct for the calls of this thread: pass its address. CHECK_STATUS prepares and checks it. */
+/* The error struct of this thread's calls. Pass its address: CHECK_STATUS prepares and checks it. */
 static _Thread_local dl_auth_error_t failure;
 
 static inline void complain(const char *file, int line, const char *format, ...) {
@@ -69,8 +71,59 @@ static inline void record(const char *variable, const char *line) {
   pthread_mutex_unlock(&check_lock);
 }
 
-/* Length of the text if it is UTF-8, otherwise -1. It accepts overlong forms and surrogates; this is enough for
- * messages. */
+/* Which function has returned which status: one row for each function, one byte for each status. The rows are the file
+ * that CHECK_STATUSES names, mapped into memory. So a record needs no descriptor, no lock, no cancellation point, and is
+ * safe in threads, signal handlers and child processes. The driver compares the rows with the header. */
+struct returned {
+  char function[32];
+  volatile unsigned char status[128]; /* status[n] is 1 if the function has returned -n */
+};
+
+enum { RECORDED_FUNCTIONS = 12 };
+static struct returned *returned;
+
+/* Before main, because a program can change its environment and close its descriptors. */
+__attribute__((constructor)) static void map_the_record(void) {
+  static const char functions[RECORDED_FUNCTIONS][32] = {
+    "dl_auth_new", "dl_auth_token", "dl_auth_token_within", "dl_auth_bearer", "dl_auth_claims", "dl_auth_invalidate",
+    "dl_auth_set_credentials", "dl_auth_config_set", "dl_auth_config_set_environ", "dl_auth_info", "dl_auth_jwt_claims",
+    "dl_auth_jwt_expiry",
+  };
+  const char *path = getenv("CHECK_STATUSES");
+  if (!path) return;
+  int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  size_t size = RECORDED_FUNCTIONS * sizeof *returned;
+  if (file < 0 || ftruncate(file, (off_t)size)) give_up("the file in CHECK_STATUSES cannot be made");
+  void *rows = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (rows == MAP_FAILED) give_up("the file in CHECK_STATUSES cannot be mapped");
+  close(file);
+  returned = rows;
+  for (int row = 0; row < RECORDED_FUNCTIONS; row++)
+    memcpy(returned[row].function, functions[row], sizeof functions[row]);
+}
+
+static inline dl_auth_status_t recorded(const char *function, dl_auth_status_t status) {
+  if (status > 0 || status <= -128) give_up("a status outside the record");
+  for (int row = 0; returned && row < RECORDED_FUNCTIONS; row++)
+    if (strcmp(returned[row].function, function) == 0) returned[row].status[-status] = 1;
+  return status;
+}
+
+/* A macro does not expand its own name, so each of these calls the function. */
+#define dl_auth_new(...) recorded("dl_auth_new", dl_auth_new(__VA_ARGS__))
+#define dl_auth_token(...) recorded("dl_auth_token", dl_auth_token(__VA_ARGS__))
+#define dl_auth_token_within(...) recorded("dl_auth_token_within", dl_auth_token_within(__VA_ARGS__))
+#define dl_auth_bearer(...) recorded("dl_auth_bearer", dl_auth_bearer(__VA_ARGS__))
+#define dl_auth_claims(...) recorded("dl_auth_claims", dl_auth_claims(__VA_ARGS__))
+#define dl_auth_invalidate(...) recorded("dl_auth_invalidate", dl_auth_invalidate(__VA_ARGS__))
+#define dl_auth_set_credentials(...) recorded("dl_auth_set_credentials", dl_auth_set_credentials(__VA_ARGS__))
+#define dl_auth_config_set(...) recorded("dl_auth_config_set", dl_auth_config_set(__VA_ARGS__))
+#define dl_auth_config_set_environ(...) recorded("dl_auth_config_set_environ", dl_auth_config_set_environ(__VA_ARGS__))
+#define dl_auth_info(...) recorded("dl_auth_info", dl_auth_info(__VA_ARGS__))
+#define dl_auth_jwt_claims(...) recorded("dl_auth_jwt_claims", dl_auth_jwt_claims(__VA_ARGS__))
+#define dl_auth_jwt_expiry(...) recorded("dl_auth_jwt_expiry", dl_auth_jwt_expiry(__VA_ARGS__))
+
+/* Length of the text if it is UTF-8, otherwise -1. It accepts overlong forms and surrogates, enough for messages. */
 static inline long utf8_length(const char *text) {
   const unsigned char *at = (const unsigned char *)text;
   while (*at) {
@@ -91,7 +144,7 @@ static inline long utf8_length(const char *text) {
 #define CHECK_TEXT(wanted, got) check_text(__FILE__, __LINE__, #got, (wanted), (got))
 #define CHECK_CONTAINS(text, word) check_contains(__FILE__, __LINE__, (text), (word))
 
-/* Runs a call, checks its status, and checks everything that the header promises about the error struct. */
+/* Runs a call and checks its status, and its error struct for all that the header promises. */
 #define CHECK_STATUS(wanted, call) (expect_failure(), check_status(__FILE__, __LINE__, #call, (wanted), (call)))
 
 static inline void check_number(const char *file, int line, const char *what, long long wanted, long long got) {
@@ -107,7 +160,7 @@ static inline void check_contains(const char *file, int line, const char *text, 
   if (!strstr(text, word)) complain(file, line, "wanted \"%s\" in: %s", word, text);
 }
 
-/* The error struct before a call: initialised, and filled so that any write is detected. */
+/* The error struct before a call: initialised, and with a pattern that shows each write. */
 static inline dl_auth_error_t untouched(void) {
   dl_auth_error_t error;
   memset(&error, 0x5a, sizeof error);
@@ -145,13 +198,13 @@ static inline dl_auth_status_t check_status(const char *file, int line, const ch
   return got;
 }
 
-/* Records a token that the test has seen, so that the driver treats it as a secret. */
+/* Records a token that the test has got, so that the driver searches for it. */
 static inline const char *seen(const char *token) {
   record("CHECK_TOKENS", token);
   return token;
 }
 
-/* Polls until another thread or the gate makes the condition true. */
+/* Waits for an event of another thread or of the gate, by polling. */
 #define WAIT_UNTIL(condition) \
   do { \
     while (!(condition)) nanosleep(&(struct timespec){0, 2000000}, NULL); \
@@ -167,10 +220,10 @@ static inline void join(pthread_t thread) {
   if (pthread_join(thread, NULL)) give_up("cannot join a thread");
 }
 
-/* The first call of each test: it ends a test that hangs. */
+/* Each test calls it first: it ends a test that hangs. */
 static inline void begin(void) { alarm(patience(HANG_GUARD_SECONDS)); }
 
-/* Makes a JWT with this payload and a made-up signature. `jwt` needs 4/3 of the payload's length plus 64 bytes. */
+/* Makes a JWT with this payload and a false signature. `jwt` needs 4/3 of the payload's length and 64 bytes more. */
 static inline char *make_jwt(const char *payload, char *jwt) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const char *parts[] = {"{\"alg\":\"none\"}", payload};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+pub mod manual;
 pub mod server;
 
 pub use dl_auth_gate::patience;
