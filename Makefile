@@ -1,7 +1,7 @@
 # Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: demo test stress test-hosts bench bench-peers bench-reads lib header names docs lint setup setup-demo setup-bench clean
+.PHONY: demo test stress test-hosts bench bench-peers bench-reads lib generate docs lint setup setup-demo setup-bench clean
 
 # The main job, end to end: build, log in, print the token.
 demo: setup-demo lib
@@ -21,7 +21,7 @@ stress: setup
 
 # The tests of the bindings alone: C++, Go, Python, C#, LuaJIT.
 test-hosts: setup
-	cargo test --locked --test hosts --test names
+	cargo test --locked --test hosts --test generated
 
 # Measures the library beside its peers, and writes docs/benchmarks.md; a peer that is missing is named, and left out.
 # BENCH takes options of the harness, such as --quick.
@@ -46,15 +46,10 @@ lib:
 	@src/staticlib/archive.sh "$(BUILT)/release"
 	@src/cdylib/pkg-config.sh "$(BUILT)/release"
 
-# Copies the C header and the declarations without a preprocessor from cargo's output directory to include/.
-header:
-	cargo build --quiet
-	cp "$$(ls -t "$(BUILT)"/debug/build/dl_auth-*/out/dl_auth.h | head -n 1)" include/dl_auth.h
-	cp "$$(ls -t "$(BUILT)"/debug/build/dl_auth-*/out/dl_auth.cdef.h | head -n 1)" include/dl_auth.cdef.h
-
-# The names of options and statuses in the bindings, to where they are checked in.
-names:
-	DL_AUTH_WRITE_NAMES=1 cargo test --quiet --locked --test names
+# Writes all that is generated from the tables of options and statuses: the C header, the tables of the README, and the
+# names in the bindings.
+generate:
+	DL_AUTH_WRITE=1 cargo test --quiet --locked --test generated
 
 # The page and the picture that a simulation makes, to where they are checked in.
 docs:

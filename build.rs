@@ -1,15 +1,31 @@
-//! Generates the C header from `src/capi/` into `OUT_DIR`, also as declarations for tools without a preprocessor, and
-//! tells the library its build date.
+//! Generates the C header into `OUT_DIR`: from `src/capi/`, the table of options and the list of statuses. Generates the
+//! declarations for tools without a preprocessor too, and gives the library its build date.
 //!
-//! Nothing is written into the source tree: `make header` copies both files to `include/`, and a test fails when they
-//! differ.
+//! This script writes nothing into the source tree: `make generate` copies both files to `include/`, and a test fails if
+//! they differ.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 use std::{env, fs};
 
-/// In the order in which the header is to be read.
+#[path = "src/options.rs"]
+#[allow(dead_code)] // the library uses more of it
+mod options;
+#[path = "src/status.rs"]
+#[allow(dead_code)]
+mod status;
+#[path = "tests/common/wrap.rs"]
+mod wrap;
+
+use options::OPTIONS;
+use status::STATUSES;
+use wrap::wrap;
+
+/// The width of the header's text.
+const WIDTH: usize = 80;
+
+/// In the order of the header.
 const SOURCES: [&str; 6] = ["handle.rs", "auth.rs", "config.rs", "error.rs", "info.rs", "jwt.rs"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
     let part = |name: &str| env::var(format!("CARGO_PKG_VERSION_{name}"));
     config.after_includes = Some(format!(
-        "\n/* The version of this header; dl_auth_version() tells the library's. */\n\
+        "\n{}\n/* The version of this header; dl_auth_version() tells the library's. */\n\
          #define DL_AUTH_VERSION \"{}\"\n\
          #define DL_AUTH_VERSION_MAJOR {}\n\
          #define DL_AUTH_VERSION_MINOR {}\n\
@@ -31,6 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
          #ifdef __cplusplus\n\
          extern \"C\" {{\n\
          #endif",
+        chapter_of_options(),
         env::var("CARGO_PKG_VERSION")?,
         part("MAJOR")?,
         part("MINOR")?,
@@ -44,25 +61,64 @@ fn main() -> Result<(), Box<dyn Error>> {
         documentation: false,
         ..config.clone()
     };
-    fs::write(out.join("dl_auth.h"), generate(&root, config)?)?;
-    fs::write(out.join("dl_auth.cdef.h"), without_preprocessor(&generate(&root, declarations)?))?;
+    fs::write(out.join("dl_auth.h"), generate(&root, config, true)?)?;
+    fs::write(out.join("dl_auth.cdef.h"), without_preprocessor(&generate(&root, declarations, false)?))?;
     Ok(())
 }
 
 const DECLARATIONS: &str = "\
 /*
- * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT and PHP FFI. These tools know size_t,
- * uint32_t and the like. In PHP: FFI::cdef(file_get_contents(\"dl_auth.cdef.h\"), \"libdl_auth.so.0\"), not FFI::load. Set
- * the field `size` of a struct to its size before a call. dl_auth.h is the manual. `make header` generates this file from src/capi/; do not edit.
+ * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT
+ * and PHP FFI. These tools define size_t, uint32_t and similar types. In PHP, use
+ *   FFI::cdef(file_get_contents(\"dl_auth.cdef.h\"), \"libdl_auth.so.0\")
+ * and not FFI::load. Set the field `size` of a struct to its size before a call.
+ * dl_auth.h is the manual.
+ *
+ * `make generate` makes this file from src/capi/. Do not edit it.
  */";
 
-fn generate(root: &Path, config: cbindgen::Config) -> Result<String, Box<dyn Error>> {
+fn generate(root: &Path, config: cbindgen::Config, documented: bool) -> Result<String, Box<dyn Error>> {
     let builder = SOURCES.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
         builder.with_src(root.join("src/capi").join(source))
     });
     let mut header = Vec::new();
     builder.generate()?.write(&mut header);
-    Ok(tidy(&String::from_utf8(header)?))
+    let header = tidy(&String::from_utf8(header)?);
+    let ok = "#define DL_AUTH_OK 0\n";
+    let (before, after) = header.split_once(ok).ok_or("cbindgen did not write DL_AUTH_OK")?;
+    Ok([before, ok, &statuses(documented), after].concat())
+}
+
+/// The constants of the statuses.
+fn statuses(documented: bool) -> String {
+    let mut text = String::new();
+    for status in STATUSES {
+        if documented {
+            let lines = wrap(&format!("{} {}", status.condition, status.advice), WIDTH - 3);
+            text += &match &lines[..] {
+                [line] if line.len() <= WIDTH - 7 => format!("\n/** {line} */\n"),
+                _ => format!("\n/**\n * {}\n */\n", lines.join("\n * ")),
+            };
+        } else {
+            text += "\n";
+        }
+        text += &format!("#define {} ({})\n", status.name, status.number);
+    }
+    text
+}
+
+/// The chapter of the header with the table of options.
+fn chapter_of_options() -> String {
+    let mut text = "/*\n * Options: the keys of dl_auth_config_set.\n".to_owned();
+    for option in &OPTIONS {
+        text += &format!(" *\n * {}\n", option.name);
+        let form = format!("Must be {}.", option.form());
+        let others = format!("Default: {}. Environment: {}.", option.default(), option.variable());
+        for line in [option.description(), form, others].iter().flat_map(|part| wrap(part, WIDTH - 7)) {
+            text += &format!(" *     {line}\n");
+        }
+    }
+    text + " */\n"
 }
 
 /// Turns each group of `#define` lines into an `enum`.
@@ -84,11 +140,11 @@ fn without_preprocessor(header: &str) -> String {
     declarations
 }
 
-/// The first of January 2025, in Unix seconds.
+/// 1 January 2025 in Unix seconds. The source is not older.
 const NOT_BEFORE: u64 = 1_735_689_600;
 
-/// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that a build can be repeated to the byte, else the time. An
-/// earlier date than the source is a placeholder of the build tool, or the clock is wrong.
+/// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that two builds can be equal byte by byte. Without this
+/// variable: the current time. A date before `NOT_BEFORE` is a placeholder of the build tool, or the clock is wrong.
 fn built_at() -> Result<u64, Box<dyn Error>> {
     let seconds = match env::var("SOURCE_DATE_EPOCH").ok().filter(|seconds| !seconds.is_empty()) {
         Some(seconds) => seconds.parse().map_err(|error| format!("SOURCE_DATE_EPOCH={seconds}: {error}"))?,
@@ -97,8 +153,8 @@ fn built_at() -> Result<u64, Box<dyn Error>> {
     Ok(seconds.max(NOT_BEFORE))
 }
 
-/// What cbindgen has no setting for: a negative number in parentheses (`5 X` would else be a subtraction), a comment of
-/// one line on one line, and types by their `typedef`.
+/// Does what cbindgen has no setting for. It puts a negative number in parentheses, because `5 X` would be a subtraction
+/// otherwise. It puts a comment of one line on one line, and names types by their `typedef`.
 fn tidy(header: &str) -> String {
     let mut tidied: Vec<String> = Vec::new();
     for line in header.lines() {

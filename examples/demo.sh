@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds examples/c/token.c with plain cc and the library in the given directory, and runs it: against your own account
-# where DL_AUTH_USERNAME and DL_AUTH_PASSWORD are set, else against the gate in tests/gate, which ends with this script.
+# Builds examples/c/token.c with plain cc and the library in the given directory, and runs it: with your account
+# if DL_AUTH_USERNAME and DL_AUTH_PASSWORD are set, otherwise with the test gate in tests/gate, which ends with this script.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 built=$(realpath "${1:-target/release}")

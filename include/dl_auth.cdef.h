@@ -1,7 +1,11 @@
 /*
- * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT and PHP FFI. These tools know size_t,
- * uint32_t and the like. In PHP: FFI::cdef(file_get_contents("dl_auth.cdef.h"), "libdl_auth.so.0"), not FFI::load. Set
- * the field `size` of a struct to its size before a call. dl_auth.h is the manual. `make header` generates this file from src/capi/; do not edit.
+ * The declarations of dl_auth.h for tools without a preprocessor: cffi, LuaJIT
+ * and PHP FFI. These tools define size_t, uint32_t and similar types. In PHP, use
+ *   FFI::cdef(file_get_contents("dl_auth.cdef.h"), "libdl_auth.so.0")
+ * and not FFI::load. Set the field `size` of a struct to its size before a call.
+ * dl_auth.h is the manual.
+ *
+ * `make generate` makes this file from src/capi/. Do not edit it.
  */
 
 enum {

@@ -7,7 +7,7 @@
  *   if (dl_auth_token(auth, jwt, sizeof jwt, NULL, NULL) == DL_AUTH_OK) use(jwt);
  *   dl_auth_free(auth);
  *
- * Generated from src/capi/ by `make header`; do not edit.
+ * Generated from src/capi/ by `make generate`; do not edit.
  *
  * Memory. The library copies into your memory and keeps copies of what you give it. You free what you made with a
  * *_new, by its *_free, and nothing else. Every *_free(NULL) does nothing.
@@ -54,6 +54,135 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/*
+ * Options: the keys of dl_auth_config_set.
+ *
+ * username
+ *     The user or the bot to log in as.
+ *     Must be text, not empty.
+ *     Default: none. Environment: DL_AUTH_USERNAME.
+ *
+ * password
+ *     The password of `username`. The library wipes its copies of it and never
+ *     logs it.
+ *     Must be text, not empty.
+ *     Default: none. Environment: DL_AUTH_PASSWORD.
+ *
+ * password_file
+ *     A file with the password. It is read when a handle is made and each time
+ *     before its password is sent. While the gate refuses the password, it is
+ *     read at most once per second. A line end at the end of the file is not
+ *     part of the password.
+ *     Must be the path of a regular file that holds the password.
+ *     Default: none. Environment: DL_AUTH_PASSWORD_FILE.
+ *
+ * token
+ *     A ready token, such as an API key. It is returned until its `exp` and is
+ *     never refreshed. It cannot be set together with the credentials.
+ *     Must be a JWT with an `exp` in the future.
+ *     Default: none. Environment: DL_AUTH_TOKEN.
+ *
+ * environment
+ *     The environment of the service: it selects the gate. `url` has priority
+ *     over it. `prod`: https://gate.dataloop.ai; `rc`:
+ *     https://rc-gate.dataloop.ai; `dev`: https://dev-gate.dataloop.ai;
+ *     `new-dev`: https://custom1-gate.dataloop.ai; `aws`:
+ *     https://poc-gate.dataloop.ai; `local`: https://localhost:8443.
+ *     Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`.
+ *     Default: `prod`. Environment: DL_AUTH_ENVIRONMENT.
+ *
+ * url
+ *     The gate to log in at. An `http` URL is accepted only with a loopback
+ *     address and with `allow_http=true`.
+ *     Must be an https URL without credentials: a gate, its API base, or its
+ *     /token endpoint.
+ *     Default: by `environment`. Environment: DL_AUTH_URL.
+ *
+ * ca_file
+ *     Certificates to trust in addition to the roots, or a self-signed server
+ *     certificate itself. The file is read when a handle is made.
+ *     Must be the path of a file with at least one certificate: PEM, or one
+ *     certificate as DER.
+ *     Default: none. Environment: DL_AUTH_CA_FILE.
+ *
+ * tls_roots
+ *     The root certificates to trust. `auto`: the system's roots, or the
+ *     bundled roots if the system has no roots; `system`: only the system's
+ *     roots; `bundled`: only the roots in this library; `ca_file_only`: only
+ *     the certificates in `ca_file`.
+ *     Must be `auto`, `system`, `bundled` or `ca_file_only`.
+ *     Default: `auto`. Environment: DL_AUTH_TLS_ROOTS.
+ *
+ * proxy
+ *     The proxy to the gate. Percent-encode special characters of user and
+ *     password. `none`: no proxy, even if the environment sets one. `NO_PROXY`
+ *     is a list of hosts, read as curl reads it: the library bypasses the proxy
+ *     of `HTTPS_PROXY` for these hosts and their subdomains.
+ *     Must be an http or https URL, or `none`.
+ *     Default: `HTTPS_PROXY`, `NO_PROXY`. Environment: DL_AUTH_PROXY.
+ *
+ * connect_timeout
+ *     The maximum time for one connection, TLS included.
+ *     Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m.
+ *     Default: `10s`. Environment: DL_AUTH_CONNECT_TIMEOUT.
+ *
+ * timeout
+ *     The maximum time for one whole refresh, DNS and retries included.
+ *     Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m.
+ *     Default: `30s`. Environment: DL_AUTH_TIMEOUT.
+ *
+ * wait
+ *     The maximum time that `dl_auth_token` blocks while there is no valid
+ *     token.
+ *     Must be a duration from 0s to 10m, such as 500ms, 30s or 2m.
+ *     Default: `30s`. Environment: DL_AUTH_WAIT.
+ *
+ * refresh
+ *     What starts a refresh. `on_demand`: a call that finds that a refresh is
+ *     due; `background`: such a call, and also a timer, which needs no call.
+ *     Must be `on_demand` or `background`.
+ *     Default: `on_demand`. Environment: DL_AUTH_REFRESH.
+ *
+ * refresh_at
+ *     The part of a token's life after which a refresh is due.
+ *     Must be a number from 0.1 to 0.9.
+ *     Default: `0.8`. Environment: DL_AUTH_REFRESH_AT.
+ *
+ * refresh_grant
+ *     Whether to use the refresh token before the password.
+ *     Must be `true` or `false`.
+ *     Default: `true`. Environment: DL_AUTH_REFRESH_GRANT.
+ *
+ * max_attempts
+ *     The maximum number of attempts in one refresh. Only failures that may be
+ *     temporary are retried.
+ *     Must be a whole number from 1 to 10.
+ *     Default: `3`. Environment: DL_AUTH_MAX_ATTEMPTS.
+ *
+ * store
+ *     Where processes share a token. This version supports only `none`: any
+ *     other value causes `DL_AUTH_E_UNSUPPORTED`.
+ *     Must be `none`, `file:DIR` or `redis://HOST`.
+ *     Default: `none`. Environment: DL_AUTH_STORE.
+ *
+ * store_required
+ *     Whether to fail if the store cannot be used, instead of a login that is
+ *     not shared. It has no effect without a `store`.
+ *     Must be `true` or `false`.
+ *     Default: `false`. Environment: DL_AUTH_STORE_REQUIRED.
+ *
+ * user_agent
+ *     Text that is appended to `dl_auth/VERSION` in each request.
+ *     Must be visible ASCII characters and spaces, at most 200.
+ *     Default: none. Environment: DL_AUTH_USER_AGENT.
+ *
+ * allow_http
+ *     Whether to accept an `http` URL with a loopback address. This is for
+ *     tests.
+ *     Must be `true` or `false`.
+ *     Default: `false`. Environment: DL_AUTH_ALLOW_HTTP.
+ */
 
 /* The version of this header; dl_auth_version() tells the library's. */
 #define DL_AUTH_VERSION "0.1.0"
@@ -119,30 +248,33 @@ typedef struct dl_auth_config_t dl_auth_config_t;
  */
 typedef struct dl_auth_t dl_auth_t;
 
-/** What a call came to: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative, so `if (status)` reads well. */
+/**
+ * The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. DL_AUTH_OK is 0 and errors are negative, so `if (status)` is
+ * true for each error.
+ */
 typedef int32_t dl_auth_status_t;
 
 /**
- * How a call failed, in the caller's own memory: initialise it with DL_AUTH_ERROR_INIT and pass its address. It holds
- * no pointer and nothing to free. A call that succeeds leaves it as it is.
+ * How a call failed. The caller provides this struct: initialise it with DL_AUTH_ERROR_INIT and pass its address. It
+ * contains no pointer, and there is nothing to free. A call that succeeds does not change it.
  */
 typedef struct dl_auth_error_t {
   /**
-   * The struct's size, set by DL_AUTH_ERROR_INIT; afterwards, how much of it was written. Less than 4: not
-   * initialised, and nothing is written.
+   * The size of the struct, set by DL_AUTH_ERROR_INIT. After a failure: how many bytes the library wrote. If it is
+   * less than 4, the struct is not initialised, and the library writes nothing.
    */
   uint32_t size;
-  /** What the call returned. */
+  /** The status that the call returned. */
   int32_t status;
-  /** The HTTP status of the answer behind the failure; 0: there was none. */
+  /** The HTTP status of the answer that caused the failure. 0: there was no answer. */
   uint32_t http_status;
-  /** 0. */
+  /** Always 0. */
   uint32_t reserved;
-  /** Milliseconds until the library itself tries again; 0: at the next call, or never. */
+  /** Milliseconds until the library itself tries again. 0: at the next call, or never. */
   uint64_t retry_after_ms;
   /**
-   * What happened, to what, and what to do: a line of UTF-8, NUL-terminated, cut at a character's boundary. It never
-   * holds a username, a password or a token.
+   * What happened, what it happened to, and what to do: one line of UTF-8 with a NUL at the end. A longer message is
+   * cut between two characters. It never contains a username, a password or a token.
    */
   char message[512];
 } dl_auth_error_t;
@@ -203,91 +335,134 @@ typedef struct dl_auth_info_t {
   uint64_t wait_ms;
 } dl_auth_info_t;
 
-/** It worked. */
+/** The call succeeded. */
 #define DL_AUTH_OK 0
 
-/** A pointer that must not be NULL is, or a struct was not initialised. Fix the call. */
+/**
+ * A pointer is NULL and must not be NULL, or a struct is not initialised. Fix
+ * the call.
+ */
 #define DL_AUTH_E_NULL_ARGUMENT (-1)
 
 /** A string is not UTF-8. Fix the call. */
 #define DL_AUTH_E_NOT_UTF8 (-2)
 
-/** Grow the buffer to `*len + 1` bytes and call again. */
+/**
+ * The buffer is too small for the text and its NUL. Grow the buffer to
+ * `*len + 1` bytes and call again.
+ */
 #define DL_AUTH_E_BUFFER_TOO_SMALL (-3)
 
-/** The handle was freed, before the call or during it; or dl_auth_new never made it. */
+/**
+ * The handle was freed, before or during the call. Or dl_auth_new did not make
+ * this handle. Make a new handle.
+ */
 #define DL_AUTH_E_CLOSED (-4)
 
-/** There is no such option. Fix the configuration; the message names the nearest key. */
+/**
+ * There is no option with this name. Fix the configuration. The message names
+ * the most similar option.
+ */
 #define DL_AUTH_E_UNKNOWN_KEY (-10)
 
 /**
- * A value has not the form that its key needs. Fix the configuration; the message names the key, the form, and who
- * gave the value: a call, or which variable of the environment.
+ * A value is not valid for this option. Fix the configuration. The message
+ * names the option, describes a valid value, and gives the source of the value:
+ * a call or an environment variable.
  */
 #define DL_AUTH_E_INVALID_VALUE (-11)
 
 /**
- * There is no username or no password, neither from a call nor from the environment. Or: a ready `token` has ended,
- * and there is nothing to log in with.
+ * The username or the password is missing, both in the calls and in the
+ * environment. Or a ready `token` has expired and there are no credentials to
+ * log in with. Set a username and a password, or a ready token.
  */
 #define DL_AUTH_E_NO_CREDENTIALS (-12)
 
-/** The option is known, but not built into this library. */
+/**
+ * The option exists, but this library is built without the feature. Do not set
+ * the option.
+ */
 #define DL_AUTH_E_UNSUPPORTED (-13)
 
-/** The gate refused the credentials: HTTP 401, or 400 or 403 in the gate's own form. Ask whoever issued them. */
+/**
+ * The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's
+ * own form. Correct the credentials, or ask their issuer.
+ */
 #define DL_AUTH_E_DENIED (-20)
 
 /**
- * The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no
- * thread could be made for it. Ask again later.
+ * No valid token yet; refresh in progress. The call may not wait, because
+ * `wait_ms` or `wait` is 0. The status is the same if no thread could be made
+ * for the refresh. Call again later.
  */
 #define DL_AUTH_E_PENDING (-30)
 
 /**
- * The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the
- * message says what took it, such as a firewall that drops packets. Ask again.
+ * A time limit ended: the time that the call may wait, the limit of the refresh
+ * (`timeout`), or the limit of its connection (`connect_timeout`). Call again.
+ * The message says what took the time, such as a firewall that drops packets.
  */
 #define DL_AUTH_E_TIMEOUT (-31)
 
-/** No connection: a name that does not resolve, a refused or broken connection, a proxy that says no. Ask again. */
+/**
+ * There is no connection: a name does not resolve, a connection is refused or
+ * broken, or a proxy refuses it. Check the network and the proxy. Call again.
+ */
 #define DL_AUTH_E_UNREACHABLE (-32)
 
 /**
- * HTTP 429: the gate has had too many requests. `retry_after_ms` says when the library asks again, where the gate said
- * so; else wait a little.
+ * The gate received too many requests (HTTP 429). Wait for `retry_after_ms`,
+ * then call again. If it is 0, the gate gave no time: wait a little.
  */
 #define DL_AUTH_E_RATE_LIMITED (-33)
 
 /**
- * HTTP 5xx, 408, 425, or a 400 or 403 that is not in the gate's own form: the gate, or what is before it, is not
- * well. Ask again.
+ * Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the
+ * gate's own form. The gate, or a server in front of it, has a problem. Call
+ * again.
  */
 #define DL_AUTH_E_GATE (-34)
 
 /**
- * An answer that no gate gives: not JSON, too large, a redirect, 404, no `id_token`, no JWT, no usable `exp`, or a
- * token that has ended already. Check `url` and what stands between.
+ * A gate does not send such an answer: it is not JSON, is too large, is a
+ * redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT,
+ * has no usable `exp`, or has expired. Check `url`, and the servers between
+ * this machine and the gate.
  */
 #define DL_AUTH_E_BAD_RESPONSE (-35)
 
 /**
- * The token has less life than was asked for, and a new one would live no longer: ask for less. Or, where
- * `retry_after_ms` is not 0, another may be fetched only then, for the last one is too new.
+ * The remaining life of the token is shorter than requested. A new token would
+ * not be valid for longer, or, if `retry_after_ms` is not 0, the last token is
+ * too new to fetch another one before that time. If `retry_after_ms` is 0,
+ * request less life (`min_valid_ms`). Otherwise call again after that time.
  */
 #define DL_AUTH_E_TOO_SHORT (-36)
 
-/** TLS failed: a certificate that is not trusted, for another host, or expired; or no TLS at that port. */
+/**
+ * TLS failed: a certificate is not trusted, is for another host, or has
+ * expired. Or the port does not use TLS. Read the message: it names the
+ * certificate and the problem.
+ */
 #define DL_AUTH_E_TLS (-40)
 
-/** The shared store cannot be used, and `store_required` is set. */
+/**
+ * The shared store cannot be used, and `store_required` is set. This version
+ * does not return this status, because it has no shared store.
+ */
 #define DL_AUTH_E_STORE (-41)
 
-/** What was given to dl_auth_jwt_claims or dl_auth_jwt_expiry is no JWT, or has no usable `exp`. */
+/**
+ * The text given to dl_auth_jwt_claims or dl_auth_jwt_expiry is not a JWT, or
+ * has no usable `exp`. Fix the text.
+ */
 #define DL_AUTH_E_BAD_JWT (-50)
 
-/** A bug in the library: a panic was caught. The handle and its token stay usable. */
+/**
+ * There is a bug in the library, and the library caught a panic. The handle and
+ * its token stay usable. Report the bug.
+ */
 #define DL_AUTH_E_INTERNAL (-99)
 
 /**
@@ -451,7 +626,7 @@ void dl_auth_config_free(dl_auth_config_t *config);
 const char *dl_auth_config_key(size_t index);
 
 /**
- * The name of a status, such as "DL_AUTH_E_DENIED"; "DL_AUTH_E_UNKNOWN" for a number that is none. Never NULL.
+ * Returns the name of a status, such as "DL_AUTH_E_DENIED", or "DL_AUTH_E_UNKNOWN" for any other number. Never NULL.
  * The string is static: do not free it.
  */
 const char *dl_auth_status_name(dl_auth_status_t status);

@@ -14,6 +14,7 @@ use arc_swap::ArcSwap;
 use crate::cache::{Cache, Place, Token};
 use crate::clock::{Clock, Now, System};
 use crate::config::{self, Config};
+use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
@@ -22,8 +23,7 @@ use crate::process;
 use crate::refresh::{Exchange, Rules};
 use crate::refusals::{self, Refusals};
 use crate::scheduler::{Runner, Threads};
-use crate::secret::Secret;
-use crate::settings::{Credentials, Origin, Settings};
+use crate::settings::{Origin, Settings};
 use crate::sync::{Arc, AtomicBool, Ordering, lock};
 
 mod errors;
@@ -170,19 +170,16 @@ impl Auth {
     /// Logs in with these from now on. A refresh in flight is disowned, the refresh token, the cool-down and what these
     /// were refused are forgotten; the present token stays only where the username does. Without a username, it stays.
     pub fn set_credentials(&self, username: Option<&str>, password: &str) -> Result<(), Error> {
-        if let Some(username) = username {
-            config::find("username")?.accept(username, "set by call")?;
-        }
-        config::find("password")?.accept(password, "set by call")?;
+        let username = username.map(|name| config::text_by_call("username", name)).transpose()?;
+        let password = config::text_by_call("password", password)?;
         let inner = self.inner();
         let mut shared = lock(&inner.state);
         let before = inner.facts().credentials.clone();
         let before = before.as_ref().map(|before| &before.username);
-        let Some(username) = username.map(|name| Secret::new(name.to_owned())).or_else(|| before.cloned()) else {
+        let Some(username) = username.or_else(|| before.cloned()) else {
             return Err(no_username());
         };
         let same_user = before == Some(&username);
-        let password = Secret::new(password.to_owned());
         inner.log_in_with(&mut shared, Credentials::new(username, password), same_user);
         drop(shared);
         inner.look_at_all();

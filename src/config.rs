@@ -1,322 +1,264 @@
-//! The configuration: one table of keys, and the values that a caller set.
+//! The configuration: the values that a caller set, parsed.
 //!
-//! Keys are strings so that a new option never changes the ABI. The setter, the environment's reader, the
-//! enumeration in C, the README's table and the bindings' options all come from [`KEYS`]. A value that can be judged
-//! alone is judged when it is set; what must be judged together, or needs a file, is judged in `settings.rs` when a
-//! handle is made.
+//! Names are strings, so that a new option never changes the ABI. [`parse`] turns the text of an option into a
+//! [`Value`], by the kind in the table of [`crate::options`]. It is called once for each text: when a caller sets it, or
+//! when a handle is made and the text comes from the environment. `settings.rs` checks what depends on more than one
+//! option or on a file.
 
 use std::collections::BTreeMap;
-use std::ffi::CStr;
+use std::fmt;
 use std::time::Duration;
 
-use ureq::http::uri::Authority;
-
+use crate::address::Proxy;
 use crate::environ::Environ;
 use crate::error::{Error, Status};
-use crate::proxy::Proxy;
+use crate::options::{Kind, OPTIONS, OptionRow};
 use crate::secret::Secret;
 
-/// One option.
-#[derive(Debug)]
-pub struct Key {
-    /// The name, as `dl_auth_config_set` takes it. The environment variable is `DL_AUTH_` + the name in capitals.
-    pub c_name: &'static CStr,
-    name: &'static str,
-    /// The default, as the README words it.
-    pub default: &'static str,
-    /// What a value must look like, as a message words it.
-    pub form: &'static str,
-    /// What it does, in a line.
-    pub meaning: &'static str,
-    check: fn(&str) -> bool,
-    why: fn(&str) -> String,
+/// The value of an option.
+#[derive(Clone)]
+pub enum Value {
+    /// Text, a path, a token or a URL. It may be a secret, also by mistake.
+    Text(Secret),
+    /// A proxy; `None`: no proxy.
+    Proxy(Option<Box<Proxy>>),
+    /// A time.
+    Duration(Duration),
+    /// A fraction.
+    Fraction(f64),
+    /// A number.
+    Count(u32),
+    /// One of the words of the option.
+    Choice(&'static str),
+    /// Yes or no.
+    Flag(bool),
+    /// Whether processes share a store.
+    Store(bool),
 }
 
-impl Key {
-    /// The name as a Rust string.
-    pub fn name(&self) -> &'static str {
-        self.name
+impl Value {
+    /// The text.
+    pub fn text(self) -> Option<Secret> {
+        match self {
+            Value::Text(value) => Some(value),
+            _ => None,
+        }
     }
 
-    /// The environment variable that sets it.
-    pub fn variable(&self) -> String {
-        format!("DL_AUTH_{}", self.name().to_ascii_uppercase())
+    /// The proxy; `Some(None)`: no proxy.
+    pub fn proxy(self) -> Option<Option<Box<Proxy>>> {
+        match self {
+            Value::Proxy(value) => Some(value),
+            _ => None,
+        }
     }
 
-    /// Checks a value, or says in one line what it must be. `source` says who gave it.
-    pub fn accept(&self, value: &str, source: &str) -> Result<(), Error> {
-        if (self.check)(value) { Ok(()) } else { Err(self.invalid(source, &(self.why)(value))) }
+    /// The time.
+    pub fn duration(self) -> Option<Duration> {
+        match self {
+            Value::Duration(value) => Some(value),
+            _ => None,
+        }
     }
 
-    /// The same key. `why` says what is wrong with a value that the check refuses, and shows no secret of it.
-    const fn explained(self, why: fn(&str) -> String) -> Key {
-        Key { why, ..self }
+    /// The fraction.
+    pub fn fraction(self) -> Option<f64> {
+        match self {
+            Value::Fraction(value) => Some(value),
+            _ => None,
+        }
     }
 
-    /// The error for a value of this key: key, form and source, and what else is known. Never the value of a secret.
-    pub fn invalid(&self, source: &str, why: &str) -> Error {
-        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-        let message = format!("`{}` ({source}) must be {}{why}", self.name(), self.form);
-        Error::new(Status::InvalidValue, message)
+    /// The number.
+    pub fn count(self) -> Option<u32> {
+        match self {
+            Value::Count(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The word.
+    pub fn choice(self) -> Option<&'static str> {
+        match self {
+            Value::Choice(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Yes or no.
+    pub fn flag(self) -> Option<bool> {
+        match self {
+            Value::Flag(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Whether processes share a store.
+    pub fn store(self) -> Option<bool> {
+        match self {
+            Value::Store(value) => Some(value),
+            _ => None,
+        }
     }
 }
 
-const fn key(
-    c_name: &'static CStr,
-    default: &'static str,
-    form: &'static str,
-    check: fn(&str) -> bool,
-    meaning: &'static str,
-) -> Key {
-    // Once for each key, at compile time: `find` compares names, and is called for every option of every handle.
-    let name = match c_name.to_str() {
-        Ok(name) => name,
-        Err(_) => "",
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[value]")
+    }
+}
+
+/// The source of a value that `Config::set` gets, as messages name it.
+pub const SET_BY_CALL: &str = "set by call";
+
+/// Parses the text of an option. The error names the option, the source and what a value must be.
+pub fn parse(option: &OptionRow, text: &str, source: &str) -> Result<Value, Error> {
+    parse_kind(&option.kind, text).map_err(|why| invalid(option, source, &why))
+}
+
+fn parse_kind(kind: &Kind, text: &str) -> Result<Value, String> {
+    let value = match kind {
+        Kind::Text | Kind::Path(_) | Kind::Token | Kind::Url => is_text(text).then(|| secret(text)),
+        Kind::Proxy if text == "none" => Some(Value::Proxy(None)),
+        Kind::Proxy => return Proxy::parse(text).map(|proxy| Value::Proxy(Some(Box::new(proxy)))),
+        Kind::Duration { min, max, .. } => {
+            duration(text).filter(|time| (*min..=*max).contains(time)).map(Value::Duration)
+        }
+        Kind::Tenths { min, max, .. } => {
+            fraction(text).filter(|part| (tenths(*min)..=tenths(*max)).contains(part)).map(Value::Fraction)
+        }
+        Kind::Count { min, max, .. } => count(text).filter(|count| (*min..=*max).contains(count)).map(Value::Count),
+        Kind::Choice(choices) => {
+            choices.iter().find(|choice| choice.value == text).map(|choice| Value::Choice(choice.value))
+        }
+        Kind::Flag { .. } => text.parse().ok().map(Value::Flag),
+        Kind::Store if text == "none" => Some(Value::Store(false)),
+        Kind::Store => {
+            ["file:", "redis://", "rediss://"].iter().any(|form| text.starts_with(form)).then_some(Value::Store(true))
+        }
+        Kind::Ascii { max } => {
+            let is_visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
+            (is_visible && (1..=*max).contains(&text.len())).then(|| secret(text))
+        }
     };
-    Key { c_name, name, default, form, meaning, check, why: |_| String::new() }
+    value.ok_or_else(String::new)
 }
 
-/// Every option there is, in the order of the README's table.
-pub static KEYS: [Key; 20] = [
-    key(c"username", "none", "text, not empty", is_text, "the user, or bot, to log in as"),
-    key(c"password", "none", "text, not empty", is_text, "its password; held zeroised, never logged"),
-    key(
-        c"password_file",
-        "none",
-        "the path of a regular file that holds the password",
-        is_text,
-        "read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count",
-    ),
-    key(
-        c"token",
-        "none",
-        "a JWT with an `exp` that is not past",
-        is_text,
-        "a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials",
-    ),
-    key(
-        c"environment",
-        "prod",
-        "`prod`, `rc`, `dev`, `new-dev`, `aws` or `local`",
-        |value| gate_of(value).is_some(),
-        "which gate of the service; `url` wins over it",
-    ),
-    key(
-        c"url",
-        "by `environment`",
-        "an https URL without credentials: a gate, its API base, or its /token endpoint",
-        is_text,
-        "the gate to log in at; `http` only to a loopback address and with `allow_http=true`",
-    ),
-    key(
-        c"ca_file",
-        "none",
-        "the path of a file with at least one certificate: PEM, or one certificate as DER",
-        is_text,
-        "certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made",
-    ),
-    key(
-        c"tls_roots",
-        "auto",
-        "`auto`, `system`, `bundled` or `ca_file_only`",
-        |value| ["auto", "system", "bundled", "ca_file_only"].contains(&value),
-        "whom to trust; `auto`: the system's roots, else the bundled ones",
-    ),
-    key(
-        c"proxy",
-        "`HTTPS_PROXY`, `NO_PROXY`",
-        "an http or https URL, or `none`",
-        |value| value == "none" || Proxy::parse(value).is_ok(),
-        "the proxy to the gate; percent-encode its user and password; `none`: no proxy, whatever the environment says; `NO_PROXY`, read as curl reads it, lists hosts that `HTTPS_PROXY` is not used for",
-    )
-    .explained(|value| Proxy::parse(value).err().unwrap_or_default()),
-    key(
-        c"connect_timeout",
-        "10s",
-        "a duration from 1ms to 5m, such as 500ms, 30s or 2m",
-        |value| duration(value).is_some_and(|time| (MS..=5 * MINUTE).contains(&time)),
-        "the most that a connection may take, TLS included",
-    ),
-    key(
-        c"timeout",
-        "30s",
-        "a duration from 1ms to 10m, such as 500ms, 30s or 2m",
-        |value| duration(value).is_some_and(|time| (MS..=10 * MINUTE).contains(&time)),
-        "the most that one whole refresh may take, DNS and retries included",
-    ),
-    key(
-        c"wait",
-        "30s",
-        "a duration from 0s to 10m, such as 500ms, 30s or 2m",
-        |value| duration(value).is_some_and(|time| time <= 10 * MINUTE),
-        "the most that `dl_auth_token` holds its caller while there is no valid token",
-    ),
-    key(
-        c"refresh",
-        "on_demand",
-        "`on_demand` or `background`",
-        |value| ["on_demand", "background"].contains(&value),
-        "what starts a refresh: a caller that finds it due, or with `background` a timer as well, with no call needed",
-    ),
-    key(
-        c"refresh_at",
-        "0.8",
-        "a number from 0.1 to 0.9",
-        |value| fraction(value).is_some_and(|part| (0.1..=0.9).contains(&part)),
-        "the part of a token's life after which a refresh is due",
-    ),
-    key(c"refresh_grant", "true", "`true` or `false`", is_bool, "use the refresh token before the password"),
-    key(
-        c"max_attempts",
-        "3",
-        "a whole number from 1 to 10",
-        |value| count(value).is_some_and(|count| (1..=10).contains(&count)),
-        "tries within one refresh, of what may pass by itself",
-    ),
-    key(
-        c"store",
-        "none",
-        "`none`, `file:DIR` or `redis://HOST`",
-        |value| value == "none" || ["file:", "redis://", "rediss://"].iter().any(|form| value.starts_with(form)),
-        "where processes share a token; any but `none` is not built yet: `DL_AUTH_E_UNSUPPORTED`",
-    ),
-    key(
-        c"store_required",
-        "false",
-        "`true` or `false`",
-        is_bool,
-        "fail rather than log in unshared; without a `store` it changes nothing",
-    ),
-    key(
-        c"user_agent",
-        "none",
-        "visible ASCII characters and spaces, at most 200",
-        |value| value.len() <= 200 && !value.is_empty() && value.bytes().all(|b| b == b' ' || b.is_ascii_graphic()),
-        "appended to `dl_auth/VERSION` in each request",
-    ),
-    key(c"allow_http", "false", "`true` or `false`", is_bool, "take an `http` URL to a loopback address, for tests"),
-];
-
-const MS: Duration = Duration::from_millis(1);
-const MINUTE: Duration = Duration::from_secs(60);
-
-/// The key of that name, or an error that names the nearest one.
-pub fn find(name: &str) -> Result<&'static Key, Error> {
-    if let Some(key) = KEYS.iter().find(|key| key.name() == name) {
-        return Ok(key);
+/// The value of an option that is not set; `None`: it has no default.
+pub fn default(option: &OptionRow) -> Option<Value> {
+    match option.kind {
+        Kind::Text | Kind::Path(_) | Kind::Token | Kind::Url | Kind::Proxy | Kind::Ascii { .. } => None,
+        Kind::Duration { default, .. } => Some(Value::Duration(default)),
+        Kind::Tenths { default, .. } => Some(Value::Fraction(tenths(default))),
+        Kind::Count { default, .. } => Some(Value::Count(default)),
+        Kind::Choice(choices) => choices.first().map(|choice| Value::Choice(choice.value)),
+        Kind::Flag { default } => Some(Value::Flag(default)),
+        Kind::Store => Some(Value::Store(false)),
     }
-    let nearest = KEYS.iter().min_by_key(|key| strsim::osa_distance(key.name(), name)).map_or("", |key| key.name());
-    // What does not look like a key is not repeated: it may be a value, set by mistake.
+}
+
+/// The error for a value of this option: the option, its source, what a value must be, and `why` if it is not empty. It
+/// never shows the value, because the value may be a secret.
+pub fn invalid(option: &OptionRow, source: &str, why: &str) -> Error {
+    let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+    Error::new(Status::InvalidValue, format!("`{}` ({source}) must be {}{why}", option.name, option.form()))
+}
+
+/// The option of that name. The error names the most similar one.
+pub fn find(name: &str) -> Result<&'static OptionRow, Error> {
+    if let Some(option) = OPTIONS.iter().find(|option| option.name == name) {
+        return Ok(option);
+    }
+    let nearest = OPTIONS.iter().min_by_key(|option| strsim::osa_distance(option.name, name));
+    let nearest = nearest.map_or("", |option| option.name);
+    // Text that does not look like a name is not repeated: it may be a value, set by mistake.
     let looks_like_one = name.len() <= 24 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
     let shown = if looks_like_one { format!("option `{name}`") } else { "such option".to_owned() };
     Err(Error::new(Status::UnknownKey, format!("there is no {shown}; the nearest is `{nearest}`")))
 }
 
-/// The values that a caller set, each in its form, and the environment that it handed over.
+/// Parses the text of an option whose value is text, given by a call.
+pub fn text_by_call(name: &str, text: &str) -> Result<Secret, Error> {
+    let option = find(name)?;
+    let not_text = || Error::new(Status::Internal, format!("the value of `{name}` is not text"));
+    parse(option, text, SET_BY_CALL)?.text().ok_or_else(not_text)
+}
+
+/// The values that a caller set, and the environment that it handed over.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
-    values: BTreeMap<&'static str, Secret>,
+    values: BTreeMap<&'static str, Value>,
     environ: Option<Environ>,
 }
 
 impl Config {
-    /// Nothing set: all comes from the environment and the defaults.
+    /// An empty configuration: each value comes from the environment or is the default.
     pub fn new() -> Config {
         Config::default()
     }
 
-    /// Sets one option. A value set again replaces the first; one that is refused changes nothing.
+    /// Sets one option. A second value replaces the first one. After an error, nothing has changed.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
-        let key = find(name).map_err(|error| match find(value) {
-            Ok(key) => {
-                let message = format!("key and value are in the wrong order: `{}` is a key", key.name());
+        let option = find(name).map_err(|error| match find(value) {
+            Ok(option) => {
+                let message = format!("key and value are in the wrong order: `{}` is a key", option.name);
                 Error::new(Status::UnknownKey, message)
             }
             Err(_) => error,
         })?;
-        key.accept(value, "set by call")?;
-        self.values.insert(key.name(), Secret::new(value.to_owned()));
+        self.values.insert(option.name, parse(option, value, SET_BY_CALL)?);
         Ok(())
     }
 
-    /// Uses these `NAME=VALUE` entries in place of the process's environment. Replaces those of an earlier call. If an
+    /// Uses these `NAME=VALUE` entries instead of the process's environment. Replaces those of an earlier call. If an
     /// entry has no `=`, nothing changes.
     pub fn set_environ<'a>(&mut self, entries: impl IntoIterator<Item = &'a [u8]>) -> Result<(), Error> {
         self.environ = Some(Environ::new(entries.into_iter())?);
         Ok(())
     }
 
-    /// The environment that was handed over.
+    /// The environment that the caller handed over.
     pub fn environ(&self) -> Option<&Environ> {
         self.environ.as_ref()
     }
 
-    /// What was set for this key.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(Secret::expose)
+    /// The value that the caller set for this option.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.values.get(name)
     }
 }
 
-fn is_text(value: &str) -> bool {
-    !value.is_empty() && !value.contains('\0')
+fn is_text(text: &str) -> bool {
+    !text.is_empty() && !text.contains('\0')
 }
 
-fn is_bool(value: &str) -> bool {
-    boolean(value).is_some()
-}
-
-/// `true` or `false`.
-pub fn boolean(value: &str) -> Option<bool> {
-    value.parse().ok()
+fn secret(text: &str) -> Value {
+    Value::Text(Secret::new(text.to_owned()))
 }
 
 /// A whole number in decimal digits.
-pub fn count(value: &str) -> Option<u32> {
-    value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok())?
+fn count(text: &str) -> Option<u32> {
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
 /// A decimal fraction, such as `0.8`.
-pub fn fraction(value: &str) -> Option<f64> {
-    value.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| value.parse().ok())?
+fn fraction(text: &str) -> Option<f64> {
+    text.bytes().all(|b| b.is_ascii_digit() || b == b'.').then(|| text.parse().ok())?
+}
+
+fn tenths(number: u32) -> f64 {
+    f64::from(number) / 10.0
 }
 
 /// A duration: a whole number and `ms`, `s` or `m`.
-pub fn duration(value: &str) -> Option<Duration> {
-    let digits = value.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = value.split_at_checked(digits)?;
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(digits)?;
     let number: u64 = number.parse().ok()?;
     match unit {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => None,
-    }
-}
-
-/// Whether the port that an authority names is one, or it names none.
-pub fn has_valid_port(authority: &Authority) -> bool {
-    host_and_port(authority) == authority.host() || authority.port_u16().is_some_and(|port| port != 0)
-}
-
-/// An authority without the user in it.
-pub fn host_and_port(authority: &Authority) -> &str {
-    authority.as_str().rsplit('@').next().unwrap_or_default()
-}
-
-/// A URL's host as the resolver and TLS take it: an IPv6 address without its brackets.
-pub fn bare(host: &str) -> &str {
-    host.trim_start_matches('[').trim_end_matches(']')
-}
-
-/// The gate of an environment's name, as the service lists them.
-pub fn gate_of(environment: &str) -> Option<&'static str> {
-    match environment {
-        "prod" => Some("https://gate.dataloop.ai"),
-        "rc" => Some("https://rc-gate.dataloop.ai"),
-        "dev" => Some("https://dev-gate.dataloop.ai"),
-        "new-dev" => Some("https://custom1-gate.dataloop.ai"),
-        "aws" => Some("https://poc-gate.dataloop.ai"),
-        "local" => Some("https://localhost:8443"),
         _ => None,
     }
 }
@@ -336,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_in_the_place_of_a_key_is_not_repeated() {
+    fn a_value_that_is_given_as_a_key_is_not_repeated() {
         for (key, value, word) in [("canary", "password", "wrong order"), ("Canary7", "x", "no such option")] {
             let error = Config::new().set(key, value).unwrap_err();
             assert_eq!(error.status(), Status::UnknownKey);
@@ -345,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn each_malformed_value_names_key_form_and_source_and_never_the_value() {
+    fn the_error_of_an_invalid_value_has_key_form_and_source_and_not_the_value() {
         for (key, bad) in [
             ("username", &[""][..]),
             ("password", &[""]),
@@ -395,7 +337,7 @@ mod tests {
                 let message = error.message();
                 assert!(message.starts_with(&format!("`{key}` (set by call) must be ")), "{message}");
                 assert!(!message.contains("canary"), "{message}");
-                assert_eq!(config.get(key), None);
+                assert!(config.get(key).is_none());
             }
         }
     }

@@ -1,40 +1,15 @@
-//! What can go wrong, as a value: a [`Status`] that says what the caller should do, and a message that says what
-//! happened, to what, and what to do about it.
+//! Errors. An [`Error`] has a [`Status`], which says what the caller should do, and a message. The message says what
+//! happened, what it happened to, and what to do.
 //!
-//! An [`Error`] is built where the fact is known and worded once. Its message never holds a username, a password,
-//! a token or a body: whoever builds one passes only names, numbers and text that went through [`crate::secret`].
+//! The code that finds a failure builds the error and words it once. A message never holds a username, a password, a
+//! token or a body: only names, numbers and text that [`crate::secret`] has redacted go into it.
 
 use std::fmt;
 use std::time::Duration;
 
-/// The status codes of the C API, grouped by what the caller should do. A number is never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-#[allow(missing_docs)] // each is described at its constant in `capi/error.rs`, which is what the header prints
-pub enum Status {
-    NullArgument = -1,
-    NotUtf8 = -2,
-    BufferTooSmall = -3,
-    Closed = -4,
-    UnknownKey = -10,
-    InvalidValue = -11,
-    NoCredentials = -12,
-    Unsupported = -13,
-    Denied = -20,
-    Pending = -30,
-    Timeout = -31,
-    Unreachable = -32,
-    RateLimited = -33,
-    Gate = -34,
-    BadResponse = -35,
-    TooShort = -36,
-    Tls = -40,
-    Store = -41,
-    BadJwt = -50,
-    Internal = -99,
-}
+pub use crate::status::Status;
 
-/// A failure: its status, the HTTP status where the gate answered, when the library tries again, and a message.
+/// A failure: its status, the HTTP status if the gate answered, the time until the library tries again, and a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -64,28 +39,29 @@ impl Error {
         self.status
     }
 
-    /// The HTTP status of the answer, where there was one.
+    /// The HTTP status of the answer; `None`: there was no answer.
     pub fn http_status(&self) -> Option<u16> {
         self.http_status
     }
 
-    /// When the library itself tries again; `None`: at the next call, or never.
+    /// The time after which the library itself tries again; `None`: at the next call, or never.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// The same in milliseconds, rounded up, so that who waits as long does not come too soon; 0 for `None`.
+    /// [`Error::retry_after`] in milliseconds; 0 for `None`. It is rounded up, so that a caller that waits for this time
+    /// does not call too early.
     pub fn retry_after_ms(&self) -> u64 {
         self.retry_after.map_or(0, whole_ms)
     }
 
-    /// What happened, to what, and what to do. One line, never a secret.
+    /// What happened, what it happened to, and what to do. One line without secrets.
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// Milliseconds, rounded up: 0 is nothing at all.
+/// Milliseconds, rounded up: only a time of zero gives 0.
 pub fn whole_ms(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -103,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_time_until_the_next_try_is_never_told_too_short() {
+    fn the_time_until_the_next_attempt_is_rounded_up() {
         for (nanos, ms) in [(0, 0), (1, 1), (999_999, 1), (1_000_000, 1), (1_000_001, 2)] {
             let error = Error::new(Status::Gate, "x").with_retry_after(Some(Duration::from_nanos(nanos)));
             assert_eq!(error.retry_after_ms(), ms, "{nanos}");

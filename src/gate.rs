@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use zeroize::Zeroizing;
 
+use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::json::{self, Object};
 use crate::jwt::{Jwt, TOKEN_MAX};
 use crate::policy;
 use crate::secret::{Secret, Secrets, quote};
-use crate::settings::Credentials;
 
 /// What is given for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,14 +51,14 @@ pub struct Response {
     /// The gate's host and port, and the proxy before it, as a message shows them.
     pub peer: String,
     /// Whether the TLS server asked for a client certificate. It got none.
-    pub wanted_certificate: bool,
+    pub asked_for_certificate: bool,
 }
 
 impl Response {
     /// An answer without headers.
     pub fn new(status: u16, body: Zeroizing<Vec<u8>>) -> Response {
         let (date_ms, retry_after, encoding) = (None, None, None);
-        Response { status, date_ms, retry_after, encoding, body, peer: String::new(), wanted_certificate: false }
+        Response { status, date_ms, retry_after, encoding, body, peer: String::new(), asked_for_certificate: false }
     }
 
     /// How a message begins.
@@ -107,7 +107,7 @@ pub fn read(response: &Response, secrets: &Secrets, now_ms: i64) -> Result<Token
         status => {
             let gate_ms = response.date_ms.unwrap_or(now_ms);
             let retry_after = response.retry_after.as_deref().and_then(|header| policy::retry_after(header, gate_ms));
-            Err(refusal(status, response, secrets, retry_after))
+            Err(error_of_status(status, response, secrets, retry_after))
         }
     }
 }
@@ -157,7 +157,12 @@ fn text(object: Object<'_>, name: &str) -> Option<Secret> {
 }
 
 /// What any other status means.
-fn refusal(status: u16, response: &Response, secrets: &Secrets, retry_after: Option<std::time::Duration>) -> Error {
+fn error_of_status(
+    status: u16,
+    response: &Response,
+    secrets: &Secrets,
+    retry_after: Option<std::time::Duration>,
+) -> Error {
     let object = Object::new(without_byte_order_mark(&response.body));
     let text = |name: &&str| text(object?, name);
     let said = ["message", "error_description", "error"]
@@ -182,7 +187,7 @@ fn refusal(status: u16, response: &Response, secrets: &Secrets, retry_after: Opt
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
         // A server before the gate, such as nginx, answers so after the handshake (495 and 496 are its own).
-        400 | 403 | 495 | 496 if response.wanted_certificate => {
+        400 | 403 | 495 | 496 if response.asked_for_certificate => {
             let refused = format!("{gate} asked for a client certificate and refused the request (HTTP {status})");
             let advice = "dl_auth cannot give one: check `url`, or let the server take requests without it";
             (Status::Tls, format!("{refused}; {advice}"))

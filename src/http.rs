@@ -4,18 +4,19 @@
 //! failure keeps its stage and its reason, and all handles share one TLS set-up. Each request has a separate connection:
 //! one login in 18 hours gains nothing from a pool, and a child process inherits no connection.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ureq::http::{self, Uri};
 use zeroize::Zeroizing;
 
+use crate::address::Proxy;
+use crate::attempt::{Attempt, InFlight};
 use crate::error::Error;
 use crate::gate::{Request, Response};
-use crate::proxy::Proxy;
 use crate::secret::Secrets;
 use crate::settings::Settings;
-use crate::sync::{Arc, Mutex, lock};
-use crate::trust::{Setup, Trust};
+use crate::sync::Arc;
+use crate::trust::{Anchors, Trust};
 
 mod buffers;
 mod call;
@@ -24,24 +25,16 @@ mod dial;
 mod fault;
 mod link;
 mod route;
+mod tls;
 mod tunnel;
-use fault::{Fault, Peers, Progress, Seen, Stage};
+use fault::{Fault, Observed, Peers, Progress, Stage};
 use route::{Route, Target};
 
 /// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
 pub trait Transport: Send + Sync {
-    /// Sends one request and waits for the whole answer, at most this long. Any HTTP status is an answer.
-    ///
-    /// Nothing is sent where the request is not `wanted` any more. Whoever makes it so calls `cancel` afterwards.
-    fn send(&self, request: &Request, limit: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure>;
-
-    /// Makes the requests in flight fail soon, for nobody wants their answers any more.
-    fn cancel(&self) {}
-
-    /// What the request in flight does, as a message says it.
-    fn doing(&self) -> Option<String> {
-        None
-    }
+    /// Sends one request and blocks until the whole answer is read, the deadline of the attempt passes, or the attempt
+    /// is cancelled. Any HTTP status is an answer. Nothing is sent if the attempt is cancelled already.
+    fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure>;
 
     /// The same way for a child process, which shares neither a lock nor a connection with this one.
     fn for_child(&self) -> Box<dyn Transport>;
@@ -56,9 +49,8 @@ pub struct Failure {
     pub sent: bool,
 }
 
-/// Where requests go, and how.
-#[derive(Clone)]
-struct Way {
+/// Where requests go, and by which proxy.
+struct Destination {
     endpoint: String,
     target: Target,
     proxy: Option<Proxy>,
@@ -68,25 +60,23 @@ struct Way {
 
 /// HTTP/1.1 over TLS to one endpoint.
 pub struct Http {
-    way: Way,
+    destination: Arc<Destination>,
     trust: Arc<Trust>,
-    in_flight: Mutex<InFlight>,
 }
 
-/// The requests in flight: one, and those that were cancelled and have not ended yet.
-#[derive(Default)]
-struct InFlight {
-    requests: Vec<(u64, Arc<Progress>)>,
-    /// How many there have been: each has a different number.
-    count: u64,
+/// A request in flight. The attempt keeps it registered for as long as the request lasts.
+struct Ongoing {
+    destination: Arc<Destination>,
+    progress: Arc<Progress>,
 }
 
-/// A request's place on the list. It is removed when the request ends, also by a panic.
-struct Listed<'a>(&'a Mutex<InFlight>, u64);
+impl InFlight for Ongoing {
+    fn end(&self) {
+        self.progress.end();
+    }
 
-impl Drop for Listed<'_> {
-    fn drop(&mut self) {
-        lock(self.0).requests.retain(|(number, ..)| *number != self.1);
+    fn doing(&self) -> String {
+        self.destination.peers().doing(self.progress.observed().stage)
     }
 }
 
@@ -101,112 +91,87 @@ impl Http {
     /// The way that these settings describe. Touches neither network nor files.
     pub fn new(settings: &Settings) -> Http {
         let uri = settings.endpoint.parse::<Uri>().unwrap_or_default();
-        let way = Way {
+        let destination = Destination {
             endpoint: settings.endpoint.clone(),
             target: Target::new(&uri),
             proxy: settings.proxy.clone(),
             connect_timeout: settings.connect_timeout,
             user_agent: settings.user_agent.clone(),
         };
-        Http { way, trust: Trust::shared(settings.roots.clone()), in_flight: Mutex::default() }
+        Http { destination: Arc::new(destination), trust: Trust::shared(settings.roots.clone()) }
     }
 
     /// One request over a separate connection.
-    fn exchange(
-        &self,
-        request: &Request,
-        limit: Duration,
-        wanted: &dyn Fn() -> bool,
-        tls: Arc<Setup>,
-    ) -> Result<Response, Raw> {
+    fn exchange(&self, request: &Request, attempt: &Attempt, anchors: Arc<Anchors>) -> Result<Response, Failed> {
+        let destination = &*self.destination;
         let progress = Arc::new(Progress::default());
-        let route = Route { way: &self.way, tls, end: Instant::now() + limit, progress: progress.clone() };
-        let _listed = self.register(progress.clone());
-        if !wanted() {
-            // Asked after the request is on the list, so that a `cancel` that comes later finds it there.
-            progress.cancel();
-        }
+        let ongoing = Ongoing { destination: self.destination.clone(), progress: progress.clone() };
+        let _registered = attempt.register(Arc::new(ongoing));
+        let route = Route { destination, anchors, attempt, progress: progress.clone() };
         let answer = route.open().and_then(|mut wire| {
-            let post = http::Request::post(&self.way.endpoint)
+            let post = http::Request::post(&destination.endpoint)
                 .header("Content-Type", "application/json")
                 .header("Content-Length", request.body.len())
                 .header("Accept", "application/json")
                 .header("Accept-Encoding", "identity")
-                .header("User-Agent", &self.way.user_agent)
+                .header("User-Agent", &destination.user_agent)
                 .body(())?;
             let (head, rest) = call::send(&mut wire, post, &request.body)?;
             read(&head, rest.read(&mut wire))
         });
-        let seen = progress.seen();
-        let response = match (answer, seen.status) {
+        let observed = progress.observed();
+        let response = match (answer, observed.status) {
             (Ok(response), _) => response,
             // What the gate refused stays refused, whatever is wrong with the rest of its answer.
             (Err(_), Some(status)) if status >= 300 => Response::new(status, Zeroizing::default()),
-            (Err(error), _) => return Err(Raw { error, seen }),
+            (Err(error), _) => return Err(Failed { error, observed }),
         };
-        let wanted_certificate = seen.wanted_certificate();
-        Ok(Response { peer: self.peers().gate_through(), wanted_certificate, ..response })
+        let asked_for_certificate = observed.asked_for_certificate();
+        Ok(Response { peer: destination.peers().gate_through(), asked_for_certificate, ..response })
     }
+}
 
+impl Destination {
     fn peers(&self) -> Peers<'_> {
-        Peers { gate: &self.way.target, proxy: self.way.proxy.as_ref(), secrets: Secrets::NONE }
-    }
-
-    fn register(&self, progress: Arc<Progress>) -> Listed<'_> {
-        let mut in_flight = lock(&self.in_flight);
-        in_flight.count += 1;
-        let number = in_flight.count;
-        in_flight.requests.push((number, progress));
-        Listed(&self.in_flight, number)
+        Peers { gate: &self.target, proxy: self.proxy.as_ref(), secrets: Secrets::NONE }
     }
 }
 
-/// A failure in ureq's words, and what the request had seen.
-struct Raw {
+/// A failure in ureq's words, and what the request had observed.
+struct Failed {
     error: ureq::Error,
-    seen: Seen,
+    observed: Observed,
 }
 
-impl Raw {
+impl Failed {
     /// Whether a wider trust could help.
-    fn wants_more_roots(&self) -> bool {
+    fn needs_more_roots(&self) -> bool {
         let ureq::Error::Other(other) = &self.error else { return false };
-        match (other.downcast_ref::<Fault>(), &self.seen.witness) {
-            (Some(Fault::Tls(error)), Some(witness)) => witness.wants_more_roots(error),
+        match (other.downcast_ref::<Fault>(), &self.observed.verifier) {
+            (Some(Fault::Tls(error)), Some(verifier)) => verifier.needs_more_roots(error),
             _ => false,
         }
     }
 }
 
 impl Transport for Http {
-    fn send(&self, request: &Request, limit: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure> {
-        let started = Instant::now();
-        let tls = self.trust.setup().map_err(|error| Failure { error, sent: false })?;
-        let answer = self.exchange(request, limit, wanted, tls).or_else(|raw| {
-            match raw.wants_more_roots().then(|| self.trust.wider()).flatten() {
-                Some(wider) => self.exchange(request, limit.saturating_sub(started.elapsed()), wanted, wider),
+    fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure> {
+        let anchors = self.trust.anchors().map_err(|error| Failure { error, sent: false })?;
+        let answer = self.exchange(request, attempt, anchors).or_else(|raw| {
+            match raw.needs_more_roots().then(|| self.trust.wider()).flatten() {
+                Some(wider) => self.exchange(request, attempt, wider),
                 None => Err(raw),
             }
         });
-        answer.map_err(|Raw { error, seen }| Failure {
-            sent: seen.stage >= Stage::Sending,
-            error: Peers { secrets: &request.secrets, ..self.peers() }.explain(error, &seen),
+        answer.map_err(|Failed { error, observed }| Failure {
+            sent: observed.stage >= Stage::Sending,
+            error: Peers { secrets: &request.secrets, ..self.destination.peers() }.explain(error, &observed),
         })
-    }
-
-    fn cancel(&self) {
-        let requests = std::mem::take(&mut lock(&self.in_flight).requests);
-        requests.iter().for_each(|(_, progress)| progress.cancel());
-    }
-
-    fn doing(&self) -> Option<String> {
-        let stage = lock(&self.in_flight).requests.last().map(|(.., progress)| progress.seen().stage)?;
-        Some(self.peers().doing(stage))
     }
 
     fn for_child(&self) -> Box<dyn Transport> {
         let trust = Trust::shared(self.trust.roots().clone());
-        Box::new(Http { way: self.way.clone(), trust, in_flight: Mutex::default() })
+        Box::new(Http { destination: self.destination.clone(), trust })
     }
 }
 

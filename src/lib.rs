@@ -16,11 +16,14 @@ compile_error!(
     "dl_auth must be built with panic = \"unwind\": a panic must end in DL_AUTH_E_INTERNAL, not in the host's death"
 );
 
+mod address;
+mod attempt;
 mod auth;
 mod cache;
 mod capi;
 mod clock;
 mod config;
+mod credentials;
 mod environ;
 mod error;
 mod file;
@@ -29,21 +32,24 @@ mod http;
 mod info;
 mod json;
 mod jwt;
+mod options;
 mod policy;
 mod process;
-mod proxy;
 mod refresh;
 mod refusals;
 mod scheduler;
 mod secret;
 mod settings;
+mod status;
 mod sync;
 mod trust;
 
 pub use auth::Auth;
 pub use cache::Token;
-pub use config::{Config, KEYS, Key};
-pub use error::{Error, Status};
+pub use config::Config;
+pub use error::Error;
 pub use info::{Activity, Info};
 pub use jwt::Jwt;
+pub use options::{Choice, Kind, OPTIONS, OptionRow};
 pub use policy::State;
+pub use status::{STATUSES, Status, StatusRow};

@@ -7,14 +7,16 @@
 
 use std::time::Duration;
 
-use crate::clock::{Boot, Clock};
+use crate::attempt::Attempt;
+use crate::clock::Clock;
+use crate::credentials::{self, Credentials};
 use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
 use crate::policy::{self, Fetched, Lifetime, Source};
 use crate::refusals::{Fingerprint, Refusals, Try, Turn};
 use crate::secret::{Secret, Secrets};
-use crate::settings::{self, Credentials, Settings};
+use crate::settings::Settings;
 use crate::sync::Arc;
 
 /// What a refresh works with, owned by whoever runs it.
@@ -38,7 +40,7 @@ impl Session {
 
     /// Reads the password file again. Whether there is another password in it.
     pub fn reread(&mut self) -> bool {
-        let read = self.credentials.password_file.as_deref().and_then(|path| settings::read_password(path).ok());
+        let read = self.credentials.password_file.as_deref().and_then(|path| credentials::read_password(path).ok());
         let Some(password) = read.filter(|password| *password != self.credentials.password) else { return false };
         let changed = Arc::new(Credentials { password, ..Credentials::clone(&self.credentials) });
         self.before = Some(std::mem::replace(&mut self.credentials, changed));
@@ -110,15 +112,9 @@ impl Exchange {
         self.refusals.fingerprint(&self.rules.gate, credentials)
     }
 
-    /// One refresh, until `limit`, retries included. It is given up where it is no longer `wanted`. `held` is the token
-    /// that the handle has.
-    pub fn refresh(
-        &self,
-        session: &mut Session,
-        held: Option<&str>,
-        limit: Boot,
-        wanted: &dyn Fn() -> bool,
-    ) -> Result<Fetch, Error> {
+    /// One refresh, retries included. Stops at the deadline of `attempt`, and soon after `attempt` is cancelled. `held`
+    /// is the token that the handle has.
+    pub fn refresh(&self, session: &mut Session, held: Option<&str>, attempt: &Attempt) -> Result<Fetch, Error> {
         // All that the refresh has sent and got so far: a later answer may repeat it.
         let mut secrets = Secrets::default();
         held.into_iter().for_each(|token| secrets.add(token));
@@ -128,27 +124,27 @@ impl Exchange {
         {
             secrets.add_login(username, password);
         }
-        let mut attempt = 1;
+        let mut tries = 1;
         loop {
-            let last = attempt >= self.rules.max_attempts;
-            let error = match self.attempt(session, &mut secrets, limit, last, wanted) {
+            let last = tries >= self.rules.max_attempts;
+            let error = match self.try_once(session, &mut secrets, attempt, last) {
                 Ok(fetch) => return Ok(fetch),
                 Err(error) => error,
             };
-            let pause = policy::back_off(attempt, fastrand::f64());
-            let in_time = self.clock.boot().saturating_add(pause) < limit;
+            let pause = policy::back_off(tries, fastrand::f64());
+            let in_time = self.clock.boot().saturating_add(pause) < attempt.deadline;
             let again = !last && policy::is_transient(&error) && in_time;
-            if !again || !self.pause(pause, wanted) {
+            if !again || !self.pause(pause, attempt) {
                 return Err(error);
             }
-            attempt += 1;
+            tries += 1;
         }
     }
 
     /// Lets time pass, in slices, so that the thread of a freed handle ends soon. Says whether the refresh goes on.
-    fn pause(&self, time: Duration, wanted: &dyn Fn() -> bool) -> bool {
+    fn pause(&self, time: Duration, attempt: &Attempt) -> bool {
         let end = self.clock.boot().saturating_add(time);
-        while wanted() {
+        while !attempt.is_cancelled() {
             let left = end.saturating_sub(self.clock.boot());
             if left.is_zero() {
                 return true;
@@ -159,18 +155,21 @@ impl Exchange {
     }
 
     /// The refresh token where there is one, else, or where the gate refuses it, the password.
-    fn attempt(
+    fn try_once(
         &self,
         session: &mut Session,
         secrets: &mut Secrets,
-        limit: Boot,
+        attempt: &Attempt,
         last: bool,
-        wanted: &dyn Fn() -> bool,
     ) -> Result<Fetch, Error> {
-        let within = |last| policy::attempt_limit(limit.saturating_sub(self.clock.boot()), last);
+        let part = |last| {
+            let now = self.clock.boot();
+            let limit = policy::attempt_limit(attempt.deadline.saturating_sub(now), last);
+            attempt.until(now.saturating_add(limit))
+        };
         if let Some(refresh_token) = session.refresh_token.take() {
             secrets.add(refresh_token.expose());
-            match self.fetch(gate::refresh(&refresh_token), secrets, within(false), wanted) {
+            match self.fetch(gate::refresh(&refresh_token), secrets, &part(false)) {
                 Ok(mut fetch) => {
                     // A gate that gives no new one goes on taking the old one.
                     session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
@@ -188,9 +187,9 @@ impl Exchange {
         session.reread(); // a password is sent as it is now, not as it was when the handle was made
         session.before = None; // it is among the secrets
         secrets.add_login(&session.credentials.username, &session.credentials.password);
-        let leave = self.leave_to_log_in(session, limit, wanted)?;
+        let leave = self.leave_to_log_in(session, attempt)?;
         let request = gate::login(&session.credentials);
-        let mut fetch = self.fetch(request, secrets, within(last), wanted).map_err(|(error, _)| {
+        let mut fetch = self.fetch(request, secrets, &part(last)).map_err(|(error, _)| {
             let refused = error.status() == Status::Denied;
             if refused { leave.refused(error, self.clock.boot()) } else { error }
         })?;
@@ -200,22 +199,17 @@ impl Exchange {
     }
 
     /// The leave to send the password: at once, or when the handle that tries it has heard, or not at all.
-    fn leave_to_log_in(
-        &self,
-        session: &Session,
-        limit: Boot,
-        wanted: &dyn Fn() -> bool,
-    ) -> Result<Try<'static>, Error> {
+    fn leave_to_log_in(&self, session: &Session, attempt: &Attempt) -> Result<Try<'static>, Error> {
         let fingerprint = self.fingerprint(&session.credentials);
         loop {
             let now = self.clock.boot();
             // A machine that slept may be past the limit: then it is another refresh's turn.
-            if now >= limit || !wanted() {
+            if now >= attempt.deadline || attempt.is_cancelled() {
                 let message = "the time of the refresh was over before it could send the password; another handle \
                                may be trying the same one";
                 return Err(Error::new(Status::Timeout, message));
             }
-            match self.refusals.ask(fingerprint, now, limit) {
+            match self.refusals.ask(fingerprint, now, attempt.deadline) {
                 Turn::Go(leave) => return Ok(leave),
                 Turn::Refused(error) => return Err(error),
                 Turn::Wait => self.clock.sleep(Duration::from_millis(10)),
@@ -228,12 +222,11 @@ impl Exchange {
         &self,
         mut request: gate::Request,
         secrets: &mut Secrets,
-        limit: Duration,
-        wanted: &dyn Fn() -> bool,
+        attempt: &Attempt,
     ) -> Result<Fetch, (Error, bool)> {
         let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
         request.secrets.clone_from(secrets);
-        let response = self.transport.send(&request, limit, wanted).map_err(|failure| (failure.error, failure.sent))?;
+        let response = self.transport.send(&request, attempt).map_err(|failure| (failure.error, failure.sent))?;
         let ended = self.clock.now();
         let wall_ms = wall_started.midpoint(ended.wall_ms);
 

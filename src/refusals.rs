@@ -12,10 +12,10 @@ use std::time::Duration;
 use arc_swap::ArcSwapOption;
 
 use crate::clock::Boot;
+use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::policy;
 use crate::process;
-use crate::settings::Credentials;
 use crate::sync::Arc;
 
 /// What stands for a gate, a user and a password, within one process.

@@ -1,138 +1,117 @@
-//! From a configuration to what a handle runs on: values by call over the environment over the defaults, judged
-//! together.
+//! The settings of a handle. A value by call has priority over the environment, which has priority over the default.
+//! This file checks what depends on more than one option or on a file.
 //!
-//! Two options that mean one thing are a pair: a source that sets either hides the other source's pair, so that
-//! credentials never go to a gate they were not meant for, nor a token beside credentials. The environment is read
-//! here, once, and never again.
+//! Two options with the same purpose are a pair. If a call sets one of them, the environment's value of the other one is
+//! not used. So credentials never go to a gate that they are not meant for, and a token is never combined with
+//! credentials. The environment is read only here, once per handle.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ureq::http::Uri;
 use zeroize::Zeroizing;
 
-use crate::config::{self, Config, Key};
-use crate::environ::Value;
+use crate::address::{self, Proxy};
+use crate::config::{self, Config, Value};
+use crate::credentials::{self, Credentials};
+use crate::environ::Value as Variable;
 use crate::error::{Error, Status};
-use crate::file::Fault;
 use crate::jwt::Jwt;
-use crate::proxy::{self, Proxy};
+use crate::options::{ENVIRONMENTS, OptionRow};
 use crate::secret::Secret;
 use crate::trust::{Base, Roots, SystemPaths};
-
-/// A user of the gate.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Credentials {
-    /// Who logs in.
-    pub username: Secret,
-    /// With what.
-    pub password: Secret,
-    /// The file that the password was read from, which may come to hold another.
-    pub password_file: Option<PathBuf>,
-}
-
-impl Credentials {
-    /// A user with this password, from no file.
-    pub fn new(username: Secret, password: Secret) -> Credentials {
-        Credentials { username, password, password_file: None }
-    }
-}
 
 /// Where a handle's first token comes from.
 #[derive(Debug)]
 pub enum Origin {
-    /// The gate, in exchange for these.
+    /// A login at the gate with these credentials.
     Login(Credentials),
-    /// The configuration: it is handed out until it ends.
+    /// A ready token of the configuration. It is returned until it expires.
     Ready(Box<Jwt>),
 }
 
-/// All that a handle needs to know.
+/// The settings of a handle.
 pub struct Settings {
     /// Credentials or a ready token.
     pub origin: Origin,
     /// The token endpoint.
     pub endpoint: String,
-    /// Whom to trust.
+    /// The root certificates to trust.
     pub roots: Roots,
-    /// The proxy that the gate is reached through.
+    /// The proxy to the gate.
     pub proxy: Option<Proxy>,
-    /// The most that a connection may take.
+    /// The maximum time for one connection.
     pub connect_timeout: Duration,
-    /// The most that a refresh may take.
+    /// The maximum time for one refresh.
     pub timeout: Duration,
-    /// The most that a caller is held.
+    /// The maximum time that a call blocks.
     pub wait: Duration,
     /// The part of a token's life after which a refresh is due.
     pub refresh_at: f64,
-    /// Whether a timer starts refreshes as well.
+    /// Whether a timer also starts refreshes.
     pub background: bool,
     /// Whether the refresh token is used.
     pub refresh_grant: bool,
-    /// Tries within one refresh.
+    /// The maximum number of attempts in one refresh.
     pub max_attempts: u32,
     /// The whole `User-Agent`.
     pub user_agent: String,
 }
 
 impl Settings {
-    /// Judges a configuration together with the environment that `env` reads. `now` is the wall clock, Unix seconds.
+    /// Combines a configuration with the environment that `env` reads. `now` is the wall clock, in Unix seconds.
     pub fn resolve(config: &Config, env: impl Fn(&str) -> Option<OsString>, now: i64) -> Result<Settings, Error> {
         let sources = Sources { config, env: &env };
-        let text = |name| sources.lookup(name, &[]);
-        let allow_http = sources.parsed("allow_http", config::boolean)?;
-        if text("store")?.is_some_and(|given| !given.is("none")) {
+        let allow_http = sources.value("allow_http", Value::flag)?;
+        if sources.value("store", Value::store)? {
             return Err(Error::new(
                 Status::Unsupported,
                 "this version of dl_auth is built without shared stores: `store` can only be `none`",
             ));
         }
-        sources.parsed("store_required", config::boolean)?;
+        sources.value("store_required", Value::flag)?;
         let endpoint = sources.endpoint(allow_http)?;
         Ok(Settings {
             origin: sources.origin(now)?,
             roots: sources.roots()?,
             proxy: sources.proxy(&endpoint)?,
             endpoint,
-            connect_timeout: sources.parsed("connect_timeout", config::duration)?,
-            timeout: sources.parsed("timeout", config::duration)?,
-            wait: sources.parsed("wait", config::duration)?,
-            refresh_at: sources.parsed("refresh_at", config::fraction)?,
-            background: text("refresh")?.is_some_and(|given| given.is("background")),
-            refresh_grant: sources.parsed("refresh_grant", config::boolean)?,
-            max_attempts: sources.parsed("max_attempts", config::count)?,
-            user_agent: match text("user_agent")? {
-                Some(more) => format!("dl_auth/{} {}", env!("CARGO_PKG_VERSION"), more.value.as_str()),
+            connect_timeout: sources.value("connect_timeout", Value::duration)?,
+            timeout: sources.value("timeout", Value::duration)?,
+            wait: sources.value("wait", Value::duration)?,
+            refresh_at: sources.value("refresh_at", Value::fraction)?,
+            background: sources.value("refresh", Value::choice)? == "background",
+            refresh_grant: sources.value("refresh_grant", Value::flag)?,
+            max_attempts: sources.value("max_attempts", Value::count)?,
+            user_agent: match sources.text("user_agent", &[])? {
+                Some(more) => format!("dl_auth/{} {}", env!("CARGO_PKG_VERSION"), more.value.expose()),
                 None => format!("dl_auth/{}", env!("CARGO_PKG_VERSION")),
             },
         })
     }
 }
 
-/// A value and who gave it.
-struct Given {
-    key: &'static Key,
-    value: Zeroizing<String>,
+/// A value and its source.
+struct Given<T> {
+    option: &'static OptionRow,
+    value: T,
     by_call: bool,
 }
 
-impl Given {
-    fn is(&self, text: &str) -> bool {
-        self.value.as_str() == text
-    }
-
+impl<T> Given<T> {
     fn source(&self) -> String {
-        if self.by_call { "set by call".to_owned() } else { format!("from {}", self.key.variable()) }
+        if self.by_call { config::SET_BY_CALL.to_owned() } else { format!("from {}", self.option.variable()) }
     }
 
     fn invalid(&self, why: impl AsRef<str>) -> Error {
-        self.key.invalid(&self.source(), why.as_ref())
+        config::invalid(self.option, &self.source(), why.as_ref())
     }
+}
 
-    fn secret(self) -> Secret {
-        Secret::new(self.value.to_string())
+impl Given<Secret> {
+    fn path(&self) -> &Path {
+        Path::new(self.value.expose())
     }
 }
 
@@ -142,70 +121,85 @@ struct Sources<'a> {
 }
 
 impl Sources<'_> {
-    /// A variable of the environment; an empty one counts as unset.
-    fn variable(&self, name: &str) -> Option<Value> {
-        (self.env)(name).and_then(Value::new)
+    /// A variable of the environment. An empty variable counts as unset.
+    fn variable(&self, name: &str) -> Option<Variable> {
+        (self.env)(name).and_then(Variable::new)
     }
 
     fn by_call(&self, name: &str) -> bool {
         self.config.get(name).is_some()
     }
 
-    /// The value of a key: by call, else from the environment unless the call sets one of `hidden_by`.
+    /// The value of an option: by call, or from the environment. If a call sets one of `hidden_by`, the environment is
+    /// not used.
     #[inline(never)]
-    fn lookup(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given>, Error> {
-        let key = config::find(name)?;
+    fn lookup(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given<Value>>, Error> {
+        let option = config::find(name)?;
         if let Some(value) = self.config.get(name) {
-            return Ok(Some(Given { key, value: Zeroizing::new(value.to_owned()), by_call: true }));
+            return Ok(Some(Given { option, value: value.clone(), by_call: true }));
         }
         if hidden_by.iter().any(|other| self.by_call(other)) {
             return Ok(None);
         }
-        let Some(value) = self.variable(&key.variable()) else { return Ok(None) };
-        let value = value.text().ok_or_else(|| key.invalid(&format!("from {}", key.variable()), NOT_UTF8))?;
-        let given = Given { key, value, by_call: false };
-        key.accept(&given.value, &given.source())?;
-        Ok(Some(given))
+        let Some(value) = self.variable(&option.variable()) else { return Ok(None) };
+        let source = format!("from {}", option.variable());
+        let text = value.text().ok_or_else(|| config::invalid(option, &source, NOT_UTF8))?;
+        Ok(Some(Given { option, value: config::parse(option, &text, &source)?, by_call: false }))
     }
 
-    /// The value of a key that has a default, parsed.
-    #[inline(never)] // as often as it is called, each copy adds to the library's size
-    fn parsed<T>(&self, name: &str, parse: fn(&str) -> Option<T>) -> Result<T, Error> {
-        let given = self.lookup(name, &[])?;
-        let value = given.as_ref().map_or(config::find(name)?.default, |given| given.value.as_str());
-        parse(value).ok_or_else(|| Error::new(Status::Internal, format!("the default of `{name}` does not parse")))
+    /// The value of an option that has a default.
+    #[inline(never)] // there are many calls: each inlined copy adds to the library's size
+    fn given<T>(&self, name: &str, take: fn(Value) -> Option<T>) -> Result<Given<T>, Error> {
+        let (option, value, by_call) = match self.lookup(name, &[])? {
+            Some(given) => (given.option, Some(given.value), given.by_call),
+            None => (config::find(name)?, config::default(config::find(name)?), false),
+        };
+        let value = value.and_then(take).ok_or_else(|| wrong_kind(name))?;
+        Ok(Given { option, value, by_call })
+    }
+
+    fn value<T>(&self, name: &str, take: fn(Value) -> Option<T>) -> Result<T, Error> {
+        Ok(self.given(name, take)?.value)
+    }
+
+    /// The value of an option that is text and has no default.
+    #[inline(never)]
+    fn text(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given<Secret>>, Error> {
+        let Some(Given { option, value, by_call }) = self.lookup(name, hidden_by)? else { return Ok(None) };
+        let value = value.text().ok_or_else(|| wrong_kind(name))?;
+        Ok(Some(Given { option, value, by_call }))
     }
 
     fn origin(&self, now: i64) -> Result<Origin, Error> {
         const CREDENTIALS: [&str; 3] = ["username", "password", "password_file"];
-        let token = self.lookup("token", &CREDENTIALS)?;
-        let username = self.lookup("username", &["token"])?;
-        let password = self.lookup("password", &["token", "password_file"])?;
-        let file = self.lookup("password_file", &["token", "password"])?;
+        let token = self.text("token", &CREDENTIALS)?;
+        let username = self.text("username", &["token"])?;
+        let password = self.text("password", &["token", "password_file"])?;
+        let file = self.text("password_file", &["token", "password"])?;
         if let Some(token) = token {
             if let Some(other) = [username, password, file].into_iter().flatten().next() {
-                let other = other.key.name();
+                let other = other.option.name;
                 return Err(
-                    token.invalid(format!("it excludes the credentials, and `{other}` is set in the same place"))
+                    token.invalid(format!("it excludes the credentials, but `{other}` is set in the same source"))
                 );
             }
             return ready(token, now);
         }
-        let password_file = file.as_ref().map(|file| PathBuf::from(file.value.as_str()));
+        let password_file = file.as_ref().map(|file| file.path().to_owned());
         let password = match (password, file) {
             (Some(password), Some(file)) => {
                 let (one, other) = (password.source(), file.source());
                 let message =
-                    format!("`password` ({one}) and `password_file` ({other}) exclude each other; remove one");
+                    format!("`password` ({one}) and `password_file` ({other}) exclude each other; remove one of them");
                 return Err(Error::new(Status::InvalidValue, message));
             }
-            (Some(password), None) => Some(password.secret()),
-            (None, Some(file)) => Some(read_password(Path::new(file.value.as_str())).map_err(|why| file.invalid(why))?),
+            (Some(password), None) => Some(password.value),
+            (None, Some(file)) => Some(credentials::read_password(file.path()).map_err(|why| file.invalid(why))?),
             (None, None) => None,
         };
         let missing = match (username, password) {
             (Some(username), Some(password)) => {
-                return Ok(Origin::Login(Credentials { username: username.secret(), password, password_file }));
+                return Ok(Origin::Login(Credentials { username: username.value, password, password_file }));
             }
             (None, Some(_)) => "no username: set `username` or DL_AUTH_USERNAME",
             (Some(_), None) => {
@@ -219,31 +213,29 @@ impl Sources<'_> {
     }
 
     fn endpoint(&self, allow_http: bool) -> Result<String, Error> {
-        let Some(url) = self.lookup("url", &["environment"])? else {
-            let environment = self.lookup("environment", &["url"])?;
-            let name = environment.as_ref().map_or("prod", |given| given.value.as_str());
+        let Some(url) = self.text("url", &["environment"])? else {
+            let name = self.value("environment", Value::choice)?;
             let gate =
-                config::gate_of(name).ok_or_else(|| Error::new(Status::Internal, "an environment has no gate"))?;
+                ENVIRONMENTS.iter().find(|environment| environment.value == name).map_or("", |gate| gate.meaning);
             return Ok(format!("{gate}/token?default"));
         };
-        endpoint(&url.value, allow_http).map_err(|why| url.invalid(why))
+        address::endpoint(url.value.expose(), allow_http).map_err(|why| url.invalid(why))
     }
 
     fn roots(&self) -> Result<Roots, Error> {
-        let ca = match self.lookup("ca_file", &[])? {
-            Some(file) => read(Path::new(file.value.as_str()))
+        let ca = match self.text("ca_file", &[])? {
+            Some(file) => credentials::read(file.path())
                 .and_then(|pem| crate::trust::read_ca(&pem))
                 .map_err(|why| file.invalid(why))?,
             None => Vec::new(),
         };
         let system = || SystemPaths::find(|name| self.variable(name).map(|value| value.path()));
-        let base = match self.lookup("tls_roots", &[])? {
-            Some(kind) if kind.is("ca_file_only") && ca.is_empty() => {
-                return Err(kind.invalid("`ca_file_only` needs a `ca_file`"));
-            }
-            Some(kind) if kind.is("ca_file_only") => Base::Nothing,
-            Some(kind) if kind.is("bundled") => Base::Bundled,
-            Some(kind) if kind.is("system") => Base::System(system()),
+        let kind = self.given("tls_roots", Value::choice)?;
+        let base = match kind.value {
+            "ca_file_only" if ca.is_empty() => return Err(kind.invalid("`ca_file_only` needs a `ca_file`")),
+            "ca_file_only" => Base::Nothing,
+            "bundled" => Base::Bundled,
+            "system" => Base::System(system()),
             _ => Base::SystemElseBundled(system()),
         };
         let roots = Roots { base, ca };
@@ -254,14 +246,12 @@ impl Sources<'_> {
     fn proxy(&self, endpoint: &str) -> Result<Option<Proxy>, Error> {
         let in_clear = endpoint.starts_with("http:");
         if let Some(given) = self.lookup("proxy", &[])? {
-            return match given.value.as_str() {
-                "none" => Ok(None),
-                _ if in_clear => {
-                    Err(given
-                        .invalid("an `http` URL is of this machine, and a proxy would read the password; set `none`"))
-                }
-                url => Proxy::parse(url).map(Some).map_err(|why| given.invalid(why)),
-            };
+            if in_clear && matches!(given.value, Value::Proxy(Some(_))) {
+                return Err(given.invalid(
+                    "`url` is an `http` URL, which is for a gate on this machine, and a proxy could read the password; set `none`",
+                ));
+            }
+            return Ok(given.value.proxy().ok_or_else(|| wrong_kind("proxy"))?.map(|proxy| *proxy));
         }
         let Some((variable, url)) = self.first_of(["HTTPS_PROXY", "https_proxy"]) else { return Ok(None) };
         if in_clear || self.no_proxy_covers(endpoint)? {
@@ -269,12 +259,12 @@ impl Sources<'_> {
         }
         match proxy_of_environment(&url) {
             Ok(proxy) => Ok(Some(proxy)),
-            Err(why) => Err(config::find("proxy")?.invalid(&format!("from {variable}"), &why)),
+            Err(why) => Err(config::invalid(config::find("proxy")?, &format!("from {variable}"), &why)),
         }
     }
 
     /// The first of these variables that is set.
-    fn first_of(&self, names: [&'static str; 2]) -> Option<(&'static str, Value)> {
+    fn first_of(&self, names: [&'static str; 2]) -> Option<(&'static str, Variable)> {
         names.into_iter().find_map(|name| Some((name, self.variable(name)?)))
     }
 
@@ -283,110 +273,38 @@ impl Sources<'_> {
         let invalid = || Error::new(Status::InvalidValue, format!("{variable} cannot be used: {NOT_UTF8}"));
         let list = list.text().ok_or_else(invalid)?;
         let uri = endpoint.parse::<Uri>().unwrap_or_default();
-        Ok(proxy::bypasses(&list, uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443)))
+        Ok(address::bypasses(&list, uri.host().unwrap_or_default(), uri.port_u16().unwrap_or(443)))
     }
 }
 
-/// What is wrong with the value of a variable.
+fn wrong_kind(name: &str) -> Error {
+    Error::new(Status::Internal, format!("the value of `{name}` has the wrong kind"))
+}
+
+/// The problem of a variable that is not text.
 const NOT_UTF8: &str = "it is not UTF-8";
 
-/// By custom, the scheme may be left out of `HTTPS_PROXY`.
-fn proxy_of_environment(url: &Value) -> Result<Proxy, String> {
+/// Parses `HTTPS_PROXY`. By custom, it may have no scheme.
+fn proxy_of_environment(url: &Variable) -> Result<Proxy, String> {
     let url = url.text().ok_or(NOT_UTF8)?;
-    match proxy::split_scheme(&url) {
+    match address::split_scheme(&url) {
         Some(_) => Proxy::parse(&url),
         None => Proxy::parse(&Zeroizing::new(["http://", url.as_str()].concat())),
     }
 }
 
-fn ready(token: Given, now: i64) -> Result<Origin, Error> {
-    let jwt = Jwt::decode(Secret::new(token.value.to_string())).map_err(|error| token.invalid(error.message()))?;
+fn ready(token: Given<Secret>, now: i64) -> Result<Origin, Error> {
+    let jwt = Jwt::decode(token.value.clone()).map_err(|error| token.invalid(error.message()))?;
     if jwt.text().len() > crate::jwt::TOKEN_MAX {
         return Err(token.invalid("it is longer than 8191 bytes"));
     }
     match jwt.expect_expiry() {
         Err(error) => Err(token.invalid(error.message())),
         Ok(expiry) if expiry <= now => {
-            Err(token.invalid(format!("it ended {} s ago by this machine's clock", now.saturating_sub(expiry))))
+            Err(token.invalid(format!("it expired {} s ago by this machine's clock", now.saturating_sub(expiry))))
         }
         Ok(_) => Ok(Origin::Ready(Box::new(jwt))),
     }
-}
-
-/// The most that a configuration file may hold.
-const FILE_MAX: u64 = 4 << 20;
-
-/// Reads a file of the configuration.
-fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
-    crate::file::read(path, FILE_MAX).map_err(|fault| {
-        let why = match fault {
-            // A path is shown only if it is one: what is set here by mistake may be the password itself.
-            Fault::Unknown(error) => {
-                return format!(
-                    "it cannot be read: {error}; the path is not shown, because a secret may be set here by mistake"
-                );
-            }
-            Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
-            Fault::NotRegular => "it is not a regular file; copy the content of a pipe or a device into one".to_owned(),
-            fault => fault.to_string(),
-        };
-        let shown = path.to_string_lossy().replace(char::is_control, "?");
-        format!("{shown} cannot be read: {why}")
-    })
-}
-
-/// The password in a `password_file`, or why there is none.
-pub fn read_password(path: &Path) -> Result<Secret, String> {
-    let bytes = read(path)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| "the file is not UTF-8")?;
-    let line = text.strip_suffix('\n').map_or(text, |line| line.strip_suffix('\r').unwrap_or(line));
-    if line.is_empty() || line.contains('\0') {
-        return Err("the file is empty, or holds a NUL".to_owned());
-    }
-    Ok(Secret::new(line.to_owned()))
-}
-
-/// The token endpoint of a URL, or why there is none.
-fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {
-    let uri: Uri = url.parse().map_err(|_| "it is no URL")?;
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-        return Err("it is no URL with a scheme and a host".to_owned());
-    };
-    if authority.as_str().contains('@') {
-        return Err("it has credentials in it; give them as `username` and `password`".to_owned());
-    }
-    if authority.host().is_empty() || !config::has_valid_port(authority) {
-        return Err("it has no valid host and port".to_owned());
-    }
-    match scheme {
-        "https" => {}
-        "http" if !allow_http => {
-            return Err(
-                "`http` would send the password in clear; for a gate on this machine set `allow_http=true`".to_owned()
-            );
-        }
-        "http" if is_loopback(authority.host()) => {}
-        "http" => return Err("`http` is taken only to a loopback address, even with `allow_http=true`".to_owned()),
-        _ => return Err("its scheme is neither `https` nor `http`".to_owned()),
-    }
-    if url.contains('#') {
-        return Err("it has a fragment".to_owned());
-    }
-    let path = uri.path();
-    if path.ends_with("/token") {
-        return Ok(uri.to_string());
-    }
-    if uri.query().is_some() {
-        return Err("it has a query, and its path is not `…/token`".to_owned());
-    }
-    match path.trim_end_matches('/') {
-        "" | "/api/v1" => Ok(format!("{scheme}://{authority}/token?default")),
-        _ => Err("its path is none of `/`, `/api/v1` and `…/token`".to_owned()),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || config::bare(host).parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 #[cfg(test)]

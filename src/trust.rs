@@ -1,15 +1,12 @@
-//! TLS: the root certificates, and the one set-up that all handles with the same roots share.
+//! Which root certificates are trusted, how a server's certificate is verified, and what a failure means.
 //!
-//! Parsing 145 roots costs about as much as the rest of a first login. The process does it once, under a lock, in the
-//! first refresh that needs it; a file that SSL_CERT_FILE names is parsed when a handle is made, so that its faults are
-//! told there. The system's bundle *file* comes first. Its directory has the same roots once more, and is read only
-//! when there is no file or an issuer is unknown. rustls runs on ring: another provider's entropy set-up costs 30 ms.
+//! All handles with the same roots share one set of parsed roots. Parsing 145 roots costs about as much as the rest of
+//! a first login. The process does it once, under a lock, in the first refresh that needs it. A file that SSL_CERT_FILE
+//! names is parsed when a handle is made, so that the handle's creation reports its errors. The system's bundle *file*
+//! is read first. The system's directory repeats the same roots. It is read only if there is no file, or if an issuer is
+//! unknown.
 
 use once_cell::sync::OnceCell;
-use rustls::client::Resumption;
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection};
 
 use crate::error::{Error, Status};
 use crate::process::PerProcess;
@@ -26,55 +23,56 @@ mod words;
 pub use explain::Peer;
 use roots::Store;
 pub use roots::{Base, Certificate, Roots, SystemPaths, read_ca};
-use verify::Anchors;
-pub use verify::Witness;
+pub use verify::{Anchors, Verifier};
 #[cfg(test)]
 pub use words::clean;
 
-/// A trust, and the TLS set-ups made for it.
+/// Which roots are trusted, and the certificates that were read for it.
 pub struct Trust {
     roots: Roots,
-    setup: OnceCell<Arc<Setup>>,
-    wider: OnceCell<Option<Arc<Setup>>>,
+    anchors: OnceCell<Arc<Anchors>>,
+    wider: OnceCell<Option<Arc<Anchors>>>,
 }
 
 static SHARED: PerProcess<Mutex<Vec<Weak<Trust>>>> = PerProcess::new();
 
 impl Trust {
-    /// The one that all handles with these roots share.
+    /// The value that all handles with these roots share.
     pub fn shared(roots: Roots) -> Arc<Trust> {
         let shared = SHARED.get();
         let mut shared = lock(&shared);
         shared.retain(|trust| trust.strong_count() > 0);
-        if let Some(trust) = living(&shared, &roots) {
+        if let Some(trust) = find(&shared, &roots) {
             return trust;
         }
-        let trust = Arc::new(Trust { roots, setup: OnceCell::new(), wider: OnceCell::new() });
+        let trust = Arc::new(Trust { roots, anchors: OnceCell::new(), wider: OnceCell::new() });
         shared.push(Arc::downgrade(&trust));
         trust
     }
 
-    /// The one that handles with these roots have already.
-    fn living(roots: &Roots) -> Option<Arc<Trust>> {
-        living(&lock(&SHARED.get()), roots)
+    /// The value that living handles with these roots share, if there are such handles.
+    fn existing(roots: &Roots) -> Option<Arc<Trust>> {
+        find(&lock(&SHARED.get()), roots)
     }
 
-    /// Whom it trusts.
+    /// Which roots it trusts.
     pub fn roots(&self) -> &Roots {
         &self.roots
     }
 
-    /// The set-up, made at the first call. May block on files and on another thread that makes it.
-    pub fn setup(&self) -> Result<Arc<Setup>, Error> {
-        self.setup.get_or_try_init(|| Ok(self.build(self.first_roots()?))).cloned()
+    /// The trusted certificates. The first call reads them. It may block on files, and on another thread that reads
+    /// them.
+    pub fn anchors(&self) -> Result<Arc<Anchors>, Error> {
+        self.anchors.get_or_try_init(|| Ok(self.build(self.first_roots()?))).cloned()
     }
 
-    /// A set-up that trusts more, for an issuer that the first does not know: the directories as well as the file.
-    pub fn wider(&self) -> Option<Arc<Setup>> {
+    /// More trusted certificates, if [`Trust::anchors`] has no certificate of the issuer: those of the file and of the
+    /// directories. `None`: there are no more.
+    pub fn wider(&self) -> Option<Arc<Anchors>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
                 // The file is not read again: it may have changed, or be a pipe.
-                let anchors = &self.setup().ok()?.anchors;
+                let anchors = self.anchors().ok()?;
                 let mut store = Store { roots: anchors.roots.clone(), unreadable: anchors.unreadable };
                 let before = store.roots.len();
                 paths.add_directories(&mut store);
@@ -102,7 +100,7 @@ impl Trust {
             }
             Base::Bundled | Base::Nothing => {}
         }
-        // Who names the places means these, and gets no others in their stead; a `ca_file` he has named as well.
+        // If SSL_CERT_FILE or SSL_CERT_DIR is set, only these roots are trusted, and those of `ca_file`.
         let nothing_else = store.roots.is_empty() && self.roots.ca.is_empty();
         match &self.roots.base {
             Base::System(paths) if nothing_else => return Err(no_roots(paths)),
@@ -111,63 +109,24 @@ impl Trust {
             Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        // A certificate that is not a CA's must not become able to issue others because it is in the file.
+        // A certificate in `ca_file` that is not a CA's must not be able to issue others.
         let may_issue = |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.may_issue());
         self.roots.ca.iter().filter(may_issue).for_each(|certificate| store.add(certificate));
         Ok(store)
     }
 
-    fn build(&self, store: Store) -> Arc<Setup> {
-        let provider = CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() };
-        let anchors = Anchors {
+    fn build(&self, store: Store) -> Arc<Anchors> {
+        Arc::new(Anchors {
             roots: store.roots,
             ca_file: self.roots.ca.clone(),
             unreadable: store.unreadable,
-            algorithms: provider.signature_verification_algorithms,
-        };
-        Arc::new(Setup { provider: Arc::new(provider), anchors: Arc::new(anchors) })
+            algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
+        })
     }
 }
 
-fn living(shared: &[Weak<Trust>], roots: &Roots) -> Option<Arc<Trust>> {
+fn find(shared: &[Weak<Trust>], roots: &Roots) -> Option<Arc<Trust>> {
     shared.iter().filter_map(|trust| trust.upgrade()).find(|trust| trust.roots == *roots)
-}
-
-/// What the sessions of all handles with the same trust share.
-pub struct Setup {
-    provider: Arc<CryptoProvider>,
-    anchors: Arc<Anchors>,
-}
-
-impl Setup {
-    /// Starts a TLS session with the server of this name.
-    pub fn session(&self, name: ServerName<'static>) -> Result<(ClientConnection, Arc<Witness>), rustls::Error> {
-        let witness = Arc::new(Witness::new(self.anchors.clone(), name.clone()));
-        let mut config = ClientConfig::builder_with_provider(self.provider.clone())
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(witness.clone())
-            .with_client_cert_resolver(witness.clone());
-        // rustls resumes a session with the same verifier only, and each has one for itself. A session ends long before
-        // the next login.
-        config.resumption = Resumption::disabled();
-        // Not inlined: rustls is compiled for size, and this crate for speed. That is 3 KB.
-        let connection: fn(_, _) -> _ = ClientConnection::new;
-        Ok((std::hint::black_box(connection)(Arc::new(config), name)?, witness))
-    }
-}
-
-/// No client certificate is ever shown, so no private key is read: else the code that signs with one is linked.
-#[derive(Debug)]
-struct NoKeys;
-
-impl rustls::crypto::KeyProvider for NoKeys {
-    fn load_private_key(
-        &self,
-        _: rustls::pki_types::PrivateKeyDer<'static>,
-    ) -> Result<Arc<dyn rustls::sign::SigningKey>, rustls::Error> {
-        Err(rustls::Error::General("there are no private keys here".to_owned()))
-    }
 }
 
 fn no_roots(paths: &SystemPaths) -> Error {
@@ -176,7 +135,7 @@ fn no_roots(paths: &SystemPaths) -> Error {
     let message = if paths.named {
         format!(
             "there are no root certificates in {places}, which SSL_CERT_FILE or SSL_CERT_DIR names; correct \
-             it: a regular file, or a directory of such files, with certificates is needed"
+             it: it must name a regular file with certificates, or a directory of such files"
         )
     } else {
         format!(

@@ -1,6 +1,7 @@
-//! Handles across fork: `tests/fork/fork.c` compiled by gcc, and `tests/fork/fork.py`, each against a gate of its own.
+//! Handles across fork: `tests/fork/fork.c` compiled by gcc, and `tests/fork/fork.py`. Each run has its own gate.
 //!
-//! The gate is addressed by number, so that no resolver's lock is in the play: that one would be the C library's.
+//! The URL of the gate has an IP address, so that no lock of the resolver is involved. That lock would belong to the C
+//! library.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -13,37 +14,37 @@ use std::process::Command;
 use common::Scratch;
 use dl_auth_gate::Gate;
 
-/// The exit code of a program that saw its child hang.
+/// The exit code of a program whose child hung.
 const HUNG: i32 = 3;
 
 #[test]
-fn two_thousand_children_get_on_with_handles_that_were_in_use_at_the_fork() {
-    passes(&["crowd", "2000"]);
+fn two_thousand_children_work_with_handles_in_use_at_the_fork() {
+    assert_passes(&["crowd", "2000"]);
 }
 
 #[test]
-fn children_of_21_threads_that_make_and_free_handles_neither_crash_nor_hang() {
-    passes(&["makers", "150"]);
+fn children_forked_while_21_threads_make_handles_do_not_crash_or_hang() {
+    assert_passes(&["makers", "150"]);
 }
 
 #[test]
 #[ignore = "it takes minutes: `make stress` runs it"]
-fn two_thousand_children_of_21_threads_that_make_and_free_handles_neither_crash_nor_hang() {
-    passes(&["makers", "2000"]);
+fn two_thousand_children_forked_while_21_threads_make_handles_do_not_crash_or_hang() {
+    assert_passes(&["makers", "2000"]);
 }
 
 #[test]
 fn a_child_never_waits_for_its_parents_refresh() {
-    passes(&["in-flight"]);
+    assert_passes(&["in-flight"]);
 }
 
 #[test]
 fn a_child_never_waits_for_its_parents_set_up_of_tls() {
-    passes(&["set-up"]);
+    assert_passes(&["set-up"]);
 }
 
-/// The controls of the three tests above, without which they would prove nothing: the same program, told to go without
-/// the hook. What it says of the crowd is then left unread, for its children spoil their parent's connections.
+/// The controls of the three tests above, without which these tests would prove nothing: the same program, without the
+/// hook. The output of the crowd is not checked then, because the children corrupt their parent's connections.
 #[test]
 fn without_the_hook_a_child_waits_for_its_parents_refresh() {
     let library = common::panicking_library();
@@ -64,23 +65,23 @@ fn without_the_hook_children_of_the_crowd_hang() {
 }
 
 #[test]
-fn a_background_handle_begins_again_with_the_childs_first_call() {
-    passes(&["background"]);
+fn a_background_handle_restarts_with_the_first_call_of_a_child() {
+    assert_passes(&["background"]);
 }
 
 #[test]
-fn a_child_keeps_what_its_parent_was_refused_and_the_pause_after_a_failure() {
-    passes(&["refused"]);
+fn a_child_keeps_its_parents_refused_password_and_its_cooldown() {
+    assert_passes(&["refused"]);
 }
 
 #[test]
-fn a_child_may_free_a_handle_or_refuse_its_token_before_anything_else() {
-    passes(&["first-act"]);
+fn a_child_may_free_a_handle_or_reject_its_token_in_its_first_call() {
+    assert_passes(&["first-call"]);
 }
 
 #[test]
-fn a_child_draws_its_refresh_time_anew() {
-    passes(&["draw"]);
+fn a_child_gets_a_new_jitter() {
+    assert_passes(&["jitter"]);
 }
 
 #[test]
@@ -88,15 +89,15 @@ fn the_workers_of_a_python_pool_get_tokens_from_their_parents_handles() {
     let gate = Gate::start();
     let mut python = Command::new("python3");
     python.arg("-B").arg(common::root().join("tests/fork/fork.py")).arg(common::library());
-    assert_eq!(common::run(at(&gate, &mut python)), "", "the library writes nothing, and the program only what failed");
+    assert_eq!(common::run(at(&gate, &mut python)), "", "the library prints nothing, the program only failures");
 }
 
-/// The program ends with 0, and neither it nor the library writes anything.
-fn passes(arguments: &[&str]) {
+/// The program ends with 0. Neither the program nor the library writes anything.
+fn assert_passes(arguments: &[&str]) {
     assert_eq!(fork(common::library(), arguments), (Some(0), String::new()), "{arguments:?}");
 }
 
-/// Runs the program with a library: its exit code, and what was written.
+/// Runs the program with a library, and returns its exit code and its output.
 fn fork(library: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     let scratch = Scratch::new(&format!("fork-{}", arguments.join("-")));
     let gate = Gate::start();
@@ -110,7 +111,7 @@ fn fork(library: &Path, arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
-/// The command with a clean environment that says where the gate is.
+/// The command with a clean environment that has the gate's addresses.
 fn at<'a>(gate: &Gate, command: &'a mut Command) -> &'a mut Command {
     common::in_a_clean_environment(command);
     let description = gate.describe();
@@ -136,6 +137,6 @@ fn compile(library: &Path, directory: &Path) -> PathBuf {
         .arg(library)
         .arg("-ldl_auth")
         .arg(format!("-Wl,-rpath,{}", library.display()));
-    assert_eq!(common::run(&mut gcc), "", "a compiler has something to say");
+    assert_eq!(common::run(&mut gcc), "", "the compiler printed a warning");
     executable
 }

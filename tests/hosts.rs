@@ -1,4 +1,4 @@
-//! The bindings: each host's own tests, against a gate of its own, and the README's table of hosts.
+//! The bindings: each host's own tests, against a separate gate. tests/pages.rs tests the first program of each page.
 //!
 //! All hosts go through the scenarios of `tests/hosts/scenarios.md`, under the same names.
 
@@ -111,84 +111,6 @@ fn csharp_goes_through_all_scenarios() {
 #[test]
 fn lua_goes_through_all_scenarios() {
     goes_through_all_scenarios("lua", "bindings/lua/tests/run.sh");
-}
-
-/// A row of the README's table of hosts: commands that install, the lines of the shortest program, commands that run it.
-struct Row {
-    host: String,
-    install: Vec<String>,
-    program: Vec<String>,
-    run: Vec<String>,
-}
-
-fn rows() -> Vec<Row> {
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let table = readme.split("| host | install | the shortest program | run |\n|---|---|---|---|\n").nth(1).unwrap();
-    let code = |cell: &str| -> Vec<String> {
-        let lines = cell.trim().split("<br>");
-        lines.map(|line| line.strip_prefix('`').and_then(|line| line.strip_suffix('`')).unwrap().to_owned()).collect()
-    };
-    let row = |line: &str| {
-        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
-        let [host, install, program, run] = cells[..] else { panic!("{line}") };
-        let host = host.trim().trim_start_matches('[').split(']').next().unwrap().to_owned();
-        Row { host, install: code(install), program: code(program), run: code(run) }
-    };
-    table.lines().take_while(|line| line.starts_with('|')).map(row).collect()
-}
-
-/// As a user does it: the commands of a row, one after the other, beside this repository's directories.
-fn the_shortest_program_prints_a_token(host: &str, file: &str) {
-    let row = rows().into_iter().find(|row| row.host == host).unwrap_or_else(|| panic!("no row of {host}"));
-    let (gate, scratch) = (Gate::start(), Scratch::new(&format!("shortest-{file}")));
-    for directory in ["include", "bindings"] {
-        symlink(root().join(directory), scratch.0.join(directory)).unwrap();
-    }
-    symlink(target(), scratch.0.join("target")).unwrap();
-    fs::write(scratch.0.join(file), row.program.join("\n") + "\n").unwrap();
-    let Settings { username, password, .. } = Settings::default();
-    let told = run(command("bash", &gate)
-        .env_remove("LIBRARY_DIR")
-        .env_remove("PKG_CONFIG_PATH")
-        .current_dir(&scratch.0)
-        .args(["-e", "-c", &[row.install, row.run].concat().join("\n")])
-        .envs([("DL_AUTH_USERNAME", username), ("DL_AUTH_PASSWORD", password), ("DL_AUTH_PROXY", "none".to_owned())])
-        .env("DL_AUTH_URL", gate.url())
-        .env("DL_AUTH_CA_FILE", gate.ca_file()));
-    let token = gate.last_token().unwrap_or_else(|| panic!("{host} has not logged in: {told}"));
-    assert!(told.contains(&token[..20]), "{host}: {told}");
-    assert_eq!(gate.counts().logins, 1);
-}
-
-#[test]
-fn the_readme_has_a_row_for_each_host() {
-    let hosts: Vec<String> = rows().into_iter().map(|row| row.host).collect();
-    assert_eq!(hosts, ["C++17", "Go", "Python", "C#, Unity", "LuaJIT"]);
-}
-
-#[test]
-fn the_shortest_program_of_cpp_prints_a_token() {
-    the_shortest_program_prints_a_token("C++17", "token.cpp");
-}
-
-#[test]
-fn the_shortest_program_of_go_prints_a_token() {
-    the_shortest_program_prints_a_token("Go", "token.go");
-}
-
-#[test]
-fn the_shortest_program_of_python_prints_a_token() {
-    the_shortest_program_prints_a_token("Python", "login.py"); // the standard library has a token.py
-}
-
-#[test]
-fn the_shortest_program_of_csharp_prints_a_token() {
-    the_shortest_program_prints_a_token("C#, Unity", "token.cs");
-}
-
-#[test]
-fn the_shortest_program_of_lua_prints_a_token() {
-    the_shortest_program_prints_a_token("LuaJIT", "token.lua");
 }
 
 #[test]

@@ -1,10 +1,10 @@
-/* Reads a ready token of 900 bytes, in the way and as often as the arguments say, for callgrind. */
+/* Reads a ready token of 900 bytes for callgrind. The arguments are the way and the number of reads. */
 #include "dl_auth.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Good until the year 2100; the signature, which the library does not check, fills it up. */
+/* Valid until the year 2100. The signature, which the library does not check, fills the token up. */
 #define HEAD "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9."
 
 static dl_auth_status_t read_token(const dl_auth_t *auth, const char *way, char *buf, size_t cap, size_t *len) {

@@ -1,8 +1,8 @@
-//! How many instructions a cached read costs: the guard against a read that gets slower, which no noise of the machine
-//! can disturb.
+//! The number of instructions of a cached read: this test detects a slower read, and noise of the machine does not
+//! affect it.
 //!
-//! Counted are the library's own instructions, by callgrind: not those of the C library's `memcpy` and clock, which
-//! differ from one machine to the next. Two runs of different lengths are compared, so that all else falls out.
+//! Callgrind counts the library's own instructions, without those of the C library's `memcpy` and clock, which differ
+//! between machines. The test compares two runs of different lengths, so that all other work cancels out.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -13,14 +13,14 @@ use std::process::Command;
 
 use common::{Scratch, library, root, run};
 
-/// For each read, what it costs. Change a number only with the reason in the commit's message.
+/// The cost of each read. Change a number only with the reason in the commit message.
 const COSTS: [(&str, f64); 4] = [("token", 79.0), ("bearer", 84.0), ("within", 83.0), ("generation", 57.0)];
 
-/// What a count may differ from the committed one.
+/// The allowed relative difference between a count and the committed one.
 const TOLERANCE: f64 = 0.05;
 
 #[test]
-fn a_cached_read_costs_as_many_instructions_as_it_did() {
+fn a_cached_read_costs_the_committed_number_of_instructions() {
     let scratch = Scratch::new("instructions");
     let program = scratch.0.join("reads");
     let mut gcc = Command::new("gcc");
@@ -44,8 +44,8 @@ fn a_cached_read_costs_as_many_instructions_as_it_did() {
     assert_eq!(off.count(), 0, "read, committed count, count now: {costs:?}");
 }
 
-/// The instructions that ran in the library, from callgrind's file: a line with `ob=` says in which object the costs
-/// below it are; a line after `calls=` is the cost of what was called.
+/// The instructions that ran in the library, from callgrind's file. A line with `ob=` names the object of the costs
+/// below it; the line after `calls=` is the cost of the called function.
 fn instructions(counts: &str) -> f64 {
     let (mut ours, mut called, mut sum) = (false, false, 0);
     for line in counts.lines() {
@@ -60,6 +60,6 @@ fn instructions(counts: &str) -> f64 {
             called = false;
         }
     }
-    assert!(sum > 0, "callgrind saw nothing of the library");
+    assert!(sum > 0, "callgrind counted nothing in the library");
     sum as f64
 }

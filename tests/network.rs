@@ -1,7 +1,7 @@
 //! Real networks: squid as the proxy, and network namespaces with addresses that do not answer.
 //!
-//! The client is a C program with the library as it is shipped, because the environment and the resolver's files belong
-//! to a process. Connection attempts are counted by their first packets, so no test measures a time.
+//! The client is a C program with the library as it is released, because the environment and the resolver's files
+//! belong to a process. Connection attempts are counted by their first packets, so no test measures time.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -20,7 +20,7 @@ mod squid;
 
 use common::Scratch;
 
-/// A directory for a test's files that each user can write to, and whose path is short enough for a Unix socket.
+/// A directory for the files of a test. Each user can write to it, and its path is short enough for a Unix socket.
 fn temporary(name: &str) -> Scratch {
     let path = std::env::temp_dir().join(format!("dl_auth-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&path).expect("a temporary directory");

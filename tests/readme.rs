@@ -61,17 +61,6 @@ fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 }
 
 #[test]
-fn the_table_of_options_is_the_one_in_the_code() {
-    let cell = |text: &str| if text == "none" || text.contains('`') { text.to_owned() } else { format!("`{text}`") };
-    let rows: Vec<String> = dl_auth::KEYS
-        .iter()
-        .map(|key| format!("| `{}` | {} | {} | {} |", key.name(), cell(key.default), key.form, key.meaning))
-        .collect();
-    let wanted = format!("| key | default | must be | what it does |\n|---|---|---|---|\n{}\n\n", rows.join("\n"));
-    assert!(readme().contains(&wanted), "the README's table of options must be:\n{wanted}");
-}
-
-#[test]
 fn the_table_of_errors_is_the_one_in_the_header() {
     let header = header();
     let defined: Vec<(&str, &str)> = header

@@ -1,4 +1,5 @@
-//! TLS as servers have it: one table of set-ups of nginx and `openssl s_server`, with what a login says to each.
+//! TLS with real servers: one table of configurations of nginx and `openssl s_server`, and the result of a login at
+//! each.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -16,7 +17,7 @@ use pki::Pki;
 use rows::Row;
 use servers::Servers;
 
-/// What a login at the server of this row gives: the status, and the message of a failure.
+/// The result of a login at the server of this row: the status, and the message of a failure.
 fn login(row: &Row, pki: &Pki, port: u16, proxy: &str) -> (Option<Status>, String) {
     let direct = ["localhost", "127.0.0.1"].contains(&row.host);
     let (url, ca) = (format!("https://{}:{port}", row.host), pki.join(row.trusts));
@@ -42,7 +43,7 @@ fn login(row: &Row, pki: &Pki, port: u16, proxy: &str) -> (Option<Status>, Strin
 }
 
 #[test]
-fn each_set_up_gives_a_token_or_a_message_that_says_why_not() {
+fn each_configuration_gives_a_token_or_a_message_with_the_reason() {
     let pki = Pki::new();
     rows::CERTS.iter().for_each(|cert| pki.make(cert));
     let servers = Servers::start(&pki, rows::ROWS);

@@ -1,9 +1,9 @@
-//! Criterion's benchmarks of the read path, for whoever changes it: `make bench-reads` tells what has changed since the
-//! last run.
+//! Criterion's benchmarks of the read path, for changes to it: `make bench-reads` reports the differences to the last
+//! run.
 //!
-//! A ready token is read: no gate, no network. The library is linked as a crate, and called through pointers that the
-//! compiler cannot see through, as a host calls it. How that compares with others is measured elsewhere, side by side:
-//! docs/benchmarks.md.
+//! The benchmarks read a ready token: no gate, no network. The library is linked as a crate, and called through
+//! pointers that the compiler cannot optimise, as a host calls it. docs/benchmarks.md has the comparison with other
+//! implementations.
 
 use std::error::Error;
 use std::ffi::{CString, c_char, c_void};
@@ -14,16 +14,16 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use criterion::Criterion;
 use dl_auth::{Auth, Config};
 
-/// Good until the year 2100; the signature, which the library does not check, fills it up.
+/// Valid until the year 2100. The signature, which the library does not check, fills the token up.
 const HEAD: &str = "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.";
 const TOKEN_BYTES: usize = 900;
-/// As `DL_AUTH_BEARER_MAX`.
+/// Equal to `DL_AUTH_BEARER_MAX`.
 const BUFFER: usize = 8199;
 
 type Read = unsafe extern "C" fn(*const c_void, *mut c_char, usize, *mut usize, *mut c_void) -> i32;
 type ReadWithin = unsafe extern "C" fn(*const c_void, u64, u64, *mut c_char, usize, *mut usize, *mut c_void) -> i32;
 
-// As include/dl_auth.h has them; the structs are opaque here, and `error` is always NULL.
+// The functions of include/dl_auth.h. The structs are opaque here, and `error` is always NULL.
 unsafe extern "C" {
     fn dl_auth_config_new() -> *mut c_void;
     fn dl_auth_config_set(config: *mut c_void, key: *const c_char, value: *const c_char, error: *mut c_void) -> i32;
@@ -47,7 +47,7 @@ unsafe extern "C" {
 /// A handle with the ready token.
 fn open(token: &str) -> Result<*mut c_void, Box<dyn Error>> {
     let (token, mut auth) = (CString::new(token)?, null_mut());
-    // SAFETY: the strings and `auth` live, and the configuration is used between its making and its end.
+    // SAFETY: the strings and `auth` are live, and the configuration is used between its creation and its end.
     let status = unsafe {
         let config = dl_auth_config_new();
         let set = dl_auth_config_set(config, c"token".as_ptr(), token.as_ptr(), null_mut());
@@ -55,22 +55,22 @@ fn open(token: &str) -> Result<*mut c_void, Box<dyn Error>> {
         dl_auth_config_free(config);
         status
     };
-    if status == 0 { Ok(auth) } else { Err(format!("no handle: status {status}").into()) }
+    if status == 0 { Ok(auth) } else { Err(format!("cannot make a handle: status {status}").into()) }
 }
 
-/// What the floor reads.
+/// The data that the floor reads.
 struct Held {
     expires: libc::time_t,
     token: String,
 }
 
-/// The floor, as in peers/read.c: what any library must do that is called, looks at a clock, and copies.
+/// The floor, as in peers/read.c: the minimum work of a library that is called, reads a clock, and copies.
 #[inline(never)]
 fn floor(held: &AtomicPtr<Held>, buf: &mut [u8]) -> i32 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: it points to what is held until the end of `main`.
+    // SAFETY: it points to data that is live until the end of `main`.
     let held = unsafe { &*held.load(Ordering::Acquire) };
-    // SAFETY: `now` lives, and is of the type that the call fills.
+    // SAFETY: `now` is live, and has the type that the call fills.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC_COARSE, &mut now) };
     let (token, room) = (held.token.as_bytes(), buf.get_mut(..held.token.len() + 1));
     match room.and_then(<[u8]>::split_last_mut) {
@@ -83,19 +83,19 @@ fn floor(held: &AtomicPtr<Held>, buf: &mut [u8]) -> i32 {
     }
 }
 
-/// Looks once that a read brings `wanted`, and measures it.
+/// Checks once that a read returns `wanted`, and measures the read.
 fn bench(criterion: &mut Criterion, name: &str, wanted: &str, mut read: impl FnMut(&mut [u8]) -> i32) {
     let mut buf = [0; BUFFER];
     assert_eq!(read(&mut buf), 0, "{name}");
-    assert!(buf.starts_with(wanted.as_bytes()), "{name} brings another token");
+    assert!(buf.starts_with(wanted.as_bytes()), "{name} returns another token");
     criterion.bench_function(name, |bencher| bencher.iter(|| read(black_box(&mut buf))));
 }
 
-/// As `bench`, of a function that is called through a pointer.
+/// Does the same as `bench` for a function that is called through a pointer.
 fn bench_c(criterion: &mut Criterion, name: &str, wanted: &str, auth: *const c_void, read: Read) {
     let read = black_box(read);
     bench(criterion, name, wanted, |buf| {
-        // SAFETY: the handle is live, `buf` has the length that is told, and the outputs may be NULL.
+        // SAFETY: the handle is live, `buf` has the given length, and the outputs may be NULL.
         unsafe { read(auth, buf.as_mut_ptr().cast(), buf.len(), null_mut(), null_mut()) }
     });
 }
@@ -119,10 +119,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let generation: unsafe extern "C" fn(*const c_void) -> u64 = black_box(dl_auth_generation);
     // SAFETY: the handle is live, here and below.
-    assert_eq!(unsafe { generation(auth) }, 1, "a ready token is the first, and stays it");
+    assert_eq!(unsafe { generation(auth) }, 1, "a ready token is the first generation and is not replaced");
     // SAFETY: as above.
     criterion.bench_function("dl_auth_generation", |bencher| bencher.iter(|| unsafe { generation(black_box(auth)) }));
-    // SAFETY: nobody uses the handle any more.
+    // SAFETY: the handle is not used any longer.
     unsafe { dl_auth_free(auth) };
 
     let mut config = Config::new();

@@ -1,7 +1,7 @@
-// Reads a cached token over and over, through Dataloop.DlAuth and from what one writes in C# by hand: a lock and a clock.
+// Reads a cached token in a loop: through Dataloop.DlAuth, and with common hand-written C# code, a lock and a clock.
 //
-// DL_AUTH_* say who logs in, and where. Out: "ready". In: "WAY THREADS MILLISECONDS" a line, THREADS being 1. Out:
-// nanoseconds per read.
+// DL_AUTH_* have the credentials and the URL. The program prints "ready". It reads lines "WAY THREADS MILLISECONDS",
+// with 1 for THREADS, and prints nanoseconds per read.
 using System;
 using System.Diagnostics;
 using System.Globalization;

@@ -1,7 +1,8 @@
-// Reads a cached token over and over, through dl::auth and from what one writes in C++ by hand: a mutex, a clock, and a
-// copy of a std::string. DL_AUTH_* say who logs in, and where.
+// Reads a cached token in a loop: through dl::auth, and with common hand-written C++ code, a mutex, a clock and a copy
+// of a std::string. DL_AUTH_* have the credentials and the URL.
 //
-// Out: "ready". In: "WAY THREADS MILLISECONDS" a line, THREADS being 1. Out: nanoseconds per read.
+// The program prints "ready". It reads lines "WAY THREADS MILLISECONDS", with 1 for THREADS, and prints nanoseconds per
+// read.
 #include <dl_auth.hpp>
 
 #include <chrono>

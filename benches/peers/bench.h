@@ -1,4 +1,4 @@
-/* What the measuring programs share: clocks, resident memory, and how a login is told. */
+/* The common parts of the measuring programs: clocks, resident memory, and the output of a login. */
 #ifndef BENCH_H
 #define BENCH_H
 
@@ -18,10 +18,10 @@ static inline int64_t nanoseconds(clockid_t clock) {
   return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* CPU that all threads of this process have used. */
+/* CPU time that all threads of this process have used. */
 static inline int64_t cpu_ns(void) { return nanoseconds(CLOCK_PROCESS_CPUTIME_ID); }
 
-/* VmRSS, in KiB. */
+/* VmRSS in KiB. */
 static inline long resident_kib(void) {
   char line[128];
   long kib = -1;
@@ -32,8 +32,8 @@ static inline long resident_kib(void) {
   return kib;
 }
 
-/* What a program that logs in prints: the token, then the CPU of the login and the memory after it. */
-static inline void tell_login(const char *token, int64_t login_cpu_ns) {
+/* The output of a program that logs in: the token, then the CPU time of the login and the memory after it. */
+static inline void print_login(const char *token, int64_t login_cpu_ns) {
   puts(token);
   fflush(stdout);
   printf("%lld %ld\n", (long long)login_cpu_ns, resident_kib());

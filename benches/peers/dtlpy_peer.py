@@ -1,7 +1,7 @@
-"""The peer: the vendor's SDK. Logs in, prints the token, then "NANOSECONDS RESIDENT_KIB": what it takes to check the
-token for its end and to hand it out, the mean of so many calls, and the memory after the login.
+"""The vendor's SDK. It logs in, prints the token, then "NANOSECONDS RESIDENT_KIB": the time to check that the token has
+not expired and to return it, the mean of BENCH_CALLS calls, and the memory after the login.
 
-BENCH_URL, BENCH_USERNAME, BENCH_PASSWORD and BENCH_CALLS say the rest; REQUESTS_CA_BUNDLE, whom to trust."""
+BENCH_URL, BENCH_USERNAME and BENCH_PASSWORD have the URL and the credentials, REQUESTS_CA_BUNDLE the roots."""
 
 import os
 import time
@@ -20,9 +20,9 @@ with open("/proc/self/status", encoding="ascii") as status:
 
 
 def checked():
-    """The token, if it has not ended: what every call of the SDK does first."""
+    """The token, if it has not expired: every call of the SDK starts with this."""
     if dtlpy.token_expired():
-        raise SystemExit("dtlpy: the token has ended")
+        raise SystemExit("dtlpy: the token has expired")
     return dtlpy.token()
 
 

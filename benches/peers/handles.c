@@ -1,8 +1,8 @@
-/* What idle handles cost: each has logged in and keeps its token. DL_AUTH_* say who logs in, and where.
+/* The memory of idle handles: each has logged in and keeps its token. DL_AUTH_* have the credentials and the URL.
  *
- *   handles NUMBER...      growing numbers of handles beyond the first
+ * handles NUMBER...      growing numbers of handles in addition to the first
  *
- * Out, a line for each number: "HEAP_BYTES RESIDENT_BYTES", of one of so many handles. */
+ * Prints one line for each number: "HEAP_BYTES RESIDENT_BYTES", the memory of one handle. */
 #include "bench.h"
 #include "dl_auth.h"
 #include <malloc.h>
@@ -15,7 +15,7 @@ static void open_one(void) {
     give_up("login", error.message);
 }
 
-/* Each has a slot besides, in memory of the library's own, which the allocator does not see. */
+/* Each handle also has a slot in memory that the library maps itself and that the allocator does not see. */
 enum { SLOT_BYTES = 256 };
 
 static double heap_bytes(void) {

@@ -1,5 +1,5 @@
-/* The peer in plain C: a token, a mutex, an exact clock, and a copy for each caller, as it is written where there is no
- * library. The login, when it is due, is made by the caller that finds it so, and the others wait at the mutex. */
+/* Common hand-written C code without a library: a token, a mutex, an exact clock, and a copy for each caller. The
+ * caller that finds the token expired logs in, and the others wait at the mutex. */
 #ifndef HANDWRITTEN_H
 #define HANDWRITTEN_H
 
@@ -12,10 +12,10 @@ struct holder {
   pthread_mutex_t lock;
   char *token;
   struct timespec expires;         /* by CLOCK_MONOTONIC */
-  void (*login)(struct holder *);  /* puts a new token in the place of the old one */
+  void (*login)(struct holder *);  /* replaces the old token by a new one */
 };
 
-/* A copy of a valid token, to be freed by the caller; NULL where there is no memory. */
+/* A copy of a valid token. The caller must free it. NULL if there is no memory. */
 static __attribute__((noinline)) char *holder_token(struct holder *holder) {
   struct timespec now;
   pthread_mutex_lock(&holder->lock);

@@ -1,5 +1,5 @@
-/* The peer: the same login by libcurl and cJSON. BENCH_URL, BENCH_CA_FILE, BENCH_USERNAME and BENCH_PASSWORD say who
- * logs in, where, and whom to trust. Everything is let go but the token, as a program would. */
+/* The same login with libcurl and cJSON. BENCH_URL, BENCH_CA_FILE, BENCH_USERNAME and BENCH_PASSWORD have the URL, the
+ * root certificates and the credentials. Everything except the token is freed, as in a real program. */
 #include "bench.h"
 #include <cjson/cJSON.h>
 #include <curl/curl.h>
@@ -59,10 +59,10 @@ static char *payload(const char *jwt) {
   char *text = end ? malloc((size_t)(end - at)) : NULL, *to = text;
   unsigned long bits = 0;
   int have = 0;
-  if (!text) give_up("the token", "is no JWT");
+  if (!text) give_up("the token", "is not a JWT");
   for (at++; at < end; at++) {
     const char *digit = strchr(digits, *at);
-    if (!digit) give_up("the token", "is no JWT");
+    if (!digit) give_up("the token", "is not a JWT");
     bits = bits << 6 | (unsigned long)(digit - digits);
     if ((have += 6) >= 8) *to++ = (char)(bits >> (have -= 8) & 0xff);
   }
@@ -70,7 +70,7 @@ static char *payload(const char *jwt) {
   return text;
 }
 
-/* The token, which must not have ended. */
+/* The token, which must not be expired. */
 static char *login(void) {
   cJSON *request = cJSON_CreateObject();
   cJSON_AddStringToObject(request, "username", setting("BENCH_USERNAME"));
@@ -81,7 +81,7 @@ static char *login(void) {
   if (!cJSON_IsString(id_token)) give_up("the gate", "no id_token");
   char *token = strdup(id_token->valuestring), *text = payload(token);
   cJSON *claims = cJSON_Parse(text), *exp = cJSON_GetObjectItemCaseSensitive(claims, "exp");
-  if (!cJSON_IsNumber(exp) || exp->valuedouble <= (double)time(NULL)) give_up("the token", "has ended");
+  if (!cJSON_IsNumber(exp) || exp->valuedouble <= (double)time(NULL)) give_up("the token", "has expired");
   cJSON_Delete(claims);
   free(text);
   cJSON_Delete(tokens);
@@ -96,7 +96,7 @@ int main(int argc, char **argv) {
   int64_t began = cpu_ns();
   if (curl_global_init(CURL_GLOBAL_DEFAULT)) give_up("curl_global_init", "failed");
   char *token = login();
-  tell_login(token, cpu_ns() - began);
+  print_login(token, cpu_ns() - began);
   free(token);
   curl_global_cleanup();
   return 0;

@@ -1,12 +1,12 @@
-/* Reads a cached token over and over, in one of four ways, from so many threads, for a slice of time.
+/* Reads a cached token in a loop, in one of four ways, on the given number of threads and for the given time.
  *
- *   read HANDLES ROUND   so many live handles, of which one is read; DL_AUTH_* say who logs in, and where
+ * read HANDLES ROUND   HANDLES live handles, of which one is read; DL_AUTH_* have the credentials and the URL
  *
- * Each round, another CPU has the first thread, and the buffers begin elsewhere in their page: where the token and its
- * copy are as far into theirs, each load waits for a store that it has nothing to do with.
+ * In each round, the first thread runs on another CPU, and the buffers start at another offset in their page. If the
+ * token and its copy have the same offset in their pages, each load waits for an unrelated store.
  *
- * Out: "ready". In: "WAY THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all threads
- * together, and of one read on the average. */
+ * The program prints "ready". It reads lines "WAY THREADS MILLISECONDS", and prints "READS_PER_SECOND
+ * NANOSECONDS_PER_READ": of all threads together, and of one read on average. */
 #include "bench.h"
 #include "dl_auth.h"
 #include "handwritten.h"
@@ -15,10 +15,10 @@
 
 enum { BATCH = 256, MOST_THREADS = 64, PAGE = 4096, STEP = 7 * 64 + 16 };
 
-static dl_auth_t *auth, *last; /* the first handle that was made, and the last */
+static dl_auth_t *auth, *last; /* the first and the last handle */
 static struct holder holder = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/* The floor: what any library must do that is called, looks at a clock, and copies. */
+/* The floor: the minimum work of a library that is called, reads a clock, and copies. */
 struct held {
   time_t expires;
   size_t length;
@@ -37,7 +37,7 @@ static __attribute__((noinline)) int floor_token(char *buf, size_t cap) {
   return 0;
 }
 
-/* The compiler must believe that somebody looks at the token. */
+/* Forces the compiler to write the token. */
 #define USE(token) __asm__ volatile("" : : "r"(token) : "memory")
 
 static void read_floor(char *buf) {
@@ -90,8 +90,8 @@ struct reader {
 
 static int number_of_round;
 
-/* One thread a CPU, where there are no more than two and CPUs enough: the kernel need not find out by itself that they
- * do not belong on the same one. */
+/* Pins each thread to one CPU, if there are at most two threads and enough CPUs. Otherwise the kernel may run both
+ * threads on one CPU for a while. */
 static void pin(const struct reader *reader) {
   cpu_set_t allowed, one;
   if (reader->slice->threads > 2 || sched_getaffinity(0, sizeof allowed, &allowed)) return;
@@ -109,7 +109,7 @@ static void *run(void *argument) {
   char room[DL_AUTH_TOKEN_MAX + PAGE], *buf = room + number_of_round * STEP % PAGE;
   int64_t batches = 0;
   pin(reader);
-  for (int i = 0; i < 8; i++) slice->way->read_batch(buf); /* what a thread's first reads need */
+  for (int i = 0; i < 8; i++) slice->way->read_batch(buf); /* warms up the thread */
   pthread_barrier_wait(&slice->ready);
   reader->began = nanoseconds(CLOCK_MONOTONIC);
   do {
@@ -121,7 +121,7 @@ static void *run(void *argument) {
   return NULL;
 }
 
-/* From the first thread's first read to the last one's last. */
+/* Measures from the first read of the first thread to the last read of the last one. */
 static void measure(const struct way *way, int threads, long milliseconds) {
   struct slice slice = {.way = way, .threads = threads};
   struct reader readers[MOST_THREADS];
@@ -149,10 +149,10 @@ static void measure(const struct way *way, int threads, long milliseconds) {
 
 static void never(struct holder *unused) {
   (void)unused;
-  give_up("handwritten", "the token has ended");
+  give_up("handwritten", "the token has expired");
 }
 
-/* Further handles, with the same token but ready-made: so many logins would tell nothing about reading. */
+/* More handles, with the same token as a ready token: their logins would not change the reads. */
 static void open_more(int handles, const char *token) {
   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
   dl_auth_config_t *config = dl_auth_config_new();

@@ -1,10 +1,10 @@
-/* A loop of 1 kHz that reads the token in each cycle, and what the reads take.
+/* A loop of 1 kHz that reads the token in each cycle, and the time of the reads.
  *
- *   stall ours SECONDS             DL_AUTH_* say who logs in, and where
- *   stall handwritten SECONDS MS   the token ends after a quarter of the time, and the next login takes MS
+ * stall ours SECONDS             DL_AUTH_* have the credentials and the URL
+ * stall handwritten SECONDS MS   the token expires after a quarter of the time, and the next login takes MS
  *
- * Out: "MEDIAN P99.9 LONGEST", in nanoseconds, how many refreshes began and were over within the loop, and how many
- * cycles were missed because a read took longer than they. */
+ * Prints "MEDIAN P99.9 LONGEST" in nanoseconds, the number of refreshes that started and ended within the loop, and the
+ * number of cycles that were missed because a read took longer than a cycle. */
 #include "bench.h"
 #include "dl_auth.h"
 #include "handwritten.h"
@@ -28,7 +28,7 @@ static void read_handwritten(void) {
   free(token);
 }
 
-/* In the place of a login: as long as a slow gate takes. */
+/* Replaces a login: it takes as long as a slow gate. */
 static void sleep_as_a_login(struct holder *self) {
   nanosleep(&(struct timespec){login_ms / 1000, login_ms % 1000 * 1000000}, NULL);
   self->expires.tv_sec += 24 * 3600;
@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
   struct timespec next;
   void (*read_token)(void) = read_handwritten;
   if (!took || cycles < 1) give_up("SECONDS", "too few or too many");
-  for (long i = 0; i < cycles; i++) took[i] = -1; /* so that the pages are there */
+  for (long i = 0; i < cycles; i++) took[i] = -1; /* so that the pages are mapped */
 
   if (strcmp(argv[1], "ours") == 0) {
     static char first[DL_AUTH_TOKEN_MAX];
@@ -74,14 +74,14 @@ int main(int argc, char **argv) {
     holder.login = sleep_as_a_login;
   }
 
-  read_token(); /* what a thread's first read needs */
+  read_token(); /* warms up the thread */
   long before = refreshes();
   clock_gettime(CLOCK_MONOTONIC, &next);
   long ran = 0;
   for (long cycle = 0; cycle < cycles; cycle++) {
     if ((next.tv_nsec += PERIOD_NS) >= SECOND_NS) next.tv_sec++, next.tv_nsec -= SECOND_NS;
     int64_t due = (int64_t)next.tv_sec * SECOND_NS + next.tv_nsec;
-    if (due + PERIOD_NS < nanoseconds(CLOCK_MONOTONIC)) continue; /* its time is over: it is missed */
+    if (due + PERIOD_NS < nanoseconds(CLOCK_MONOTONIC)) continue; /* its time is over: the cycle is missed */
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &next, NULL)) {} /* a signal */
     int64_t began = nanoseconds(CLOCK_MONOTONIC);
     read_token();

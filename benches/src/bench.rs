@@ -1,4 +1,4 @@
-//! What all measurements share: the plan, the gate, the peers, and the book.
+//! The common parts of all measurements: the plan, the gate, the other implementations, and the book.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -12,12 +12,12 @@ use crate::peers::Peers;
 use crate::plan::{Plan, TOKEN_BYTES};
 use crate::run::{Outcome, Process, clean};
 
-/// Whom a login trusts.
+/// The root certificates that a login trusts.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Trust {
-    /// A bundle of the system's roots, and the gate's at its end.
+    /// A bundle of the system's root certificates, with the gate's at its end.
     System,
-    /// The gate's own root, and no other.
+    /// Only the gate's root certificate.
     Pinned,
 }
 
@@ -32,7 +32,7 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Compiles what is measured, and starts the gate.
+    /// Compiles the measured programs, and starts the gate.
     pub fn prepare(options: &Options) -> Outcome<Self> {
         let shared_library = options.built.join("libdl_auth.so");
         if !shared_library.exists() {
@@ -41,7 +41,7 @@ impl Bench {
         std::fs::create_dir_all(&options.work).map_err(|error| format!("{}: {error}", options.work.display()))?;
         let peers = Peers::find(options)?;
         let gate = Gate::try_start(Settings { pad_to: Some(TOKEN_BYTES), ..Settings::default() })
-            .map_err(|error| format!("the gate cannot start: {error}"))?;
+            .map_err(|error| format!("cannot start the gate: {error}"))?;
         let plan = if options.quick { Plan::quick() } else { Plan::full() };
         let (work, sources) = (options.work.clone(), options.peers.clone());
         let bench = Self { plan, peers, book: Book::default(), gate, work, sources, shared_library };
@@ -49,15 +49,15 @@ impl Bench {
         Ok(bench)
     }
 
-    /// One of our programs, told to log in at the gate.
+    /// One of our programs, configured to log in at the gate.
     pub fn ours(&self, program: &str, trust: Trust) -> Command {
         let mut command = clean(self.peers.program(program));
-        self.tell(&mut command, trust);
+        self.set_environment(&mut command, trust);
         command
     }
 
-    /// Tells a program that reads `DL_AUTH_*` to log in at the gate.
-    pub fn tell(&self, command: &mut Command, trust: Trust) {
+    /// Sets the variables `DL_AUTH_*` of a program so that it logs in at the gate.
+    pub fn set_environment(&self, command: &mut Command, trust: Trust) {
         command.envs([("DL_AUTH_URL", self.gate.url()), ("DL_AUTH_PROXY", "none")]);
         let Settings { username, password, .. } = Settings::default();
         command.envs([("DL_AUTH_USERNAME", username), ("DL_AUTH_PASSWORD", password)]);
@@ -69,7 +69,7 @@ impl Bench {
         };
     }
 
-    /// A peer's program, told the same.
+    /// The program of another implementation, configured for the same login.
     pub fn theirs(&self, peer: Peer, trust: Trust) -> Option<Command> {
         let mut command = clean(self.peers.get(peer)?);
         let Settings { username, password, .. } = Settings::default();
@@ -85,7 +85,7 @@ impl Bench {
         Some(command)
     }
 
-    /// A token of the gate.
+    /// A token from the gate.
     pub fn token(&self) -> Outcome<String> {
         let mut login = Process::start(&mut self.ours("login", Trust::Pinned))?;
         let (_, token) = login.line()?;
@@ -96,13 +96,13 @@ impl Bench {
         }
     }
 
-    /// The ways to trust that can be measured here.
+    /// The kinds of trust that can be measured here.
     pub fn trusts(&self) -> Vec<Trust> {
         let system = self.peers.get(Peer::Roots).map(|_| Trust::System);
         system.into_iter().chain([Trust::Pinned]).collect()
     }
 
-    /// The bundle of the system's roots and the gate's.
+    /// The bundle of the system's root certificates and the gate's.
     pub fn bundle(&self) -> PathBuf {
         self.work.join("bundle.pem")
     }

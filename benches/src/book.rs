@@ -1,67 +1,67 @@
-//! The book that all measurements are noted in, and who is in it.
+//! The book of all measurements, and the implementations in it.
 
 use std::collections::BTreeMap;
 
 use crate::stats;
 
-/// Who is measured.
+/// An implementation that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Who {
+pub enum Subject {
     Floor,
     Ours,
     Handwritten,
-    /// What one writes by hand in the language of a binding.
+    /// Common hand-written code in the language of a binding.
     Idiom,
     Go,
     Curl,
     Dtlpy,
 }
 
-impl Who {
+impl Subject {
     pub fn name(self) -> &'static str {
         match self {
-            Who::Floor => "floor",
-            Who::Ours => "dl_auth",
-            Who::Handwritten => "hand-written C",
-            Who::Idiom => "the host's own idiom",
-            Who::Go => "Go ReuseTokenSource",
-            Who::Curl => "libcurl + OpenSSL + cJSON",
-            Who::Dtlpy => "dtlpy",
+            Subject::Floor => "floor",
+            Subject::Ours => "dl_auth",
+            Subject::Handwritten => "hand-written C",
+            Subject::Idiom => "the host's own idiom",
+            Subject::Go => "Go ReuseTokenSource",
+            Subject::Curl => "libcurl + OpenSSL + cJSON",
+            Subject::Dtlpy => "dtlpy",
         }
     }
 }
 
-/// What stands in one place of a figure.
+/// The content of one cell of a figure.
 pub enum Cell {
     Values(Vec<f64>),
-    /// It should be there, but its peer is missing.
+    /// The implementation is missing.
     Missing,
-    /// Nothing of the kind is measured.
+    /// This is not measured.
     Never,
 }
 
-/// What each round gave, in order, by who and what was measured.
+/// The values of all rounds, in order, by implementation and quantity.
 #[derive(Default)]
-pub struct Book(BTreeMap<(Who, String), Vec<f64>>);
+pub struct Book(BTreeMap<(Subject, String), Vec<f64>>);
 
 impl Book {
-    pub fn note(&mut self, who: Who, what: &str, value: f64) {
-        self.0.entry((who, what.to_owned())).or_default().push(value);
+    pub fn note(&mut self, subject: Subject, what: &str, value: f64) {
+        self.0.entry((subject, what.to_owned())).or_default().push(value);
     }
 
-    /// All rounds; none where a peer is missing.
-    pub fn get(&self, who: Who, what: &str) -> &[f64] {
-        self.0.get(&(who, what.to_owned())).map_or(&[], Vec::as_slice)
+    /// The values of all rounds; empty if the implementation is missing.
+    pub fn get(&self, subject: Subject, what: &str) -> &[f64] {
+        self.0.get(&(subject, what.to_owned())).map_or(&[], Vec::as_slice)
     }
 
-    /// How many times as much of it one is than the other, round by round.
-    pub fn ratio(&self, what: &str, above: Who, below: Who) -> Vec<f64> {
+    /// The ratio of `above` to `below` in each round.
+    pub fn ratio(&self, what: &str, above: Subject, below: Subject) -> Vec<f64> {
         stats::ratios(self.get(above, what), self.get(below, what))
     }
 
-    /// The same for a figure, in its unit.
-    pub fn cell(&self, who: Who, what: &str, unit: f64) -> Cell {
-        match self.get(who, what) {
+    /// The values for a figure, in its unit.
+    pub fn cell(&self, subject: Subject, what: &str, unit: f64) -> Cell {
+        match self.get(subject, what) {
             [] => Cell::Missing,
             values => Cell::Values(values.iter().map(|value| value / unit).collect()),
         }

@@ -1,15 +1,15 @@
-//! What a measurement comes to: a figure to be drawn and tabulated, and the goals that stand on it.
+//! The result of a measurement: a figure to draw and tabulate, and the goals that depend on it.
 
-use crate::book::{Cell, Who};
+use crate::book::{Cell, Subject};
 use crate::peer::Peer;
 use crate::stats::Summary;
 
-/// Bars in groups: one colour a series, one bar of each in every group.
+/// Bars in groups: one colour for each series, and one bar of each series in every group.
 pub struct Figure {
     /// The picture's name, without `.svg`.
     pub file: &'static str,
     pub title: &'static str,
-    /// What the axis shows, with its unit and which way is better.
+    /// The quantity on the axis, its unit, and which direction is better.
     pub axis: &'static str,
     pub log: bool,
     pub groups: Vec<String>,
@@ -19,7 +19,7 @@ pub struct Figure {
 }
 
 pub struct Series {
-    pub who: Who,
+    pub subject: Subject,
     pub name: String,
     /// A lighter shade of the same colour.
     pub pale: bool,
@@ -27,8 +27,8 @@ pub struct Series {
 }
 
 impl Series {
-    pub fn of(who: Who, cells: Vec<Cell>) -> Self {
-        Self { who, name: who.name().to_owned(), pale: false, cells }
+    pub fn of(subject: Subject, cells: Vec<Cell>) -> Self {
+        Self { subject, name: subject.name().to_owned(), pale: false, cells }
     }
 
     pub fn named(self, name: impl Into<String>) -> Self {
@@ -44,7 +44,7 @@ impl Series {
 pub struct Goal {
     pub what: String,
     pub bound: Bound,
-    /// What each round gave; nothing where one of `needs` is missing.
+    /// The value of each round; empty if one of `needs` is missing.
     pub values: Vec<f64>,
     pub unit: &'static str,
     pub needs: &'static [Peer],
@@ -80,7 +80,7 @@ impl Goal {
     }
 }
 
-/// Three digits that count, thousands apart, without idle zeros after the point.
+/// Three significant digits, with thousands separators and without trailing zeros after the point.
 pub fn number(value: f64) -> String {
     let digits = if value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i32).max(0) as usize };
     let text = format!("{value:.digits$}");
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bound_holds_at_its_very_end() {
+    fn a_bound_includes_its_limit() {
         for (bound, inside, outside, text) in [
             (Bound::AtLeast(4.0), 4.0, 3.99, "≥ 4"),
             (Bound::AtMost(0.35), 0.35, 0.351, "≤ 0.35"),

@@ -1,7 +1,7 @@
-//! What idle handles cost in memory.
+//! The memory of idle handles.
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Who};
+use crate::book::{Book, Subject};
 use crate::figure::{Bound, Figure, Goal, Series, number};
 use crate::plan::{Plan, TOKEN_BYTES};
 use crate::run::{Outcome, Process};
@@ -14,7 +14,8 @@ fn resident(handles: usize) -> String {
     format!("resident bytes per handle, {handles}")
 }
 
-/// Each handle logs in, over plain HTTP: so many handshakes would take minutes, and leave nothing behind.
+/// Each handle logs in over plain HTTP: this number of TLS handshakes would take minutes, and would not change the
+/// memory.
 pub fn measure(bench: &mut Bench) -> Outcome<()> {
     for _ in 0..bench.plan.handles_rounds {
         let mut command = bench.ours("handles", Trust::Pinned);
@@ -22,8 +23,8 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
         let mut process = Process::start(command.args(bench.plan.idle_handles.map(|handles| handles.to_string())))?;
         for handles in bench.plan.idle_handles {
             let [heap_bytes, resident_bytes] = process.numbers()?;
-            bench.book.note(Who::Ours, &heap(handles), heap_bytes);
-            bench.book.note(Who::Ours, &resident(handles), resident_bytes);
+            bench.book.note(Subject::Ours, &heap(handles), heap_bytes);
+            bench.book.note(Subject::Ours, &resident(handles), resident_bytes);
         }
         process.end()?;
     }
@@ -32,17 +33,17 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
 
 pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
     let [few, many] = plan.idle_handles;
-    let growth = crate::stats::ratios(book.get(Who::Ours, &heap(many)), book.get(Who::Ours, &heap(few)));
+    let growth = crate::stats::ratios(book.get(Subject::Ours, &heap(many)), book.get(Subject::Ours, &heap(few)));
     vec![
         Goal {
             what: format!("heap per idle handle beyond the first, of {}", number(many as f64)),
             bound: Bound::AtMost((4096 + TOKEN_BYTES) as f64),
-            values: book.get(Who::Ours, &heap(many)).to_vec(),
+            values: book.get(Subject::Ours, &heap(many)).to_vec(),
             unit: " bytes",
             needs: &[],
         },
         Goal {
-            what: format!("the same / of {}: linear", number(few as f64)),
+            what: format!("heap per idle handle, the row above / of {}: linear", number(few as f64)),
             bound: Bound::Between(0.9, 1.1),
             values: growth,
             unit: "",
@@ -53,8 +54,8 @@ pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
 
 pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
     let series = |what: fn(usize) -> String| {
-        let cells = plan.idle_handles.iter().map(|handles| book.cell(Who::Ours, &what(*handles), 1.0));
-        Series::of(Who::Ours, cells.collect())
+        let cells = plan.idle_handles.iter().map(|handles| book.cell(Subject::Ours, &what(*handles), 1.0));
+        Series::of(Subject::Ours, cells.collect())
     };
     vec![Figure {
         file: "handles",
@@ -64,9 +65,9 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
         groups: plan.idle_handles.iter().map(|handles| format!("{} handles", number(*handles as f64))).collect(),
         series: vec![series(heap).named("heap"), series(resident).named("resident").pale()],
         text: format!(
-            "Each handle beyond the first has logged in and keeps its token of {TOKEN_BYTES} bytes, its refresh token \
-and its configuration. *Heap* is what the allocator has given out, and the handle's slot of 256 bytes, which is not \
-the allocator's; *resident* is what the process has grown by, the allocator's own waste included."
+            "Each handle except the first has logged in and keeps its token of {TOKEN_BYTES} bytes, its refresh token \
+and its configuration. *Heap* is the memory that the allocator has given out, plus the handle's slot of 256 bytes, \
+which the allocator does not manage. *Resident* is the growth of the process, including the allocator's overhead."
         ),
     }]
 }

@@ -1,4 +1,4 @@
-//! The programs that read in the hosts' languages: compiled, where a language is.
+//! The programs that read a token in the languages of the bindings. They are compiled if the language is.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,10 +7,10 @@ use crate::options::{Options, root};
 use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
 
-/// Where they are.
+/// The directory of the sources.
 pub const SOURCES: &str = "benches/hosts";
 
-/// Compiles a host's program, or says what is missing. An error where it does not compile.
+/// Compiles a host's program, or returns what is missing. Returns an error if it does not compile.
 pub fn look(host: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
     let there_is = |program: &str, question: &str| tool(Command::new(program).arg(question));
     match host {
@@ -23,7 +23,7 @@ pub fn look(host: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
             _ => Ok(Err("there is no Go compiler, or no pkg-config".to_owned())),
         },
         Peer::Python => {
-            // Where the interpreter is, and not what stands before it and needs an environment.
+            // The path of the interpreter itself, not of a wrapper that needs the environment.
             let python = tool(Command::new("python3").args(["-c", "import sys; print(sys.executable)"]));
             Ok(python.map(PathBuf::from).map_err(|_| "there is no python3".to_owned()))
         }
@@ -47,12 +47,12 @@ fn cpp(options: &Options) -> Outcome<PathBuf> {
 fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let executable = options.work.join("read_go");
     tool(clean(root().join("src/cdylib/pkg-config.sh")).arg(&options.built))?;
-    let mut compiler = Command::new("go"); // which needs the environment to find its caches
+    let mut compiler = Command::new("go"); // it needs the environment to find its caches
     compiler.current_dir(root().join(SOURCES).join("go")).env("PKG_CONFIG_PATH", &options.built);
     compiler.envs([("GOPROXY", "off"), ("GOFLAGS", "-mod=readonly"), ("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "1")]);
     match tool(compiler.args(["build", "-buildvcs=false", "-o"]).arg(&executable).arg(".")) {
         Ok(_) => Ok(Ok(executable)),
-        // It looked for the module where it may not: on the network.
+        // Go looked for the module on the network, which is not allowed.
         Err(why) if why.contains("disabled by GOPROXY=off") => Ok(Err("its module has not been downloaded".to_owned())),
         Err(why) => Err(why),
     }

@@ -1,9 +1,9 @@
-//! A cached read in each host, through its binding, beside what one writes in that language by hand.
+//! A cached read in each host through its binding, next to common hand-written code in that language.
 
 use std::process::Command;
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Cell, Who};
+use crate::book::{Book, Cell, Subject};
 use crate::figure::{Bound, Figure, Goal, Series};
 use crate::host_programs::SOURCES;
 use crate::options::root;
@@ -12,13 +12,13 @@ use crate::plan::Plan;
 use crate::reading::{ready, rotated};
 use crate::run::{Outcome, clean};
 
-/// What is read in a host: by how many threads or goroutines, and what the figure calls that.
+/// A read in a host: the number of threads or goroutines, and the name in the figure.
 struct Row {
     host: Peer,
     threads: usize,
     name: &'static str,
     ours: &'static str,
-    /// Whether the host's own idiom stands beside it.
+    /// Whether the host's own idiom is measured too.
     has_idiom: bool,
 }
 
@@ -38,7 +38,7 @@ const ROWS: [Row; 7] = [
 
 const MANY: usize = 8;
 
-/// A host's program, told to log in at the gate.
+/// A host's program, configured to log in at the gate.
 fn command(bench: &Bench, host: Peer) -> Option<Command> {
     let found = bench.peers.get(host)?;
     let (mut command, sources) = (clean(found), root().join(SOURCES));
@@ -55,7 +55,7 @@ fn command(bench: &Bench, host: Peer) -> Option<Command> {
     command.env("LUA_PATH", root().join("bindings/lua/?.lua"));
     command.env("DL_AUTH_LIBRARY", &bench.shared_library);
     command.envs(bench.shared_library.parent().map(|directory| ("LD_LIBRARY_PATH", directory)));
-    bench.tell(&mut command, Trust::Pinned);
+    bench.set_environment(&mut command, Trust::Pinned);
     Some(command)
 }
 
@@ -65,11 +65,11 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
         for Row { host, threads, name, ours, has_idiom } in &ROWS {
             let Some(mut command) = command(bench, *host) else { continue };
             let mut process = ready(&mut command)?;
-            for (who, way) in rotated([(Who::Ours, *ours), (Who::Idiom, "idiom")], round) {
-                if who == Who::Ours || *has_idiom {
+            for (subject, way) in rotated([(Subject::Ours, *ours), (Subject::Idiom, "idiom")], round) {
+                if subject == Subject::Ours || *has_idiom {
                     let [per_read] = process.ask(&format!("{way} {threads} {slice}"))?;
                     if round > 0 {
-                        bench.book.note(who, &what(name), per_read); // the first one reads files into memory
+                        bench.book.note(subject, &what(name), per_read); // the first round reads files into memory
                     }
                 }
             }
@@ -88,7 +88,7 @@ pub fn goals(book: &Book) -> Vec<Goal> {
     let goal = |row: &Row| Goal {
         what: format!("`ReuseTokenSource` / `dlauth`: {}", row.name),
         bound: Bound::AtLeast(if row.threads == 1 { 1.0 } else { 3.0 }),
-        values: book.ratio(&what(row.name), Who::Idiom, Who::Ours),
+        values: book.ratio(&what(row.name), Subject::Idiom, Subject::Ours),
         unit: "",
         needs: &[Peer::GoHost],
     };
@@ -96,10 +96,10 @@ pub fn goals(book: &Book) -> Vec<Goal> {
 }
 
 pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
-    let cells = |who| ROWS.iter().map(move |row| (who, row));
-    let cell = |(who, row): (Who, &Row)| match who {
-        Who::Idiom if !row.has_idiom => Cell::Never,
-        _ => book.cell(who, &what(row.name), 1.0),
+    let cells = |subject| ROWS.iter().map(move |row| (subject, row));
+    let cell = |(subject, row): (Subject, &Row)| match subject {
+        Subject::Idiom if !row.has_idiom => Cell::Never,
+        _ => book.cell(subject, &what(row.name), 1.0),
     };
     vec![Figure {
         file: "hosts",
@@ -107,14 +107,16 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
         axis: "nanoseconds per read (less is better)",
         log: true,
         groups: ROWS.iter().map(|row| row.name.to_owned()).collect(),
-        series: [Who::Ours, Who::Idiom].map(|who| Series::of(who, cells(who).map(cell).collect())).into(),
+        series: [Subject::Ours, Subject::Idiom]
+            .map(|subject| Series::of(subject, cells(subject).map(cell).collect()))
+            .into(),
         text: format!(
-            "Each binding's read of a token that is far from its end, in turns of {slice} ms with what one writes in \
-that language by hand ([benches/hosts](../benches/hosts)), which hands out its own string and copies nothing, but in \
-C++: a mutex, `steady_clock`, and a copy of a `std::string`; Go's `oauth2.ReuseTokenSource`; in Python a \
-`threading.Lock` and `time.monotonic`; in C# `lock` and `DateTime.UtcNow`, under Mono; in LuaJIT a table and `os.time`, in turns of CPU time. \
-A read of ours gives a string of the host's, but in C# `TryGetToken`, which writes into the caller's span. With \
-goroutines, a read's time has the wait for a CPU in it.",
+            "Each binding reads a token that is far from its expiry, in turns of {slice} ms with hand-written code \
+in that language ([benches/hosts](../benches/hosts)). The hand-written code returns its own string and copies nothing, \
+except in C++. It uses in C++ a mutex, `steady_clock`, and a copy of a `std::string`; in Go `oauth2.ReuseTokenSource`; \
+in Python a `threading.Lock` and `time.monotonic`; in C# `lock` and `DateTime.UtcNow`, under Mono; in LuaJIT a table \
+and `os.time`, in turns of CPU time. Our read returns a string of the host, except C#'s `TryGetToken`, which writes \
+into the caller's span. With goroutines, the time of a read includes the wait for a CPU.",
             slice = plan.slice.as_millis()
         ),
     }]

@@ -1,17 +1,17 @@
-//! Cold logins, process start to token, and what is resident after it.
+//! Cold logins: the time from the start of the process to the token, and the resident memory after it.
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Cell, Who};
+use crate::book::{Book, Cell, Subject};
 use crate::figure::{Bound, Figure, Goal, Series};
 use crate::peer::Peer;
 use crate::run::{Outcome, Process};
 
-/// CPU that the login used, by the process's own clock.
+/// CPU time of the login, by the process's own clock.
 fn login_cpu(trust: Trust) -> String {
     format!("ns of CPU for the login, {trust:?}")
 }
 
-/// CPU that the whole process used, by the kernel's account.
+/// CPU time of the whole process, as the kernel counts it.
 fn process_cpu(trust: Trust) -> String {
     format!("ns of CPU of the process, {trust:?}")
 }
@@ -24,7 +24,7 @@ fn resident(trust: Trust) -> String {
     format!("KiB resident, {trust:?}")
 }
 
-/// The SDK's keys, which `sdk` notes.
+/// The keys for the SDK, which `sdk` writes.
 pub const SDK_WALL: &str = "ns to the token, beside the SDK";
 pub const SDK_RESIDENT: &str = "KiB resident, beside the SDK";
 
@@ -32,26 +32,26 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
     let trusts = bench.trusts();
     for round in 0..=bench.plan.login_rounds {
         for trust in &trusts {
-            for who in crate::reading::rotated([Who::Ours, Who::Curl], round) {
-                let command = match who {
-                    Who::Ours => Some(bench.ours("login", *trust)),
+            for subject in crate::reading::rotated([Subject::Ours, Subject::Curl], round) {
+                let command = match subject {
+                    Subject::Ours => Some(bench.ours("login", *trust)),
                     _ => bench.theirs(Peer::Curl, *trust),
                 };
                 let Some(mut command) = command else { continue };
                 let mut process = Process::start(&mut command)?;
                 let (to_token, token) = process.line()?;
                 if Some(token) != bench.gate.last_token() {
-                    return Err(format!("{} printed something else than the gate's token", who.name()));
+                    return Err(format!("{} did not print the gate's token", subject.name()));
                 }
                 let [login_ns, resident_kib] = process.numbers()?;
                 let process_ns = process.end()?.as_nanos() as f64;
                 if round == 0 {
-                    continue; // files are read into memory
+                    continue; // the first round reads files into memory
                 }
-                bench.book.note(who, &login_cpu(*trust), login_ns);
-                bench.book.note(who, &process_cpu(*trust), process_ns);
-                bench.book.note(who, &wall(*trust), to_token.as_nanos() as f64);
-                bench.book.note(who, &resident(*trust), resident_kib);
+                bench.book.note(subject, &login_cpu(*trust), login_ns);
+                bench.book.note(subject, &process_cpu(*trust), process_ns);
+                bench.book.note(subject, &wall(*trust), to_token.as_nanos() as f64);
+                bench.book.note(subject, &resident(*trust), resident_kib);
             }
         }
     }
@@ -61,7 +61,7 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
 pub fn goals(book: &Book) -> Vec<Goal> {
     let goal = |what: &str, bound, values, needs| Goal { what: what.to_owned(), bound, values, unit: "", needs };
     let cpu = |what: &str, least, key: fn(Trust) -> String, trust, needs| {
-        let values = book.ratio(&key(trust), Who::Curl, Who::Ours);
+        let values = book.ratio(&key(trust), Subject::Curl, Subject::Ours);
         goal(&format!("libcurl cold login, CPU / ours: {what}"), Bound::AtLeast(least), values, needs)
     };
     let needs: &[Peer] = &[Peer::Curl, Peer::Roots];
@@ -73,41 +73,45 @@ pub fn goals(book: &Book) -> Vec<Goal> {
         goal(
             "resident memory after login, ours / libcurl: system roots",
             Bound::AtMost(0.35),
-            book.ratio(&resident(Trust::System), Who::Ours, Who::Curl),
+            book.ratio(&resident(Trust::System), Subject::Ours, Subject::Curl),
             needs,
         ),
     ]
 }
 
 const TEXT: &str = "\
-Each round starts a new process of each. *dl_auth* ([login.c](../benches/peers/login.c)) and *libcurl* \
-([login_curl.c](../benches/peers/login_curl.c)) log in at the same gate, on this machine, over TLS 1.3, and look \
-at the token's `exp`. *System roots*: trust is a bundle of all of this system's roots, and the gate's at its end. \
-*Pinned*: the gate's root alone. CPU of the login is user and system time by the process's own clock, from the first \
-call of the library to the token in hand, in all its threads; CPU of the process is the kernel's account of all of \
-it, loading included. The gate's is in neither. *To printed token* is what a user waits, by the wall clock, the \
-gate's work and the start of the process included, with the system's roots; only there is *dtlpy*, the vendor's SDK, \
-which is given a home of its own for each login.";
+Each round starts a new process of each implementation. *dl_auth* ([login.c](../benches/peers/login.c)) and *libcurl* \
+([login_curl.c](../benches/peers/login_curl.c)) log in at the same gate, on this machine, over TLS 1.3, and check \
+the token's `exp`. *System roots*: the trusted roots are a bundle of all root certificates of this system, with the \
+gate's at its end. *Pinned*: only the gate's root. CPU of the login is user and system time by the process's own \
+clock, from the first call of the library until it has returned the token, in all its threads. CPU of the process is \
+the kernel's count for the whole process, including loading. Neither includes the gate's CPU. *To printed token* is \
+the time that a user waits, by the wall clock, with the system's roots. It includes the gate's work and the start of \
+the process. *dtlpy*, the vendor's SDK, is measured only there. It gets a separate home directory for each login.";
 
 pub fn figures(book: &Book) -> Vec<Figure> {
-    let milliseconds = |who, what: String| book.cell(who, &what, 1e6);
-    let cold = |who| {
+    let milliseconds = |subject, what: String| book.cell(subject, &what, 1e6);
+    let cold = |subject| {
         Series::of(
-            who,
+            subject,
             vec![
-                milliseconds(who, login_cpu(Trust::System)),
-                milliseconds(who, login_cpu(Trust::Pinned)),
-                milliseconds(who, process_cpu(Trust::System)),
-                milliseconds(who, process_cpu(Trust::Pinned)),
-                milliseconds(who, wall(Trust::System)),
+                milliseconds(subject, login_cpu(Trust::System)),
+                milliseconds(subject, login_cpu(Trust::Pinned)),
+                milliseconds(subject, process_cpu(Trust::System)),
+                milliseconds(subject, process_cpu(Trust::Pinned)),
+                milliseconds(subject, wall(Trust::System)),
             ],
         )
     };
-    let sdk = vec![Cell::Never, Cell::Never, Cell::Never, Cell::Never, book.cell(Who::Dtlpy, SDK_WALL, 1e6)];
+    let sdk = vec![Cell::Never, Cell::Never, Cell::Never, Cell::Never, book.cell(Subject::Dtlpy, SDK_WALL, 1e6)];
     // The kernel counts in units of 1024 bytes.
-    let megabytes = |who, what: String| book.cell(who, &what, 1e6 / 1024.0);
-    let memory =
-        |who| Series::of(who, vec![megabytes(who, resident(Trust::System)), megabytes(who, resident(Trust::Pinned))]);
+    let megabytes = |subject, what: String| book.cell(subject, &what, 1e6 / 1024.0);
+    let memory = |subject| {
+        Series::of(
+            subject,
+            vec![megabytes(subject, resident(Trust::System)), megabytes(subject, resident(Trust::Pinned))],
+        )
+    };
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     vec![
         Figure {
@@ -122,7 +126,7 @@ pub fn figures(book: &Book) -> Vec<Figure> {
                 "CPU of the process,\npinned CA",
                 "wall clock,\nto printed token",
             ]),
-            series: vec![cold(Who::Ours), cold(Who::Curl), Series::of(Who::Dtlpy, sdk)],
+            series: vec![cold(Subject::Ours), cold(Subject::Curl), Series::of(Subject::Dtlpy, sdk)],
             text: TEXT.to_owned(),
         },
         Figure {
@@ -132,13 +136,11 @@ pub fn figures(book: &Book) -> Vec<Figure> {
             log: true,
             groups: names(&["system roots", "pinned CA"]),
             series: vec![
-                memory(Who::Ours),
-                memory(Who::Curl),
-                Series::of(Who::Dtlpy, vec![megabytes(Who::Dtlpy, SDK_RESIDENT.to_owned()), Cell::Never]),
+                memory(Subject::Ours),
+                memory(Subject::Curl),
+                Series::of(Subject::Dtlpy, vec![megabytes(Subject::Dtlpy, SDK_RESIDENT.to_owned()), Cell::Never]),
             ],
-            text:
-                "`VmRSS` of the same processes, once they have the token and have let go of all that they do not need."
-                    .to_owned(),
+            text: "`VmRSS` of the same processes, after they have the token and have freed everything else.".to_owned(),
         },
     ]
 }

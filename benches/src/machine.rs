@@ -1,4 +1,4 @@
-//! What the figures were measured on, and with.
+//! The machine and the software of the measurement.
 
 use std::fs::read_to_string;
 use std::process::Command;
@@ -7,7 +7,7 @@ use crate::peer::Peer;
 use crate::peers::Peers;
 use crate::run::{Outcome, clean, tool};
 
-/// Names and values, in the order in which they are told.
+/// Names and values, in the order of the table.
 pub type Machine = Vec<(&'static str, String)>;
 
 pub fn describe(peers: &Peers) -> Outcome<Machine> {
@@ -54,7 +54,7 @@ fn memory() -> String {
     format!("{:.1} GiB", kib / f64::from(1 << 20))
 }
 
-/// How many threads wanted a CPU in the last minute, on the average.
+/// The average number of threads that needed a CPU in the last minute.
 fn load() -> String {
     let load = read_to_string("/proc/loadavg").unwrap_or_default();
     load.split_whitespace().next().unwrap_or("unknown").to_owned()
@@ -64,7 +64,7 @@ fn first_line(text: String) -> String {
     text.lines().next().unwrap_or_default().to_owned()
 }
 
-/// What a file of the system says of that.
+/// The value of this name in a file of the system.
 fn field(path: &str, name: &str, between: &str) -> String {
     let text = read_to_string(path).unwrap_or_default();
     let line = text.lines().find(|line| line.starts_with(name));

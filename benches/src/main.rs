@@ -1,9 +1,10 @@
-//! `make bench`: measures `dl_auth` and its peers side by side, and writes docs/benchmarks.md with its pictures.
+//! `make bench`: measures `dl_auth` and other implementations side by side, and writes docs/benchmarks.md with its
+//! pictures.
 //!
-//! Each figure has a file that says how it is measured, which goals stand on it, and how it is shown: `reading`,
-//! `stall`, `login`, `sdk`, `handles`, `hosts`, `size`. What is compared is measured in turns, round by round, and a ratio is
-//! the median of the rounds' ratios. What is measured runs in processes of its own, and the gate in this one: its CPU
-//! is in nobody's account.
+//! Each figure has a file that states how it is measured, which goals depend on it, and how it is shown: `reading`,
+//! `stall`, `login`, `sdk`, `handles`, `hosts`, `size`. Compared implementations are measured in turns, round by round,
+//! and a ratio is the median of the rounds' ratios. The measured code runs in separate processes, and the gate runs in
+//! this process, so that no measurement includes the gate's CPU time.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Measures all that there is, and tells where it is written and what was missing.
+/// Measures everything that is available. Returns the path of the page and the missing peers.
 fn all(options: &Options) -> Outcome<String> {
     let mut bench = Bench::prepare(options)?;
     let machine = machine::describe(&bench.peers)?;

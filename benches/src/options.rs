@@ -1,4 +1,4 @@
-//! What can be said on the command line. `make bench` says nothing.
+//! The command line options. `make bench` uses none of them.
 
 use std::path::{Path, PathBuf};
 
@@ -6,16 +6,16 @@ use crate::peer::Peer;
 use crate::run::Outcome;
 
 const HELP: &str = "\
-options, for the tests and for whoever works on the benchmarks:
-  --quick          few and short rounds: whether it works, not what comes out
+options for the tests and for work on the benchmarks:
+  --quick          few and short rounds: a test run without useful numbers
   --without LIST   act as if these peers were missing: curl,go,dtlpy,roots,
                    or these hosts: cpp,cgo,python,csharp,lua
-  --out DIR        where benchmarks.md goes (docs)
-  --library DIR    where libdl_auth.so is (beside this program)
-  --work DIR       where compiled peers and the like go (bench, beside release)
-  --peers DIR      where the peers' sources are (benches/peers)";
+  --out DIR        directory of benchmarks.md (docs)
+  --library DIR    directory of libdl_auth.so (next to this program)
+  --work DIR       directory of compiled programs (bench, next to release)
+  --peers DIR      directory of the peers' sources (benches/peers)";
 
-/// Where everything is, and what is wanted.
+/// All directories, and the requested work.
 pub struct Options {
     pub quick: bool,
     pub without: Vec<Peer>,
@@ -26,7 +26,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Paths are made absolute: programs run in other directories too.
+    /// Makes paths absolute, because programs run in other directories too.
     pub fn read(mut arguments: impl Iterator<Item = String>) -> Outcome<Self> {
         let program = std::env::current_exe().map_err(|error| format!("this program's own path: {error}"))?;
         let built = program.parent().unwrap_or(Path::new("."));
@@ -62,13 +62,13 @@ fn peer(word: &str) -> Outcome<Peer> {
     Peer::ALL.into_iter().find(|peer| peer.word() == word).ok_or_else(|| format!("there is no peer {word}\n{HELP}"))
 }
 
-/// The repository.
+/// The root of the repository.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }
 
-/// A path as it is told: from the repository, where it is in there.
-pub fn told(path: &Path) -> std::path::Display<'_> {
+/// A path for output: relative to the repository, if it is inside.
+pub fn shown(path: &Path) -> std::path::Display<'_> {
     path.strip_prefix(root()).unwrap_or(path).display()
 }

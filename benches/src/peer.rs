@@ -1,6 +1,6 @@
-//! The peers by name.
+//! The names of the peers. A peer is another implementation that `dl_auth` is compared with.
 
-/// What the figures can do without.
+/// A peer may be missing: the figures then have a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
     Curl,
@@ -11,7 +11,7 @@ pub enum Peer {
     Python,
     CSharp,
     Lua,
-    /// No peer, but what the logins with the system's roots need.
+    /// Not a peer: the file that logins with the system's roots need.
     Roots,
 }
 
@@ -28,7 +28,7 @@ impl Peer {
         Peer::Roots,
     ];
 
-    /// Its name on the command line.
+    /// The name on the command line.
     pub fn word(self) -> &'static str {
         match self {
             Peer::Curl => "curl",

@@ -1,23 +1,23 @@
-//! Finds and compiles what is measured. A peer that is not installed is missing, and is told with what installs it; one
-//! that is there and does not compile is an error.
+//! Finds and compiles the measured programs. A peer that is not installed is reported as missing, with the command that
+//! installs it. A peer that is installed and does not compile is an error.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::host_programs;
-use crate::options::{Options, told};
+use crate::options::{Options, shown};
 use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
 
-/// A peer that is not there, why, and what would help.
+/// A missing peer, the reason, and the command that installs it.
 pub struct Missing {
     pub peer: Peer,
     pub why: String,
     pub install: String,
 }
 
-/// All that was found: programs to be run, and the file with the system's roots.
+/// Everything that was found: programs to run, and the file with the system's root certificates.
 pub struct Peers {
     work: PathBuf,
     found: BTreeMap<Peer, PathBuf>,
@@ -25,9 +25,9 @@ pub struct Peers {
 }
 
 impl Peers {
-    /// Compiles our programs, and each peer that can be had. Says on stderr which cannot.
+    /// Compiles our programs, and each peer that is available. Prints on stderr which are missing.
     pub fn find(options: &Options) -> Outcome<Self> {
-        let gcc = "gcc, without which nothing can be measured (apt-get install gcc libc6-dev)";
+        let gcc = "gcc, which every measurement needs (apt-get install gcc libc6-dev)";
         tool(clean("gcc").arg("--version")).map_err(|why| format!("{gcc}: {why}"))?;
         for program in ["read", "stall", "login", "handles"] {
             let library = options.built.display();
@@ -51,12 +51,12 @@ impl Peers {
         Ok(peers)
     }
 
-    /// The peer's program, or file, where it is not missing.
+    /// The peer's program, or file, if it is not missing.
     pub fn get(&self, peer: Peer) -> Option<&Path> {
         self.found.get(&peer).map(PathBuf::as_path)
     }
 
-    /// One of our own programs.
+    /// One of our programs.
     pub fn program(&self, name: &str) -> PathBuf {
         self.work.join(name)
     }
@@ -67,11 +67,11 @@ fn install(peer: Peer, options: &Options) -> String {
     match peer {
         Peer::Curl => "apt-get install libcurl4-openssl-dev libcjson-dev".to_owned(),
         Peer::Go => {
-            format!("apt-get install golang-go && (cd {} && go mod download)", told(&options.peers.join("go")))
+            format!("apt-get install golang-go && (cd {} && go mod download)", shown(&options.peers.join("go")))
         }
         Peer::Dtlpy => {
             let venv = venv(options);
-            let (venv, sdk) = (told(&venv), dtlpy());
+            let (venv, sdk) = (shown(&venv), dtlpy());
             format!("apt-get install python3-venv && python3 -m venv {venv} && {venv}/bin/pip install {sdk}")
         }
         Peer::Cpp => "apt-get install g++".to_owned(),
@@ -83,7 +83,7 @@ fn install(peer: Peer, options: &Options) -> String {
     }
 }
 
-/// The peer, or why it is missing. An error where it is there and broken.
+/// The peer, or the reason why it is missing. Returns an error if it is installed and broken.
 fn look(peer: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
     match peer {
         Peer::Curl => curl(options),
@@ -113,7 +113,7 @@ fn curl(options: &Options) -> Outcome<Result<PathBuf, String>> {
 fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let source = options.peers.join("go");
     let go = |arguments: &[&str]| {
-        let mut command = Command::new("go"); // which needs the environment to find its caches
+        let mut command = Command::new("go"); // it needs the environment to find its caches
         command.current_dir(&source).args(arguments);
         command.envs([
             ("GOPROXY", "off"),
@@ -128,7 +128,7 @@ fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     }
     match tool(&mut go(&["list", "-m", "-f", "{{.Dir}}", "golang.org/x/oauth2"])) {
         Ok(directory) if !directory.is_empty() => {}
-        // It looked for the module where it may not: on the network.
+        // Go looked for the module on the network, which is not allowed.
         Err(why) if !why.contains("disabled by GOPROXY=off") => return Err(why),
         _ => return Ok(Err("its module has not been downloaded".to_owned())),
     }
@@ -143,7 +143,7 @@ fn installed_dtlpy(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let find = "import importlib.metadata as m; print(*['dtlpy==' + d.version for d in m.distributions(name='dtlpy')])";
     let found = if python.exists() { tool(clean(&python).args(["-c", find]))? } else { String::new() };
     Ok(match found.as_str() {
-        "" => Err(format!("it is not installed in {}", told(&venv(options)))),
+        "" => Err(format!("it is not installed in {}", shown(&venv(options)))),
         found if found == dtlpy() => Ok(python),
         other => Err(format!("{other} is installed, not {}", dtlpy())),
     })
@@ -153,7 +153,7 @@ fn venv(options: &Options) -> PathBuf {
     options.work.join("dtlpy")
 }
 
-/// Name and version of the SDK, as pip takes it.
+/// Name and version of the SDK, in pip's form.
 fn dtlpy() -> &'static str {
     include_str!("../peers/requirements.txt").trim()
 }
@@ -176,21 +176,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_packages_that_our_hints_name_are_those_that_the_setup_installs() {
+    fn the_hints_name_the_packages_that_the_setup_installs() {
         let options = Options::read(std::iter::empty()).unwrap();
         let hints = Peer::ALL.map(|peer| install(peer, &options));
         let packages = |hint: &str| -> Vec<String> {
             let packages = hint.strip_prefix("apt-get install ").unwrap().split(" && ").next().unwrap();
             packages.split(' ').map(str::to_owned).collect()
         };
-        let mut told: Vec<String> = hints.iter().flat_map(|hint| packages(hint)).collect();
+        let mut shown: Vec<String> = hints.iter().flat_map(|hint| packages(hint)).collect();
         let lines = include_str!("../../tests/packages.txt").lines();
         let words = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
         let mut listed: Vec<String> =
             words.filter(|words| ["b", "+"].contains(&words[1])).map(|words| words[0].to_owned()).collect();
-        told.sort();
-        told.dedup();
+        shown.sort();
+        shown.dedup();
         listed.sort();
-        assert_eq!(told, listed);
+        assert_eq!(shown, listed);
     }
 }

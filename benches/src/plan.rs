@@ -1,8 +1,8 @@
-//! How often and how long each thing is measured.
+//! The number and the length of the measurements.
 
 use std::time::Duration;
 
-/// The length of the token that is read, and kept.
+/// The length of the token that is read and kept.
 pub const TOKEN_BYTES: usize = 900;
 
 /// The numbers of threads that read at the same time.
@@ -10,17 +10,17 @@ pub const THREADS: [usize; 3] = [1, 2, 8];
 
 /// Rounds and lengths.
 pub struct Plan {
-    /// Rounds of cached reads, and how long each way of reading has in each.
+    /// Rounds of cached reads, and the time of each way of reading in a round.
     pub reading_rounds: usize,
     pub slice: Duration,
-    /// Live handles, where one is read among many.
+    /// Live handles, if one handle among many is read.
     pub live_handles: usize,
-    /// Rounds of the loop of 1 kHz, how long it goes, and how long the gate takes for a refresh.
+    /// Rounds of the loop of 1 kHz, its length, and the time that the gate takes for a refresh.
     pub stall_rounds: usize,
     pub stall: Duration,
     pub refresh: Duration,
-    /// How long the token lives whose refresh is to fall into the loop: that is due after a tenth of it, or up to half
-    /// as much more or less, but never within the first second.
+    /// The lifetime of the token that is refreshed in the loop. The token is due after a tenth of it, plus or minus up
+    /// to half of that, but never within the first second.
     pub lifetime_s: u64,
     /// Rounds of the reads in other languages.
     pub host_rounds: usize,
@@ -28,12 +28,12 @@ pub struct Plan {
     pub sdk_rounds: usize,
     pub sdk_calls: usize,
     pub handles_rounds: usize,
-    /// Few and many idle handles.
+    /// A small and a large number of idle handles.
     pub idle_handles: [usize; 2],
 }
 
 impl Plan {
-    /// What docs/benchmarks.md is made of: about six minutes.
+    /// The plan of docs/benchmarks.md: about six minutes.
     pub fn full() -> Self {
         Self {
             reading_rounds: 121,
@@ -52,7 +52,7 @@ impl Plan {
         }
     }
 
-    /// The same, as short as can be: whether all works. Nothing that comes out means anything.
+    /// The shortest plan: a test run whose numbers mean nothing.
     pub fn quick() -> Self {
         Self {
             reading_rounds: 2,
@@ -61,7 +61,7 @@ impl Plan {
             stall_rounds: 1,
             stall: Duration::from_secs(4),
             refresh: Duration::from_millis(100),
-            lifetime_s: 5, // so it is due once the first second is over
+            lifetime_s: 5, // so it is due when the first second is over
             host_rounds: 2,
             login_rounds: 2,
             sdk_rounds: 1,

@@ -1,4 +1,4 @@
-//! Draws a figure: bars in groups with their medians written at them, and a thin line from quartile to quartile.
+//! Draws a figure: bars in groups with their medians at the top, and a thin line from quartile to quartile.
 
 use std::fmt::Display;
 
@@ -6,18 +6,18 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::book::{Cell, Who};
+use crate::book::{Cell, Subject};
 use crate::figure::{Figure, Series, number};
 use crate::run::Outcome;
 use crate::stats::Summary;
 
 const WIDTH: i32 = 960;
 const HEIGHT: i32 = 460;
-/// Where the bars are: left, right, bottom. Their top depends on the legend.
+/// The area of the bars: left, right, bottom. Their top depends on the legend.
 const LEFT: i32 = 100;
 const RIGHT: i32 = WIDTH - 20;
 const BOTTOM: i32 = HEIGHT - 58;
-/// Of a group's width, what its bars take.
+/// The part of a group's width that its bars fill.
 const FILLED: f64 = 0.84;
 const INK: RGBColor = RGBColor(0x22, 0x22, 0x22);
 const FAINT: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
@@ -37,24 +37,24 @@ pub fn draw(figure: &Figure) -> Outcome<String> {
 }
 
 fn said(error: impl Display) -> String {
-    format!("a picture cannot be drawn: {error}")
+    format!("cannot draw a picture: {error}")
 }
 
 fn color(series: &Series) -> RGBColor {
-    let RGBColor(red, green, blue) = match series.who {
-        Who::Floor => RGBColor(0x8c, 0x8c, 0x8c),
-        Who::Ours => RGBColor(0x1f, 0x5f, 0xa8),
-        Who::Handwritten => RGBColor(0xe0, 0x9f, 0x1f),
-        Who::Go => RGBColor(0x2a, 0x9d, 0x8f),
-        Who::Curl => RGBColor(0xd0, 0x4a, 0x2a),
-        Who::Idiom => RGBColor(0xd5, 0x8a, 0x2b),
-        Who::Dtlpy => RGBColor(0x7b, 0x4f, 0xa0),
+    let RGBColor(red, green, blue) = match series.subject {
+        Subject::Floor => RGBColor(0x8c, 0x8c, 0x8c),
+        Subject::Ours => RGBColor(0x1f, 0x5f, 0xa8),
+        Subject::Handwritten => RGBColor(0xe0, 0x9f, 0x1f),
+        Subject::Go => RGBColor(0x2a, 0x9d, 0x8f),
+        Subject::Curl => RGBColor(0xd0, 0x4a, 0x2a),
+        Subject::Idiom => RGBColor(0xd5, 0x8a, 0x2b),
+        Subject::Dtlpy => RGBColor(0x7b, 0x4f, 0xa0),
     };
     let lighter = |part: u8| if series.pale { part + (255 - part) / 2 } else { part };
     RGBColor(lighter(red), lighter(green), lighter(blue))
 }
 
-/// How values become heights: by their logarithms, or as they are.
+/// Converts values to heights, with or without logarithms.
 struct Scale {
     log: bool,
     lowest: f64,
@@ -63,7 +63,7 @@ struct Scale {
 }
 
 impl Scale {
-    /// From a little below the smallest value, or from zero, to so far above the largest that its label fits.
+    /// From slightly below the smallest value, or from zero, to far enough above the largest that its label fits.
     fn of(figure: &Figure, top: i32) -> Self {
         let summaries = figure.series.iter().flat_map(|series| series.cells.iter().filter_map(summary));
         let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
@@ -86,7 +86,7 @@ impl Scale {
         BOTTOM - (part.clamp(0.0, 1.0) * f64::from(BOTTOM - self.top)) as i32
     }
 
-    /// Round values, some of them between the powers of ten where there are few of those.
+    /// Round values, with some between the powers of ten if there are few powers.
     fn ticks(&self) -> Vec<f64> {
         if !self.log {
             let rough = self.highest / 5.0;
@@ -131,7 +131,7 @@ impl Canvas<'_, '_> {
         self.root.draw(&Rectangle::new([from, to], color.filled())).map_err(said)
     }
 
-    /// Title, and the legend where bars have no names of their own; gives the line below them.
+    /// Draws the title, and the legend if bars have no names below them. Returns the y below them.
     fn heading(&self, figure: &Figure) -> Outcome<i32> {
         self.text(figure.title, (24, 16), 21, INK, (HPos::Left, VPos::Top))?;
         let (mut x, mut y) = (LEFT, 54);
@@ -206,7 +206,7 @@ impl Canvas<'_, '_> {
     }
 }
 
-/// Where there is one group, each bar has its own name below it.
+/// With one group, each bar has its own name below it.
 fn named_below(figure: &Figure) -> bool {
     figure.groups.len() == 1
 }
@@ -239,13 +239,13 @@ mod tests {
             axis: "ns",
             log,
             groups,
-            series: vec![Series::of(Who::Ours, cells)],
+            series: vec![Series::of(Subject::Ours, cells)],
             text: String::new(),
         }
     }
 
     #[test]
-    fn a_picture_tells_values_missing_peers_and_names() {
+    fn a_picture_shows_values_missing_peers_and_names() {
         let svg = draw(&figure(true, vec![Cell::Values(vec![20.0, 17.0, 19.0]), Cell::Missing])).unwrap();
         for word in ["Title", "ns, logarithmic", "dl_auth", "one", "two", "19", "missing"] {
             assert!(svg.contains(&format!("\n{word}\n")), "{word}\n{svg}");
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_of_nothing_can_be_drawn() {
+    fn a_picture_without_values_can_be_drawn() {
         for log in [true, false] {
             assert!(draw(&figure(log, vec![Cell::Missing, Cell::Never])).unwrap().contains("missing"));
         }

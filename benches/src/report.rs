@@ -1,4 +1,4 @@
-//! docs/benchmarks.md: the goals and what came of them, the machine, and a section for each figure.
+//! docs/benchmarks.md: the goals and their results, the machine, and a section for each figure.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -54,10 +54,10 @@ pub fn write(bench: &Bench, machine: &Machine, out: &Path) -> Outcome<()> {
 fn head(goals: &[Goal], missing: &[Missing]) -> Outcome<String> {
     let mut text = "# Benchmarks
 
-`make bench` measures all of this anew and writes this page; `make bench-peers` installs the peers. What is compared \
-is measured in turns on the same machine, and a ratio is taken in each round: the table has the median of the rounds' \
-ratios, and in brackets the quartiles, between which half of the rounds lie. Goals that are counted and not measured \
-(no lock, no allocation, no system call in a read) have tests instead.
+`make bench` repeats all measurements and writes this page; `make bench-peers` installs the other implementations \
+(the peers). Compared implementations are measured in turns on the same machine, and each round gives a ratio. The \
+table has the median of the rounds' ratios, and in brackets the quartiles: half of the rounds lie between them. Goals \
+that are counted and not measured (no lock, no allocation, no system call in a read) have tests instead.
 
 | | goal | median | rounds | |
 |---|---|---|---:|---|
@@ -70,15 +70,15 @@ ratios, and in brackets the quartiles, between which half of the rounds lie. Goa
                 let reached = if goal.bound.holds(summary.median) { "reached" } else { "**not reached**" };
                 format!("{}{} | {} | {reached}", spread(summary), goal.unit, summary.rounds)
             }
-            None => format!("missing: {} | 0 | not measured", who_is_missing(goal, missing)?),
+            None => format!("missing: {} | 0 | not measured", missing_peers(goal, missing)?),
         };
         line(&mut text, format_args!("| {} | {bound} | {row} |", goal.what));
     }
     Ok(text)
 }
 
-/// A row without a value must have a peer that is missing.
-fn who_is_missing(goal: &Goal, missing: &[Missing]) -> Outcome<String> {
+/// A row without a value must have a missing peer.
+fn missing_peers(goal: &Goal, missing: &[Missing]) -> Outcome<String> {
     let is_missing = |peer: &&Peer| missing.iter().any(|missing| missing.peer == **peer);
     let names: Vec<&str> = goal.needs.iter().filter(is_missing).map(|peer| peer.name()).collect();
     if names.is_empty() {
@@ -113,7 +113,7 @@ fn cell(cell: &Cell) -> String {
     }
 }
 
-/// The median, and the quartiles where there is more than one round.
+/// The median, and the quartiles if there is more than one round.
 fn spread(summary: Summary) -> String {
     let median = number(summary.median);
     if summary.rounds == 1 {
@@ -122,7 +122,7 @@ fn spread(summary: Summary) -> String {
     format!("{median} ({} to {})", number(summary.lower), number(summary.upper))
 }
 
-/// The machine, and what it lacked.
+/// The machine, and the missing peers.
 fn tail(machine: &Machine, missing: &[Missing]) -> String {
     let mut text = "\n## The machine\n\n| | |\n|---|---|\n".to_owned();
     for (name, value) in machine {
@@ -138,7 +138,7 @@ fn tail(machine: &Machine, missing: &[Missing]) -> String {
 }
 
 fn line(text: &mut String, what: std::fmt::Arguments) {
-    writeln!(text, "{what}").ok(); // a string takes everything
+    writeln!(text, "{what}").ok(); // a String accepts everything
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_with_what_installs_it() {
+    fn a_missing_peer_is_listed_with_its_install_command() {
         let missing = [Missing { peer: Peer::Go, why: "no Go".to_owned(), install: "get Go".to_owned() }];
         assert!(tail(&vec![("CPU", "fast".to_owned())], &missing).contains("no Go. To install: `get Go`"));
         assert!(!tail(&Vec::new(), &[]).contains("Missing"));

@@ -1,4 +1,5 @@
-//! Programs that are measured: started in a clean environment, asked by lines, ended within a limit, their CPU counted.
+//! The measured programs: they start in a clean environment, answer line by line, and end within a limit. Their CPU
+//! time is counted.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
@@ -8,17 +9,17 @@ use std::time::{Duration, Instant};
 
 use dl_auth_gate::patience;
 
-/// What worked, or a sentence about what did not.
+/// A result, or a sentence about the failure.
 pub type Outcome<T> = Result<T, String>;
 
-/// A program with nothing of this environment but its `PATH`.
+/// A program whose environment has only `PATH`.
 pub fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
     command
 }
 
-/// Runs a tool that must succeed, and gives what it wrote.
+/// Runs a tool that must succeed, and returns its output.
 pub fn tool(command: &mut Command) -> Outcome<String> {
     let name = format!("{command:?}");
     let output = command.output().map_err(|error| format!("{name}: {error}"))?;
@@ -29,14 +30,14 @@ pub fn tool(command: &mut Command) -> Outcome<String> {
     Ok(text(&output.stdout))
 }
 
-/// A running program. It is killed where it is dropped before its end.
+/// A running program. It is killed if it is dropped before its end.
 pub struct Process {
     name: String,
     child: Child,
     stdin: Option<ChildStdin>,
     lines: Receiver<(Instant, String)>,
     began: Instant,
-    /// Guards against a program that hangs.
+    /// Ends a program that hangs.
     limit: Duration,
     ended: bool,
 }
@@ -62,30 +63,30 @@ impl Process {
         Ok(Self { name, child, stdin, lines, began, limit: patience(600), ended: false })
     }
 
-    /// The next line that it prints, and how long after its start.
+    /// The next line that it prints, and the time since its start.
     pub fn line(&mut self) -> Outcome<(Duration, String)> {
         let (at, line) = self.lines.recv_timeout(self.limit).map_err(|_| self.failure("no answer"))?;
         Ok((at - self.began, line))
     }
 
-    /// The next line as so many numbers.
+    /// The next line as `N` numbers.
     pub fn numbers<const N: usize>(&mut self) -> Outcome<[f64; N]> {
         let (_, line) = self.line()?;
         let numbers: Vec<f64> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
         numbers.try_into().map_err(|_| self.failure(&format!("an answer without its {N} numbers: {line:?}")))
     }
 
-    /// Asks by a line, and gives the numbers of the answer.
+    /// Writes a line, and returns the numbers of the answer.
     pub fn ask<const N: usize>(&mut self, question: &str) -> Outcome<[f64; N]> {
         let asked = self.stdin.as_mut().map(|stdin| writeln!(stdin, "{question}").and_then(|()| stdin.flush()));
         match asked {
             Some(Ok(())) => self.numbers(),
-            _ => Err(self.failure("it takes no question")),
+            _ => Err(self.failure("it does not read its input")),
         }
     }
 
-    /// Waits for its end, which must be a good one; the CPU that it has used, all its threads and the kernel's work for
-    /// it included.
+    /// Waits until the program ends, which must be with status 0. Returns the CPU time that it has used, including all
+    /// its threads and the kernel's work for it.
     pub fn end(mut self) -> Outcome<Duration> {
         self.stdin = None;
         match self.wait() {
@@ -95,13 +96,13 @@ impl Process {
         }
     }
 
-    /// Ends it, if it has not ended by itself, and says what happened.
+    /// Ends the program if it still runs, and returns the error message.
     fn failure(&mut self, what: &str) -> String {
         if !self.ended {
             std::thread::sleep(Duration::from_millis(100)); // it may be about to end
             self.kill();
         }
-        format!("{}: {what}; what it wrote to stderr says more", self.name)
+        format!("{}: {what}; see its stderr", self.name)
     }
 
     fn kill(&mut self) {
@@ -109,16 +110,16 @@ impl Process {
         self.wait();
     }
 
-    /// Its status and its CPU, once it has ended; nothing where it does not within the limit.
+    /// The status and the CPU time of the ended program. `None` if it does not end within the limit.
     fn wait(&mut self) -> Option<(i32, Duration)> {
         let mut status = 0;
-        // SAFETY: `rusage` is made of numbers, for which zero is a value.
+        // SAFETY: `rusage` consists of numbers, for which zero is a valid value.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
         let until = Instant::now() + self.limit;
         let waited = loop {
             let (process, options) = (self.child.id() as libc::pid_t, libc::WNOHANG);
-            // SAFETY: both pointers are to variables of the right type, and the process is a child that nobody has
-            // waited for, as `ended` says.
+            // SAFETY: both pointers are to variables of the right type. The process is a child, and no other call has
+            // waited for it: `ended` is false.
             match unsafe { libc::wait4(process, &mut status, options, &mut usage) } {
                 0 if Instant::now() > until => return None,
                 0 => std::thread::sleep(Duration::from_millis(1)),
@@ -148,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_is_asked_and_answers() {
+    fn a_program_answers_a_line() {
         let mut process = shell("while read a b; do echo $b $a; done");
         assert_eq!(process.ask("1 2.5"), Ok([2.5, 1.0]));
         assert_eq!(process.ask("7 8"), Ok([8.0, 7.0]));
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_fails_answers_wrongly_or_is_not_there_is_an_error() {
+    fn a_program_that_fails_answers_wrongly_or_does_not_exist_is_an_error() {
         assert!(shell("exit 3").end().unwrap_err().contains("0x300"));
         assert!(shell("exit 3").numbers::<1>().unwrap_err().contains("no answer"));
         assert!(shell("echo 1 2").numbers::<3>().unwrap_err().contains("its 3 numbers: \"1 2\""));
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_says_nothing_or_does_not_end_is_killed() {
+    fn a_program_that_is_silent_or_does_not_end_is_killed() {
         let limited = |script| {
             let mut process = shell(script);
             process.limit = Duration::from_millis(50);
@@ -184,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_the_environment_is_handed_on_but_the_path() {
-        let told = tool(clean("sh").args(["-c", "env"])).unwrap();
-        let names: Vec<_> = told.lines().filter_map(|line| line.split('=').next()).collect();
-        assert!(names.contains(&"PATH") && !names.contains(&"HOME"), "{told}");
+    fn a_clean_environment_has_only_the_path() {
+        let shown = tool(clean("sh").args(["-c", "env"])).unwrap();
+        let names: Vec<_> = shown.lines().filter_map(|line| line.split('=').next()).collect();
+        assert!(names.contains(&"PATH") && !names.contains(&"HOME"), "{shown}");
     }
 }

@@ -1,8 +1,8 @@
-//! The vendor's Python SDK: from the start of its process to the printed token, and what it takes to hand out a token
-//! that it has checked.
+//! The vendor's Python SDK: the time from the start of its process to the printed token, and the time to check a token
+//! and return it.
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Who};
+use crate::book::{Book, Subject};
 use crate::figure::{Bound, Goal, number};
 use crate::login::{SDK_RESIDENT, SDK_WALL};
 use crate::peer::Peer;
@@ -17,12 +17,13 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
         return Ok(());
     }
     for round in 0..=bench.plan.sdk_rounds {
-        for who in rotated([Who::Ours, Who::Dtlpy], round) {
-            let [to_token, per_read] = if who == Who::Ours { ours(bench, round)? } else { theirs(bench, round)? };
+        for subject in rotated([Subject::Ours, Subject::Dtlpy], round) {
+            let [to_token, per_read] =
+                if subject == Subject::Ours { ours(bench, round)? } else { theirs(bench, round)? };
             if round > 0 {
-                // The first one reads files into memory.
-                bench.book.note(who, SDK_WALL, to_token);
-                bench.book.note(who, ONE_READ, per_read);
+                // The first round reads files into memory.
+                bench.book.note(subject, SDK_WALL, to_token);
+                bench.book.note(subject, ONE_READ, per_read);
             }
         }
     }
@@ -39,7 +40,7 @@ fn ours(bench: &Bench, round: usize) -> Outcome<[f64; 2]> {
     Ok([to_token.as_nanos() as f64, per_read])
 }
 
-/// The SDK writes into the home directory. A new one for each login: else it finds the last one's token there.
+/// The SDK writes into the home directory. Each login gets a new one; otherwise the SDK finds the last token there.
 fn theirs(bench: &mut Bench, round: usize) -> Outcome<[f64; 2]> {
     let home = bench.work.join("home");
     std::fs::remove_dir_all(&home).ok();
@@ -54,12 +55,12 @@ fn theirs(bench: &mut Bench, round: usize) -> Outcome<[f64; 2]> {
     let mut process = Process::start(&mut python)?;
     let (to_token, token) = process.line()?;
     if Some(token) != bench.gate.last_token() {
-        return Err("dtlpy printed something else than the gate's token".to_owned());
+        return Err("dtlpy did not print the gate's token".to_owned());
     }
     let [per_read, resident] = process.numbers()?;
     process.end()?;
     if round > 0 {
-        bench.book.note(Who::Dtlpy, SDK_RESIDENT, resident);
+        bench.book.note(Subject::Dtlpy, SDK_RESIDENT, resident);
     }
     Ok([to_token.as_nanos() as f64, per_read])
 }
@@ -68,7 +69,7 @@ pub fn goals(book: &Book) -> Vec<Goal> {
     let goal = |what: &str, least, key| Goal {
         what: what.to_owned(),
         bound: Bound::AtLeast(least),
-        values: book.ratio(key, Who::Dtlpy, Who::Ours),
+        values: book.ratio(key, Subject::Dtlpy, Subject::Ours),
         unit: "",
         needs: NEEDS,
     };
@@ -78,15 +79,16 @@ pub fn goals(book: &Book) -> Vec<Goal> {
     ]
 }
 
-/// The sentence on what the calls take.
+/// The sentence about the time of the calls.
 pub fn text(book: &Book) -> String {
-    let median = |who| Summary::of(book.get(who, ONE_READ)).map(|summary| summary.median);
-    let (Some(theirs), Some(ours)) = (median(Who::Dtlpy), median(Who::Ours)) else {
-        return "What it takes the SDK to check a token for its end, and to hand it out, is missing too.".to_owned();
+    let median = |subject| Summary::of(book.get(subject, ONE_READ)).map(|summary| summary.median);
+    let (Some(theirs), Some(ours)) = (median(Subject::Dtlpy), median(Subject::Ours)) else {
+        return "The time that the SDK needs to check and return a token is missing too.".to_owned();
     };
     format!(
-        "To check a token for its end and to hand it out (`dl.token_expired()`, as before each of its requests, then \
-`dl.token()`) takes the SDK {} µs, called from Python; `dl_auth_token` in the same rounds, called from C, {} ns.",
+        "The SDK needs {} µs to check that a token has not expired and to return it (`dl.token_expired()`, as before \
+each of its requests, then `dl.token()`), called from Python. In the same rounds, `dl_auth_token` needs {} ns, called \
+from C.",
         number(theirs / 1e3),
         number(ours),
     )

@@ -1,9 +1,9 @@
-//! What has to be shipped.
+//! The size of the files that a program must ship.
 
 use std::path::{Path, PathBuf};
 
 use crate::bench::Bench;
-use crate::book::{Book, Who};
+use crate::book::{Book, Subject};
 use crate::figure::{Bound, Figure, Goal, Series};
 use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
@@ -11,33 +11,33 @@ use crate::run::{Outcome, clean, tool};
 const SHIPPED: &str = "bytes";
 const NAMED: &str = "bytes of the libraries by name";
 
-/// What a new Python environment begins with, and nobody ships.
+/// The packages of a new Python environment, which are not shipped.
 const OF_THE_ENVIRONMENT: [&str; 5] = ["pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence"];
 
 pub fn measure(bench: &mut Bench) -> Outcome<()> {
-    bench.book.note(Who::Ours, SHIPPED, of_file(&bench.shared_library)?);
+    bench.book.note(Subject::Ours, SHIPPED, of_file(&bench.shared_library)?);
     if let Some(program) = bench.peers.get(Peer::Curl) {
         let libraries = loaded(program)?;
         let named = |path: &&PathBuf| ["libcurl", "libssl", "libcrypto", "libcjson"].iter().any(|n| starts(path, n));
         let sum = |files: &mut dyn Iterator<Item = &PathBuf>| files.map(|file| of_file(file)).sum::<Outcome<f64>>();
         let (all, named) = (sum(&mut libraries.iter())?, sum(&mut libraries.iter().filter(named))?);
-        bench.book.note(Who::Curl, SHIPPED, all);
-        bench.book.note(Who::Curl, NAMED, named);
+        bench.book.note(Subject::Curl, SHIPPED, all);
+        bench.book.note(Subject::Curl, NAMED, named);
     }
     if let Some(program) = bench.peers.get(Peer::Go) {
-        bench.book.note(Who::Go, SHIPPED, of_file(program)?);
+        bench.book.note(Subject::Go, SHIPPED, of_file(program)?);
     }
     if let Some(python) = bench.peers.get(Peer::Dtlpy) {
         let packages = tool(clean(python).args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]))?;
-        bench.book.note(Who::Dtlpy, SHIPPED, of_directory(Path::new(&packages), &OF_THE_ENVIRONMENT)?);
+        bench.book.note(Subject::Dtlpy, SHIPPED, of_directory(Path::new(&packages), &OF_THE_ENVIRONMENT)?);
     }
     Ok(())
 }
 
-/// The shared libraries that a program loads, without those of the C library and the compiler, which ours loads too.
+/// The shared libraries that a program loads, without the C library and the compiler's, which ours loads too.
 fn loaded(program: &Path) -> Outcome<Vec<PathBuf>> {
-    let told = tool(clean("ldd").arg(program))?;
-    let paths = told.lines().filter_map(|line| line.split_once("=> ")?.1.split_whitespace().next());
+    let shown = tool(clean("ldd").arg(program))?;
+    let paths = shown.lines().filter_map(|line| line.split_once("=> ")?.1.split_whitespace().next());
     let system = ["libc.so", "libm.so", "libdl.so", "libpthread.so", "librt.so", "libresolv.so", "libgcc_s.so"];
     let ours_to_ship = |path: &&str| !system.iter().any(|name| starts(Path::new(path), name));
     paths.filter(ours_to_ship).map(|path| std::fs::canonicalize(path).map_err(|e| format!("{path}: {e}"))).collect()
@@ -51,7 +51,7 @@ fn of_file(path: &Path) -> Outcome<f64> {
     std::fs::metadata(path).map(|file| file.len() as f64).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// All files in it, but for what begins with one of these names.
+/// All files in it, except those that begin with one of these names.
 fn of_directory(path: &Path, without: &[&str]) -> Outcome<f64> {
     let failed = |error| format!("{}: {error}", path.display());
     let mut bytes = 0.0;
@@ -73,14 +73,14 @@ pub fn goals(book: &Book) -> Vec<Goal> {
     vec![Goal {
         what: "`libdl_auth.so`, stripped".to_owned(),
         bound: Bound::AtMost(2.25),
-        values: book.get(Who::Ours, SHIPPED).iter().map(|bytes| bytes / 1e6).collect(),
+        values: book.get(Subject::Ours, SHIPPED).iter().map(|bytes| bytes / 1e6).collect(),
         unit: " MB",
         needs: &[],
     }]
 }
 
 pub fn figures(book: &Book) -> Vec<Figure> {
-    let series = |who, what, name: &str| Series::of(who, vec![book.cell(who, what, 1e6)]).named(name);
+    let series = |subject, what, name: &str| Series::of(subject, vec![book.cell(subject, what, 1e6)]).named(name);
     vec![Figure {
         file: "size",
         title: "What has to be shipped",
@@ -88,15 +88,15 @@ pub fn figures(book: &Book) -> Vec<Figure> {
         log: true,
         groups: vec!["files on disk".to_owned()],
         series: vec![
-            series(Who::Ours, SHIPPED, "libdl_auth.so"),
-            series(Who::Curl, NAMED, "libcurl, libssl, libcrypto, libcjson").pale(),
-            series(Who::Curl, SHIPPED, "all libraries that these load"),
-            series(Who::Go, SHIPPED, "a Go program that holds a token"),
-            series(Who::Dtlpy, SHIPPED, "dtlpy and its Python packages"),
+            series(Subject::Ours, SHIPPED, "libdl_auth.so"),
+            series(Subject::Curl, NAMED, "libcurl, libssl, libcrypto, libcjson").pale(),
+            series(Subject::Curl, SHIPPED, "all libraries that these load"),
+            series(Subject::Go, SHIPPED, "a Go program that holds a token"),
+            series(Subject::Dtlpy, SHIPPED, "dtlpy and its Python packages"),
         ],
-        text: "The C library and the compiler's libgcc_s are left out everywhere, and so is Python itself. The Go \
-program ([main.go](../benches/peers/go/main.go)) is stripped, and holds a token but cannot log in. Not everything that \
-libcurl loads is there for TLS."
+        text: "The C library and the compiler's libgcc_s are not counted anywhere, and Python itself is not \
+either. The Go program ([main.go](../benches/peers/go/main.go)) is stripped, and holds a token but cannot log in. libcurl \
+loads some libraries that TLS does not need."
             .to_owned(),
     }]
 }

@@ -1,12 +1,12 @@
-//! A loop of 1 kHz that reads the token in each cycle: what its reads take while nothing happens, and while the gate
-//! takes its time for a refresh.
+//! A loop of 1 kHz that reads the token in each cycle: the time of its reads without a refresh, and while the gate is
+//! slow to answer a refresh.
 
 use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use crate::bench::{Bench, Trust};
-use crate::book::{Book, Cell, Who};
+use crate::book::{Book, Cell, Subject};
 use crate::figure::{Bound, Figure, Goal, Series, number};
 use crate::plan::Plan;
 use crate::run::{Outcome, Process};
@@ -15,7 +15,7 @@ use crate::stats::Summary;
 const DEPTHS: [&str; 3] = ["median", "99.9 % of reads within", "longest"];
 const MISSED: &str = "cycles missed";
 
-/// What the loop goes through.
+/// What happens during the loop.
 #[derive(Clone, Copy, PartialEq)]
 enum Loop {
     Quiet,
@@ -33,8 +33,8 @@ impl Loop {
         format!("{depth}, {name}")
     }
 
-    fn who(self) -> Who {
-        if self == Loop::Handwritten { Who::Handwritten } else { Who::Ours }
+    fn subject(self) -> Subject {
+        if self == Loop::Handwritten { Subject::Handwritten } else { Subject::Ours }
     }
 }
 
@@ -44,18 +44,18 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
             let [median, most, longest, refreshes, missed] = turn(bench, which)?;
             let wanted = f64::from(which != Loop::Quiet);
             if refreshes != wanted {
-                return Err(format!("{refreshes} refreshes fell into a loop of 1 kHz that was to see {wanted}"));
+                return Err(format!("a loop of 1 kHz had {refreshes} refreshes instead of {wanted}"));
             }
             for (depth, value) in DEPTHS.into_iter().zip([median, most, longest]) {
-                bench.book.note(which.who(), &which.key(depth), value);
+                bench.book.note(which.subject(), &which.key(depth), value);
             }
-            bench.book.note(which.who(), &which.key(MISSED), missed);
+            bench.book.note(which.subject(), &which.key(MISSED), missed);
         }
     }
     Ok(())
 }
 
-/// One loop. The refresh falls early enough into it to be over before its end.
+/// One loop. The refresh starts early enough to end within it.
 fn turn(bench: &Bench, which: Loop) -> Outcome<[f64; 5]> {
     let (seconds, refresh) = (bench.plan.stall.as_secs_f64().to_string(), bench.plan.refresh);
     let mut command = bench.ours("stall", Trust::Pinned);
@@ -73,7 +73,7 @@ fn turn(bench: &Bench, which: Loop) -> Outcome<[f64; 5]> {
     }
     let mut process = Process::start(&mut command)?;
     if which == Loop::Refreshing {
-        until_asked_for_a_refresh(bench)?;
+        wait_for_the_refresh(bench)?;
         std::thread::sleep(refresh);
         bench.gate.release();
     }
@@ -82,8 +82,8 @@ fn turn(bench: &Bench, which: Loop) -> Outcome<[f64; 5]> {
     Ok(numbers)
 }
 
-/// Looks at the gate seldom: a busy harness would be measured too.
-fn until_asked_for_a_refresh(bench: &Bench) -> Outcome<()> {
+/// Polls the gate rarely: a busy harness would change the measurement.
+fn wait_for_the_refresh(bench: &Bench) -> Outcome<()> {
     let until = Instant::now() + bench.plan.stall + dl_auth_gate::patience(60);
     while bench.gate.counts().hanging != 1 {
         if Instant::now() > until {
@@ -95,7 +95,7 @@ fn until_asked_for_a_refresh(bench: &Bench) -> Outcome<()> {
 }
 
 pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
-    let longest = |which: Loop| book.get(Who::Ours, &which.key(DEPTHS[2]));
+    let longest = |which: Loop| book.get(Subject::Ours, &which.key(DEPTHS[2]));
     vec![Goal {
         what: format!(
             "longest cached read in a 1 kHz loop, while a refresh takes {} s / without one",
@@ -111,10 +111,11 @@ pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
 pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
     let refresh = number(plan.refresh.as_secs_f64());
     let series = |which: Loop, name: &str| {
-        let cells: Vec<Cell> = DEPTHS.iter().map(|depth| book.cell(which.who(), &which.key(depth), 1000.0)).collect();
-        Series::of(which.who(), cells).named(name)
+        let cells: Vec<Cell> =
+            DEPTHS.iter().map(|depth| book.cell(which.subject(), &which.key(depth), 1000.0)).collect();
+        Series::of(which.subject(), cells).named(name)
     };
-    let missed = |which: Loop| match Summary::of(book.get(which.who(), &which.key(MISSED))) {
+    let missed = |which: Loop| match Summary::of(book.get(which.subject(), &which.key(MISSED))) {
         Some(summary) => number(summary.median),
         None => "missing".to_owned(),
     };
@@ -131,13 +132,13 @@ pub fn figures(book: &Book, plan: &Plan) -> Vec<Figure> {
         ],
         text: format!(
             "A thread wakes each millisecond, by an absolute clock, for {loop_s} s, and reads the token: \
-`dl_auth_token_within` with no time to wait, and `refresh=background`. In a turn without a refresh the token is fresh \
-all along. In the other, it falls due in the loop, and the gate answers the refresh after {refresh} s. The \
-hand-written C is the same as above: whoever finds the token ended logs in, under the mutex. Its login is a sleep of \
-{refresh} s, so that nothing but the wait is measured. A cycle whose millisecond is over before it begins is missed, as \
-a controller must do, and nothing is read in it: of {reads} cycles {quiet} without a refresh, {refreshing} with one, and \
-{handwritten} of the hand-written C (medians). The longest read is what the kernel makes of it too: the thread has no \
-special priority.",
+`dl_auth_token_within` with no time to wait, and `refresh=background`. In a turn without a refresh, the token stays \
+fresh. In the other turn, it becomes due in the loop, and the gate answers the refresh after {refresh} s. The \
+hand-written C is the same as above: the thread that finds the token expired logs in while it holds the mutex. Its \
+login is a sleep of {refresh} s, so that only the wait is measured. A cycle is missed if its millisecond is over before \
+it begins, as in a controller, and nothing is read in it. Of {reads} cycles, {quiet} were missed without a refresh, \
+{refreshing} with one, and {handwritten} with the hand-written C (medians). The longest read also depends on the \
+kernel: the thread has no special priority.",
             quiet = missed(Loop::Quiet),
             refreshing = missed(Loop::Refreshing),
             handwritten = missed(Loop::Handwritten),

@@ -1,6 +1,6 @@
-//! What is said of many numbers: the median, the quartiles, and how many they were.
+//! A summary of many numbers: the median, the quartiles, and their count.
 
-/// A summary of what the rounds gave.
+/// A summary of the values of the rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Summary {
     pub median: f64,
@@ -10,7 +10,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// `None` where there is nothing.
+    /// `None` if there are no values.
     pub fn of(values: &[f64]) -> Option<Self> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -19,14 +19,15 @@ impl Summary {
     }
 }
 
-/// What lies at that part of the sorted values, between two of them where it must.
+/// The value at this part of the sorted values, interpolated if it lies between two of them.
 fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
     let at = part * sorted.len().checked_sub(1)? as f64;
     let (below, above) = (sorted.get(at.floor() as usize)?, sorted.get(at.ceil() as usize)?);
     Some(below + (above - below) * at.fract())
 }
 
-/// Each round's ratio. Where one side has fewer rounds than the other, they were not measured together: there is none.
+/// The ratio of each round. If one side has fewer rounds than the other, they were not measured together: the result is
+/// empty.
 pub fn ratios(above: &[f64], below: &[f64]) -> Vec<f64> {
     if above.len() != below.len() {
         return Vec::new();
@@ -39,12 +40,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_summary_of_nothing_is_none() {
+    fn without_values_there_is_no_summary() {
         assert_eq!(Summary::of(&[]), None);
     }
 
     #[test]
-    fn median_and_quartiles_lie_on_values_or_between_them_in_any_order() {
+    fn median_and_quartiles_are_values_or_between_them_in_any_order() {
         for (values, median, lower, upper) in [
             (&[3.0][..], 3.0, 3.0, 3.0),
             (&[1.0, 3.0], 2.0, 1.5, 2.5),
@@ -58,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn ratios_are_of_the_same_round() {
+    fn each_ratio_is_of_one_round() {
         // The median of the ratios is not the ratio of the medians, which would be 4 / 2.
         let ratios = ratios(&[2.0, 4.0, 90.0], &[2.0, 1.0, 30.0]);
         assert_eq!(ratios, [1.0, 4.0, 3.0]);
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn there_is_no_ratio_with_what_was_not_measured() {
+    fn without_a_measurement_there_is_no_ratio() {
         assert_eq!(ratios(&[], &[1.0]), Vec::<f64>::new());
         assert_eq!(ratios(&[1.0], &[]), Vec::<f64>::new());
     }

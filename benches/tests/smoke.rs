@@ -1,6 +1,8 @@
-//! The harness by its short plan: it runs, writes its page, and says what is missing. Nothing is asked of the figures.
+//! A test of the harness with its short plan: it runs, writes its page, and reports what is missing. The numbers are
+//! not checked.
 //!
-//! No peer needs to be installed, and none that is makes a difference: they are left out, or others stand in for them.
+//! No peer needs to be installed, and an installed peer does not change the result: the tests leave it out or replace
+//! it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -13,7 +15,7 @@ use std::process::{Command, Output};
 
 use common::{Scratch, library, root, script};
 
-/// The harness, with all that it writes in a directory.
+/// The harness, with all its output in one directory.
 fn bench(scratch: &Scratch) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dl_auth_bench"));
     command.arg("--quick");
@@ -27,7 +29,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// What it says where it must not succeed.
+/// The error output of a command that must fail.
 fn failure(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap();
     assert_eq!((status.code(), text(&stdout).as_str()), (Some(1), ""), "{}", text(&stderr));
@@ -35,7 +37,7 @@ fn failure(command: &mut Command) -> String {
 }
 
 #[test]
-fn without_peers_all_of_ours_is_measured_and_the_peers_are_told_to_be_missing() {
+fn without_peers_only_ours_is_measured_and_the_peers_are_reported_missing() {
     let scratch = Scratch::new("bench-smoke");
     let output = bench(&scratch)
         .arg("--library")
@@ -82,18 +84,18 @@ fn without_peers_all_of_ours_is_measured_and_the_peers_are_told_to_be_missing() 
         assert_eq!(rows(name).len(), tables, "{name}: {page}");
         assert!(rows(name).iter().all(|row| row.contains(|letter: char| letter.is_ascii_digit())), "{name}: {page}");
     }
-    has_its_pictures(&page, &scratch.0.join("out"));
+    assert_pictures(&page, &scratch.0.join("out"));
     assert_eq!(secrets(&format!("{stdout}{stderr}{page}")), [""; 0]);
-    assert_eq!(programs_in(&scratch.0), [""; 0], "a program was left behind");
+    assert_eq!(programs_in(&scratch.0), [""; 0], "a program is still running");
 }
 
-fn has_its_pictures(page: &str, out: &Path) {
+fn assert_pictures(page: &str, out: &Path) {
     let links: Vec<&str> = page.split("](").skip(1).filter_map(|rest| rest.split(')').next()).collect();
     let pictures: Vec<&&str> = links.iter().filter(|link| link.ends_with(".svg")).collect();
     assert_eq!(
         pictures.len(),
         page.matches("\n## ").count() - 2,
-        "one a section, but for the machine and what it lacks"
+        "one for each section, except for the machine and the missing peers"
     );
     for picture in pictures {
         let svg = fs::read_to_string(out.join(picture)).unwrap();
@@ -102,7 +104,7 @@ fn has_its_pictures(page: &str, out: &Path) {
     }
 }
 
-/// Whatever a reader must not find: user and password of the gate, and the beginnings of its tokens.
+/// The secrets in a text: user and password of the gate, and the beginnings of its tokens.
 fn secrets(text: &str) -> Vec<&'static str> {
     let opaque = |prefix: &str| {
         let digits = |rest: &str| rest.bytes().take_while(u8::is_ascii_hexdigit).count();
@@ -115,14 +117,14 @@ fn secrets(text: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn the_search_for_secrets_finds_those_of_the_gate() {
+fn the_search_finds_the_secrets_of_the_gate() {
     let dl_auth_gate::Settings { username, password, .. } = Default::default();
     let token = format!("rt-{}", "0123456789abcdef".repeat(3));
     assert_eq!(secrets(&format!("{username} {password} eyJhbGci {token}")).len(), 4);
-    assert_eq!(secrets("what `dl_auth_token` brings, start-up and all"), [""; 0]);
+    assert_eq!(secrets("what `dl_auth_token` returns, start-up and all"), [""; 0]);
 }
 
-/// The running programs whose files are in a directory.
+/// The running programs whose files are in this directory.
 fn programs_in(directory: &Path) -> Vec<String> {
     let processes = fs::read_dir("/proc").unwrap().flatten();
     let programs = processes.filter_map(|process| fs::read_link(process.path().join("exe")).ok());
@@ -130,7 +132,7 @@ fn programs_in(directory: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_the_command_line_cannot_mean_is_an_error_that_lists_the_options() {
+fn an_invalid_command_line_is_an_error_that_lists_the_options() {
     let scratch = Scratch::new("bench-options");
     let empty = scratch.0.display().to_string();
     for (arguments, why) in [
@@ -138,14 +140,14 @@ fn what_the_command_line_cannot_mean_is_an_error_that_lists_the_options() {
         (&["--without", "curl,gopher"], "there is no peer gopher"),
         (&["--out"], "--out needs a value"),
     ] {
-        let told = failure(bench(&scratch).args(arguments));
-        assert!(told.contains(why), "{told}");
+        let output = failure(bench(&scratch).args(arguments));
+        assert!(output.contains(why), "{output}");
         for option in ["--quick", "--without LIST", "--out DIR", "--library DIR", "--work DIR", "--peers DIR"] {
-            assert!(told.contains(&format!("\n  {option} ")), "{option}: {told}");
+            assert!(output.contains(&format!("\n  {option} ")), "{option}: {output}");
         }
     }
-    let told = failure(bench(&scratch).args(["--library", &empty]));
-    assert!(told.contains("there is no") && told.contains("`make lib`"), "{told}");
+    let output = failure(bench(&scratch).args(["--library", &empty]));
+    assert!(output.contains("there is no") && output.contains("`make lib`"), "{output}");
 }
 
 #[test]
@@ -156,14 +158,14 @@ fn a_program_that_does_not_compile_is_an_error() {
     for file in fs::read_dir(peers).unwrap().map(Result::unwrap).filter(|file| file.path().is_file()) {
         fs::copy(file.path(), copies.join(file.file_name())).unwrap();
     }
-    fs::write(copies.join("stall.c"), "#error broken on order\n").unwrap();
-    let told = failure(bench(&scratch).arg("--library").arg(library()).arg("--peers").arg(&copies));
-    assert!(told.contains("stall.c") && told.contains("broken on order"), "{told}");
-    assert!(!scratch.0.join("out").exists(), "a page without it");
+    fs::write(copies.join("stall.c"), "#error broken on purpose\n").unwrap();
+    let output = failure(bench(&scratch).arg("--library").arg(library()).arg("--peers").arg(&copies));
+    assert!(output.contains("stall.c") && output.contains("broken on purpose"), "{output}");
+    assert!(!scratch.0.join("out").exists(), "no page may be written");
 }
 
 #[test]
-fn a_peer_without_its_parts_is_missing_and_one_that_is_there_and_broken_is_an_error() {
+fn a_peer_without_its_parts_is_missing_and_a_broken_peer_is_an_error() {
     let scratch = Scratch::new("bench-peers");
     let tools = scratch.0.join("tools");
     let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
@@ -172,14 +174,15 @@ fn a_peer_without_its_parts_is_missing_and_one_that_is_there_and_broken_is_an_er
         command.arg("--library").arg(library()).args(["--without", without]).env("PATH", &path);
         command
     };
-    let go = |list: &str| format!("case $1 in version) ;; list) {list} ;; *) echo broken on order >&2; exit 1 ;; esac");
+    let go =
+        |list: &str| format!("case $1 in version) ;; list) {list} ;; *) echo broken on purpose >&2; exit 1 ;; esac");
     script(&tools.join("go"), &go("echo /module"));
-    let told = failure(&mut harness("curl,dtlpy,roots,cpp,cgo,python,csharp,lua"));
-    assert!(told.contains("broken on order") && !told.contains("missing: Go"), "{told}");
+    let output = failure(&mut harness("curl,dtlpy,roots,cpp,cgo,python,csharp,lua"));
+    assert!(output.contains("broken on purpose") && !output.contains("missing: Go"), "{output}");
 
     script(&tools.join("go"), &go("echo module lookup disabled by GOPROXY=off >&2; exit 1"));
     script(&scratch.0.join("work/dtlpy/bin/python"), "echo a broken Python >&2; exit 1");
-    let told = failure(&mut harness("curl,roots,cpp,cgo,python,csharp,lua"));
-    assert!(told.contains("missing: Go's oauth2 package: its module has not been downloaded"), "{told}");
-    assert!(told.contains("a broken Python") && !told.contains("missing: the vendor's SDK"), "{told}");
+    let output = failure(&mut harness("curl,roots,cpp,cgo,python,csharp,lua"));
+    assert!(output.contains("missing: Go's oauth2 package: its module has not been downloaded"), "{output}");
+    assert!(output.contains("a broken Python") && !output.contains("missing: the vendor's SDK"), "{output}");
 }

@@ -2,21 +2,21 @@ package dlauth
 
 import "time"
 
-// Status is what kind of failure an Error is: errors.Is(err, dlauth.ErrDenied).
+// Status is the kind of failure of an Error: errors.Is(err, dlauth.ErrDenied).
 type Status int32
 
 // Error is the name of the status, as in the header of the library.
 func (status Status) Error() string { return status.name() }
 
-// Error is how a call failed: errors.Is finds its Status, errors.As all of it.
+// Error says how a call failed. errors.Is finds its Status, errors.As the whole Error.
 type Error struct {
-	// Status is what kind of failure it is.
+	// Status is the kind of failure.
 	Status Status
-	// HTTPStatus is that of the answer behind the failure; 0: there was none.
+	// HTTPStatus is the status of the answer that caused the failure. 0: there was no answer.
 	HTTPStatus int
-	// RetryAfter is how long it takes until the library itself tries again; 0: at the next call, or never.
+	// RetryAfter is the time until the library itself tries again. 0: it tries again at the next call, or never.
 	RetryAfter time.Duration
-	// Message says what happened, to what, and what to do, in the words of the C library. It is never empty, and holds no
+	// Message is the message of the C library: what happened, to what, and what to do. It is never empty, and contains no
 	// username, password or token.
 	Message string
 }
@@ -26,5 +26,5 @@ func (err *Error) Error() string { return "dlauth: " + err.Message }
 // Unwrap is the Status, for errors.Is and errors.As.
 func (err *Error) Unwrap() error { return err.Status }
 
-// Timeout makes a net.Error's question answerable: whether time ran out.
+// Timeout says whether a time limit ended, as in a net.Error.
 func (err *Error) Timeout() bool { return err.Status == ErrTimeout }

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// flight is a goroutine that waits in C, for all who need what it asks for. Its result may be read once done is closed.
+// flight is a goroutine that waits in C for all callers with the same request. Its result may be read after done is closed.
 type flight struct {
 	minValid time.Duration
 	done     chan struct{}
@@ -15,8 +15,8 @@ type flight struct {
 	err      error
 }
 
-// get gets a token by way of C. Where there is none yet, it waits with a flight, or with several, one after the other: no
-// longer than the option `wait` says, and than ctx lets it.
+// get gets a token from C. If there is no token yet, it waits for a flight, or for several, one after the other. It waits
+// for up to the option `wait`, and until ctx ends.
 func (auth *Auth) get(ctx context.Context, minValid time.Duration) (*held, error) {
 	var over <-chan time.Time
 	for {
@@ -34,18 +34,18 @@ func (auth *Auth) get(ctx context.Context, minValid time.Duration) (*held, error
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-over:
-			message := fmt.Sprintf("there was no token within %v, the option `wait`; the refresh goes on", auth.wait)
+			message := fmt.Sprintf("no token within %v, the option `wait`; the refresh continues", auth.wait)
 			return nil, &Error{Status: ErrTimeout, Message: message}
 		}
-		// Another flight's time may be over before one's own is.
+		// The time of another flight may end before the time of this caller.
 		if flight.minValid == minValid && !errors.Is(flight.err, ErrTimeout) {
 			return flight.held, flight.err
 		}
 	}
 }
 
-// ask gets what the library has at once: a token, or an error that stands. Where it has neither, there is a flight to
-// wait for, begun here or by another.
+// ask returns what the library has now: a token, or a final error. If it has neither, ask returns a flight to wait for. This
+// call or another one has started it.
 func (auth *Auth) ask(minValid time.Duration) (*held, *flight, error) {
 	auth.lock.Lock()
 	defer auth.lock.Unlock()
@@ -62,7 +62,7 @@ func (auth *Auth) ask(minValid time.Duration) (*held, *flight, error) {
 		auth.held.Store(held)
 		return held, nil, nil
 	}
-	// With no need of more life, a wait brings what is too short to its successor.
+	// Without a minValid, a token that is too short is replaced during the wait.
 	mayPass := errors.Is(err, ErrPending) || minValid == 0 && errors.Is(err, ErrTooShort)
 	if !mayPass || auth.wait == 0 {
 		return nil, nil, err
@@ -74,7 +74,7 @@ func (auth *Auth) ask(minValid time.Duration) (*held, *flight, error) {
 	return nil, auth.flight, nil
 }
 
-// heldStill is the copy, if it serves, or if the library says that it still is the token.
+// heldStill returns the copy if it is usable, or if the library says that it is still the current token.
 func (auth *Auth) heldStill() *held {
 	held, now := auth.held.Load(), time.Now()
 	if held == nil || held.serves(now) {
@@ -88,8 +88,8 @@ func (auth *Auth) heldStill() *held {
 	return held
 }
 
-// fly waits in C. What it brings is for those who wait, and not kept: who asks next finds it in the library, where an
-// Invalidate may have been meanwhile. The flight itself may have been disowned.
+// fly waits in C. Its result is only for the callers that wait, and it is not kept. The next caller gets the token from the
+// library, because an Invalidate may have come in between. The flight itself may have been dropped by forget.
 func (auth *Auth) fly(flight *flight) {
 	flight.held, flight.err = auth.handle.read(func() (string, error) {
 		if flight.minValid == 0 {

@@ -16,7 +16,7 @@ import (
 // gate is the test gate's control endpoint (tests/gate/README.md).
 type gate struct{ t *testing.T }
 
-// newGate is the gate as at the start, with nothing left of the last test: what hung is let go, and has gone.
+// newGate resets the gate. It releases the requests of the last test that hang, and waits until they have ended.
 func newGate(t *testing.T) gate {
 	t.Helper()
 	gate := gate{t}
@@ -51,7 +51,7 @@ func (gate gate) plan(plan string)       { gate.t.Helper(); gate.post("/plan", p
 func (gate gate) set(settings string)    { gate.t.Helper(); gate.post("/set", settings) }
 func (gate gate) release()               { gate.t.Helper(); gate.post("/release", "") }
 
-// waits until the counts have come so far, such as "hanging=1".
+// waits blocks until the counts are reached, such as "hanging=1".
 func (gate gate) waits(counts string) { gate.t.Helper(); gate.control("GET", "/wait?"+counts, "") }
 
 func (gate gate) lastToken() (token string) {
@@ -112,7 +112,7 @@ func patience(limit time.Duration) time.Duration {
 	return limit
 }
 
-// infoUntil looks at the handle until it is as it should be.
+// infoUntil reads Info until the condition holds.
 func infoUntil(t *testing.T, auth *dlauth.Auth, done func(dlauth.Info) bool) dlauth.Info {
 	t.Helper()
 	for end := time.Now().Add(patience(5 * time.Minute)); ; time.Sleep(time.Millisecond) {
@@ -124,7 +124,7 @@ func infoUntil(t *testing.T, auth *dlauth.Auth, done func(dlauth.Info) bool) dla
 			return info
 		}
 		if time.Now().After(end) {
-			t.Fatalf("waited in vain: %+v", info)
+			t.Fatalf("the condition was not reached: %+v", info)
 		}
 	}
 }

@@ -2,27 +2,27 @@ package dlauth
 
 import "time"
 
-// How long a copy of the token serves before the library is asked whether it still is the token.
+// How long a copy of the token is used before the library is asked whether it is still the current token.
 const trust = time.Second
 
-// held is a copy of the token on Go's side. It never changes: a new one takes its place.
+// held is a copy of the token in Go. It never changes: a new one replaces it.
 type held struct {
 	token      string
 	generation uint64
-	expires    time.Time // by this machine's clocks, and corrected by what is wrong with them
-	asked      time.Time // when the library last said that this is the token
-	wall       int64     // the same by the wall clock alone, in nanoseconds
-	serving    int64     // how long it serves from then on, in nanoseconds; 0: not at all
+	expires    time.Time // by this machine's clocks, corrected by their error
+	asked      time.Time // when the library last said that this is the current token
+	wall       int64     // the time of asked by the wall clock alone, in nanoseconds
+	serving    int64     // how long the copy is used after that, in nanoseconds; 0: not at all
 }
 
-// serves tells whether the copy may be handed out: by the monotonic clock, which stops while the machine is suspended,
-// and by the wall clock, which anybody may set.
+// serves says whether the copy may be returned. It checks the monotonic clock, which stops while the machine is suspended,
+// and the wall clock, which can be set.
 func (h *held) serves(now time.Time) bool {
 	return uint64(now.Sub(h.asked)) < uint64(h.serving) && uint64(now.UnixNano()-h.wall) < uint64(h.serving)
 }
 
-// askedAt is the copy, with the library's word of that time that it is the token. It serves no longer than the token lives,
-// by whichever clock says less.
+// askedAt returns the copy, marked as confirmed by the library at this time. It is not used for longer than the token is
+// valid, by the clock that gives less time.
 func (h held) askedAt(now time.Time) *held {
 	left := h.expires.Sub(now)
 	if byWall := h.expires.Round(0).Sub(now.Round(0)); byWall < left {
@@ -38,9 +38,9 @@ func (h held) askedAt(now time.Time) *held {
 	return &h
 }
 
-// read gets a token from the library. Its generation and its end come from calls of their own, which are about this
-// token where the generation was the same before and after; else, as after a login, they are asked once more. Where
-// they cannot be had any more, the token is good, but not to be kept.
+// read gets a token from the library. Two further calls get its generation and its expiry. They are about this token if the
+// generation is the same before and after. Otherwise, as after a login, they are repeated. If these calls fail, the token
+// is valid, but it is not kept.
 func (h handle) read(ask func() (string, error)) (*held, error) {
 	var got *held
 	before, err := h.info()

@@ -11,7 +11,7 @@ func TestACopyServesForASecondByBothClocks(t *testing.T) {
 	hour := held{token: "token", expires: now.Add(time.Hour)}.askedAt(now)
 	short := held{token: "token", expires: now.Add(300 * time.Millisecond)}.askedAt(now)
 	ended := held{token: "token", expires: now.Add(-time.Second)}.askedAt(now)
-	// As if the wall clock had been set so far ahead between asking and reading.
+	// As if the wall clock was set ahead between asking and reading.
 	ahead := func(held *held, jump time.Duration) *held {
 		copy := *held
 		copy.wall -= int64(jump)
@@ -23,7 +23,7 @@ func TestACopyServesForASecondByBothClocks(t *testing.T) {
 		after  time.Duration
 		serves bool
 	}{
-		{"at once", hour, 0, true},
+		{"immediately", hour, 0, true},
 		{"almost a second later", hour, trust - 1, true},
 		{"a second later", hour, trust, false},
 		{"earlier than asked", hour, -1, false},

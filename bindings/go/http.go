@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// RoundTripper gives requests the token: an http.Client with it as its Transport is logged in. It hands them on to base,
-// or to http.DefaultTransport where base is nil. Where the answer is 401, the token is invalidated, and the request is
-// sent once more with its successor, if there is one and if the body can be sent again (GetBody).
+// RoundTripper adds the token to requests: use it as the Transport of an http.Client. It passes the requests to base. If base
+// is nil, it uses http.DefaultTransport. If the answer is 401, it invalidates the token. If there is then another token, and
+// if the body can be sent again (GetBody), it sends the request once more.
 //
-// Each request of that client gets the token, whomever it goes to, so use the client for the platform alone. A redirect to
-// another scheme, host or port goes there without it. A token that has only just been fetched is not replaced (see
-// Invalidate): then the 401 is the answer.
+// Each request of that client gets the token, at any host, so use the client only for the platform. A redirect to another
+// scheme, host or port is sent without it. A token that was fetched a short time ago is not replaced (see Invalidate): then
+// the 401 is the answer.
 func (auth *Auth) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -30,7 +30,7 @@ type roundTripper struct {
 
 func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, error) {
 	if request.URL == nil || request.Header == nil || leadsAway(request) {
-		return tripper.base.RoundTrip(request) // which says what is wrong with a request that has no such thing
+		return tripper.base.RoundTrip(request) // its error says what the request lacks
 	}
 	token, err := tripper.auth.Token(request.Context())
 	if err != nil {
@@ -47,10 +47,10 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 	}
 	again, err := tripper.again(request, token)
 	if err != nil || again == nil {
-		return response, nil // whoever asked is told of the 401
+		return response, nil // the caller gets the 401
 	}
 	if response.Body != nil {
-		response.Body.Close() // unread, for whoever sends it may be slow
+		response.Body.Close() // unread, because the server may send it slowly
 	}
 	if err := try.stop(request.Context()); err != nil {
 		again.Body.Close()
@@ -59,14 +59,15 @@ func (tripper *roundTripper) RoundTrip(request *http.Request) (*http.Response, e
 	return tripper.base.RoundTrip(again)
 }
 
-// CloseIdleConnections does for base what http.Client asks of its Transport.
+// CloseIdleConnections closes the idle connections of base, if base has such a method.
 func (tripper *roundTripper) CloseIdleConnections() {
 	if base, ok := tripper.base.(interface{ CloseIdleConnections() }); ok {
 		base.CloseIdleConnections()
 	}
 }
 
-// again is the request with another token than the one that was refused; nil: there is none, or the body is spent.
+// again returns the request with a token other than the refused one. nil: there is no other token, or the body cannot be
+// sent again.
 func (tripper *roundTripper) again(request *http.Request, rejectedToken string) (*http.Request, error) {
 	if err := tripper.auth.Invalidate(rejectedToken); err != nil {
 		return nil, err
@@ -103,14 +104,14 @@ type firstBody struct {
 	*firstTry
 }
 
-// firstTry is what the bodies of a first try share: the base may send it again by itself, with a body from GetBody.
+// firstTry is the state that the bodies of a first try share. The base may send it again by itself, with a body from GetBody.
 type firstTry struct {
 	trailer, sent http.Header
-	reading       chan struct{} // of one place: taken during a Read, and for ever by stop
+	reading       chan struct{} // capacity 1: taken during a Read; stop takes it and keeps it
 	stopped       chan struct{} // closed by stop
 }
 
-// separate gives a first try a trailer and bodies of that kind, if it needs them.
+// separate gives a first try a separate trailer and such bodies, if it needs them.
 func separate(first *http.Request) *firstTry {
 	if len(first.Trailer) == 0 || first.GetBody == nil || first.Body == nil || first.Body == http.NoBody {
 		return nil
@@ -144,7 +145,7 @@ func (body *firstBody) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// stop waits for the end of a Read, and forbids the next one. It is called once.
+// stop waits for the end of a Read, and prevents the next one. It is called once.
 func (try *firstTry) stop(ctx context.Context) error {
 	if try == nil {
 		return nil
@@ -158,7 +159,7 @@ func (try *firstTry) stop(ctx context.Context) error {
 	}
 }
 
-// leadsAway tells whether the client was redirected from where the request was meant for, or to who knows where.
+// leadsAway says whether a redirect changed the origin of the request, or whether the original request is unknown.
 func leadsAway(request *http.Request) bool {
 	first := request
 	for first.Response != nil {

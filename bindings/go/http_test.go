@@ -14,7 +14,7 @@ import (
 	"dlauth"
 )
 
-// platform is a server that wants a token other than those that it refuses, and tells the body that it was sent.
+// platform is a server that requires a token other than those in refused. It returns the body that it receives.
 type platform struct {
 	lock     sync.Mutex
 	refused  map[string]bool
@@ -60,12 +60,12 @@ func platform401(t *testing.T) {
 		t.Errorf("%d requests", platform.requests)
 	}
 
-	// The next one is refused where no other may be fetched yet: the answer is what the platform said.
+	// The next token is refused when another may not be fetched yet: the answer is the platform's 401.
 	platform.refused[tokenOf(t, auth)] = true
 	if status, body := post(t, &client, server.URL, strings.NewReader("a body")); status != 401 || body != "a body" {
 		t.Errorf("%d %s", status, body)
 	}
-	// And where the body can be sent but once.
+	// The body can be sent only once.
 	mayRefresh(t, auth)
 	platform.refused[tokenOf(t, auth)] = true
 	if status, body := post(t, &client, server.URL, io.MultiReader(strings.NewReader("a body"))); status != 401 || body != "a body" {
@@ -110,7 +110,7 @@ func TestARedirectElsewhereGoesWithoutTheToken(t *testing.T) {
 		t.Errorf("%q", seen)
 	}
 	if info, err := auth.Info(); err != nil || info.State != dlauth.StateFresh {
-		t.Errorf("a stranger's 401 has cost the token: %+v %v", info, err)
+		t.Errorf("a 401 of another host has invalidated the token: %+v %v", info, err)
 	}
 	gate.counted(map[string]int{"requests": 1})
 }
@@ -122,7 +122,7 @@ func (reply replies) RoundTrip(request *http.Request) (*http.Response, error) {
 	return reply(request), nil
 }
 
-func TestWhatABaseLeavesOutCostsNeitherTheTokenNorTheProcess(t *testing.T) {
+func TestAnIncompleteAnswerOfABaseNeitherLeaksTheTokenNorPanics(t *testing.T) {
 	newGate(t)
 	auth := opened(t, nil)
 	var seen []string
@@ -151,7 +151,7 @@ func TestWhatABaseLeavesOutCostsNeitherTheTokenNorTheProcess(t *testing.T) {
 	}
 }
 
-// closer is a body that knows whether it was closed.
+// closer is a body that records whether it was closed.
 type closer struct {
 	io.Reader
 	closed bool

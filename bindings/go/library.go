@@ -20,7 +20,7 @@ static const char *dlauth_path(void) {
 }
 #endif
 
-// Whether the user that started the program must not steer it by the environment.
+// Whether the program must ignore the environment, because it has more rights than the user that started it.
 #if defined(__linux__)
 #include <sys/auxv.h>
 static int dlauth_is_privileged(void) { return getauxval(AT_SECURE) != 0; }
@@ -45,7 +45,7 @@ import (
 	"unsafe"
 )
 
-// What stands in this file and in the header must be the same; where it is not, it does not compile.
+// These constants must be equal to those of the header. If they are not, this does not compile.
 var (
 	_ [C.DL_AUTH_STATE_EXPIRED - StateExpired]struct{}
 	_ [StateExpired - C.DL_AUTH_STATE_EXPIRED]struct{}
@@ -53,7 +53,7 @@ var (
 	_ [ActivityDenied - C.DL_AUTH_ACTIVITY_DENIED]struct{}
 )
 
-// handle is the library's. It points to nothing of Go's, and one that was freed is recognised by the library.
+// handle is the library's handle. It points to no Go memory. The library recognises a freed handle.
 type handle struct{ auth *C.dl_auth_t }
 
 func open(options Options, environ []string) (handle, error) {
@@ -79,7 +79,7 @@ func open(options Options, environ []string) (handle, error) {
 	for key := range options {
 		keys = append(keys, string(key))
 	}
-	sort.Strings(keys) // so that of two mistakes the same one is told each time
+	sort.Strings(keys) // so that of two mistakes the same one is reported each time
 	for _, key := range keys {
 		name, err := text("the name of an option", key)
 		if err != nil {
@@ -102,7 +102,7 @@ func open(options Options, environ []string) (handle, error) {
 	return handle{auth}, err
 }
 
-// environ is the program's environment for New.
+// environ returns the program's environment for New.
 func environ() []string {
 	if C.dlauth_is_privileged() != 0 {
 		return nil
@@ -146,7 +146,7 @@ func (h handle) invalidate(rejectedToken string) error {
 }
 
 func (h handle) setCredentials(username, password string) error {
-	var user cText // empty: NULL, which keeps the one there is
+	var user cText // empty: NULL, which keeps the current one
 	if username != "" {
 		var err error
 		if user, err = text("the username", username); err != nil {
@@ -194,7 +194,7 @@ func (h handle) info() (Info, error) {
 }
 
 // JWTClaims is the payload of a JWT, a JSON object (RFC 7519). It needs no handle, and checks no signature: the claims
-// say what the token says of itself. ErrBadJWT where it is none.
+// are the token's payload. ErrBadJWT if it is not a JWT.
 func JWTClaims(jwt string) ([]byte, error) {
 	token, err := text("the JWT", jwt)
 	if err != nil {
@@ -207,7 +207,7 @@ func JWTClaims(jwt string) ([]byte, error) {
 	return []byte(claims), err
 }
 
-// JWTExpiry is when a JWT ends: its claim exp. It needs no handle, and checks no signature. ErrBadJWT where it is none.
+// JWTExpiry returns when a JWT expires: its claim exp. It needs no handle, and checks no signature. ErrBadJWT if it is not a JWT.
 func JWTExpiry(jwt string) (time.Time, error) {
 	token, err := text("the JWT", jwt)
 	if err != nil {
@@ -224,7 +224,7 @@ func JWTExpiry(jwt string) (time.Time, error) {
 // Version is the library's, such as "1.2.3".
 func Version() string { return C.GoString(C.dl_auth_version()) }
 
-// result makes an error of a call that fails.
+// result turns a failed call into an error.
 func result(call func(why *C.dl_auth_error_t) C.dl_auth_status_t) error {
 	var why C.dl_auth_error_t
 	why.size = C.uint32_t(unsafe.Sizeof(why))
@@ -244,7 +244,7 @@ func result(call func(why *C.dl_auth_error_t) C.dl_auth_status_t) error {
 	return err
 }
 
-// copied lends memory to a call that copies text into it, and more where that is too little.
+// copied calls a function that copies text into a buffer. If the buffer is too small, it calls again with a larger one.
 func copied(call func(*C.char, C.size_t, *C.size_t, *C.dl_auth_error_t) C.dl_auth_status_t) (string, error) {
 	for size := C.size_t(C.DL_AUTH_TOKEN_MAX); ; {
 		buffer := make([]byte, size)
@@ -262,12 +262,12 @@ func copied(call func(*C.char, C.size_t, *C.size_t, *C.dl_auth_error_t) C.dl_aut
 	}
 }
 
-// cText is a string as C has it, in memory of Go's.
+// cText is a C string in Go memory.
 type cText []byte
 
 func text(what, value string) (cText, error) {
 	if strings.IndexByte(value, 0) >= 0 {
-		return nil, &Error{Status: ErrInvalidValue, Message: what + " holds a NUL character: leave it out"}
+		return nil, &Error{Status: ErrInvalidValue, Message: what + " contains a NUL character: remove it"}
 	}
 	return append(append(make(cText, 0, len(value)+1), value...), 0), nil
 }
@@ -286,7 +286,7 @@ func (text cText) wipe() {
 	runtime.KeepAlive(text)
 }
 
-// cArray is an array of NAME=VALUE strings as C has it, in memory of C's: pointers, NULL, and the strings.
+// cArray is a C array of NAME=VALUE strings in C memory: pointers, NULL, and the strings.
 type cArray []byte
 
 func arrayOf(environ []string) (cArray, error) {
@@ -296,15 +296,15 @@ func arrayOf(environ []string) (cArray, error) {
 		if strings.IndexByte(entry, 0) >= 0 {
 			name, value, _ := strings.Cut(entry, "=")
 			if strings.IndexByte(value, 0) < 0 {
-				name = "an entry without a name" // no "=", or only behind the NUL: the text may be a value
+				name = "an entry without a name" // no "=", or only after the NUL: the text may be a value
 			}
 			return nil, &Error{Status: ErrInvalidValue, Message: fmt.Sprintf(
-				"`variables[%d]` (%.40s) holds a NUL character: leave it out", i, name)}
+				"`variables[%d]` (%.40s) contains a NUL character: remove it", i, name)}
 		}
 		size += len(entry) + 1
 	}
 	array := cArray(unsafe.Slice((*byte)(C.malloc(C.size_t(size))), size))
-	// As numbers: the collector must not look at pointers that were in this memory before.
+	// As numbers, because the garbage collector must not see pointers that were in this memory before.
 	pointers := unsafe.Slice((*uintptr)(unsafe.Pointer(&array[0])), len(environ)+1)
 	text := array[begin:]
 	for i, entry := range environ {
@@ -319,18 +319,18 @@ func arrayOf(environ []string) (cArray, error) {
 
 func (array cArray) c() **C.char { return (**C.char)(unsafe.Pointer(&array[0])) }
 
-// free wipes the array first, for a value may be a password.
+// free wipes the array first, because a value may be a password.
 func (array cArray) free() {
 	cText(array).wipe()
 	C.free(unsafe.Pointer(&array[0]))
 }
 
-// milliseconds is a duration that is not negative, rounded up.
+// milliseconds converts a duration that is not negative, and rounds it up.
 func milliseconds(duration time.Duration) C.uint64_t {
 	return (C.uint64_t(duration) + 999_999) / 1_000_000
 }
 
-// duration is so many milliseconds, at most what a Duration holds.
+// duration converts milliseconds, and limits them to the range of a Duration.
 func duration(milliseconds C.int64_t) time.Duration {
 	const most = math.MaxInt64 / int64(time.Millisecond)
 	switch {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestDurationsThatNoGoDurationHoldsAreTheMostThatItHolds(t *testing.T) {
+func TestDurationsAreLimitedToTheRangeOfAGoDuration(t *testing.T) {
 	if duration(1<<62) <= 0 || duration(-1<<62) >= 0 || unsignedDuration(1<<63) <= 0 || duration(1500) != 1500*time.Millisecond {
 		t.Error(duration(1<<62), duration(-1<<62), unsignedDuration(1<<63), duration(1500))
 	}
@@ -19,7 +19,7 @@ func TestDurationsThatNoGoDurationHoldsAreTheMostThatItHolds(t *testing.T) {
 	}
 }
 
-func TestAHandleThatNobodyHoldsAnyMoreIsFreed(t *testing.T) {
+func TestAHandleWithoutReferencesIsFreed(t *testing.T) {
 	auth, err := New(Options{Username: "bot", Password: "password"})
 	if err != nil {
 		t.Fatal(err)
@@ -35,22 +35,22 @@ func TestAHandleThatNobodyHoldsAnyMoreIsFreed(t *testing.T) {
 	}
 }
 
-// A flight that lands just before a Close, or a SetCredentials, is not joined after it.
+// A flight that ends before a Close or a SetCredentials is not joined after it.
 func TestAFlightFromBeforeIsNotJoinedAfterwards(t *testing.T) {
 	auth, err := New(Options{Username: "bot", Password: "password"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	landed := &flight{done: make(chan struct{}), held: &held{token: "of before"}}
-	close(landed.done)
-	auth.flight = landed
+	ended := &flight{done: make(chan struct{}), held: &held{token: "of before"}}
+	close(ended.done)
+	auth.flight = ended
 	if held, err := auth.get(context.Background(), 0); err != nil || held.token != "of before" {
 		t.Fatal(held, err, "it is joined before")
 	}
 	if err := auth.SetCredentials("another", "password"); err != nil || auth.flight != nil {
 		t.Error(err, auth.flight)
 	}
-	auth.flight = landed
+	auth.flight = ended
 	auth.Close()
 	if token, err := auth.Token(context.Background()); !errors.Is(err, ErrClosed) {
 		t.Error(token, err)

@@ -15,7 +15,7 @@ import (
 	"dlauth"
 )
 
-// What these tests run again, with another library, goes by the name of a question in the environment.
+// A test runs this program again with another library. DLAUTH_TEST_QUESTION says what it does then.
 func TestMain(m *testing.M) {
 	if os.Getenv("GATE_URL") == "" {
 		fmt.Fprintln(os.Stderr, "there is no gate to test against: run `make test-hosts`, or tests/run.sh as tests/hosts.rs does")
@@ -43,7 +43,7 @@ func again(t *testing.T, libraries, question string) (string, error) {
 	return string(told), err
 }
 
-// The library that fails on order takes the number of a status in the place of a token.
+// The stub library takes the number of a status instead of a token, and fails with that status.
 func tellStatuses() {
 	for status := dlauth.Status(-1); status > -101; status-- {
 		auth, err := dlauth.New(dlauth.Options{dlauth.Token: fmt.Sprint(int32(status))})
@@ -195,7 +195,7 @@ func TestTheEnvironmentIsThatOfGoOrAnother(t *testing.T) {
 	}
 }
 
-// asked is what a goroutine that asks brings.
+// asked is the result of a goroutine that asks for a token.
 type asked struct {
 	token string
 	err   error
@@ -217,7 +217,7 @@ func TestALateCallerWaitsToItsOwnEnd(t *testing.T) {
 	token := func() (string, error) { return auth.Token(ctx) }
 	early := ask(token)
 	gate.waits("hanging=1")
-	time.Sleep(3 * time.Second) // so long may the release below come after the first one's end
+	time.Sleep(3 * time.Second) // the release below may come up to this long after the end of the first wait
 	late := ask(token)
 	failed(t, (<-early).err, dlauth.ErrTimeout, 0)
 	gate.release()
@@ -227,8 +227,8 @@ func TestALateCallerWaitsToItsOwnEnd(t *testing.T) {
 	gate.counted(map[string]int{"requests": 1})
 }
 
-// The gate hangs for longer than anybody may wait, and others begin to wait again and again, for another token.
-func TestNobodyWaitsLongerThanTheOptionSays(t *testing.T) {
+// The gate hangs for longer than any call may wait. Other calls start to wait again and again, for another token.
+func TestNoCallWaitsLongerThanTheOptionWait(t *testing.T) {
 	gate := newGate(t)
 	gate.plan(`{"do": "hang"}`)
 	auth := opened(t, dlauth.Options{dlauth.Wait: "500ms"})
@@ -274,7 +274,7 @@ func TestWithNoTimeToWaitATokenIsPending(t *testing.T) {
 	gate.counted(map[string]int{"requests": 1})
 }
 
-func TestWhoNeedsMoreLifeHoldsUpNobody(t *testing.T) {
+func TestACallWithMinValidDoesNotBlockOthers(t *testing.T) {
 	gate := newGate(t)
 	gate.set(`{"lifetime": 20}`)
 	auth := opened(t, nil)
@@ -287,7 +287,7 @@ func TestWhoNeedsMoreLifeHoldsUpNobody(t *testing.T) {
 	longer := ask(func() (string, error) { return auth.TokenWithin(ctx, need) })
 	gate.waits("hanging=1")
 	infoUntil(t, auth, func(info dlauth.Info) bool { return info.Waiting == 1 })
-	auth.Invalidate("e30.e30.e30") // another's: all it does is that the library is asked by the next read
+	auth.Invalidate("e30.e30.e30") // another token: its only effect is that the next read asks the library
 	if tokenOf(t, auth) != first {
 		t.Error("another token")
 	}
@@ -298,7 +298,7 @@ func TestWhoNeedsMoreLifeHoldsUpNobody(t *testing.T) {
 	gate.counted(map[string]int{"requests": 2})
 }
 
-func TestOtherCredentialsAreUsedAtOnce(t *testing.T) {
+func TestNewCredentialsAreUsedImmediately(t *testing.T) {
 	gate := newGate(t)
 	auth := opened(t, nil)
 	first := tokenOf(t, auth)

@@ -12,53 +12,53 @@
 
 local ffi = require "ffi"
 
--- names: begin, made by `make names`
+-- names: begin, made by `make generate`
 ---@class dl_auth.Options
----@field username? string the user, or bot, to log in as. Must be text, not empty. Default: none.
----@field password? string its password; held zeroised, never logged. Must be text, not empty. Default: none.
----@field password_file? string read when a handle is made, before its password is sent, and while that is refused at most once a second; a line end at its end does not count. Must be the path of a regular file that holds the password. Default: none.
----@field token? string a ready token, such as an API key: handed out until its `exp`, never refreshed; excludes the credentials. Must be a JWT with an `exp` that is not past. Default: none.
----@field environment? string which gate of the service; `url` wins over it. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: prod.
----@field url? string the gate to log in at; `http` only to a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
----@field ca_file? string certificates trusted besides the roots, or a self-signed server certificate itself; read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.
----@field tls_roots? string whom to trust; `auto`: the system's roots, else the bundled ones. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: auto.
----@field proxy? string the proxy to the gate; percent-encode its user and password; `none`: no proxy, whatever the environment says; `NO_PROXY`, read as curl reads it, lists hosts that `HTTPS_PROXY` is not used for. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
----@field connect_timeout? string the most that a connection may take, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: 10s.
----@field timeout? string the most that one whole refresh may take, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: 30s.
----@field wait? string the most that `dl_auth_token` holds its caller while there is no valid token. Must be a duration from 0s to 10m, such as 500ms, 30s or 2m. Default: 30s.
----@field refresh? string what starts a refresh: a caller that finds it due, or with `background` a timer as well, with no call needed. Must be `on_demand` or `background`. Default: on_demand.
----@field refresh_at? string|number the part of a token's life after which a refresh is due. Must be a number from 0.1 to 0.9. Default: 0.8.
----@field refresh_grant? string|boolean use the refresh token before the password. Must be `true` or `false`. Default: true.
----@field max_attempts? string|number tries within one refresh, of what may pass by itself. Must be a whole number from 1 to 10. Default: 3.
----@field store? string where processes share a token; any but `none` is not built yet: `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://HOST`. Default: none.
----@field store_required? string|boolean fail rather than log in unshared; without a `store` it changes nothing. Must be `true` or `false`. Default: false.
----@field user_agent? string appended to `dl_auth/VERSION` in each request. Must be visible ASCII characters and spaces, at most 200. Default: none.
----@field allow_http? string|boolean take an `http` URL to a loopback address, for tests. Must be `true` or `false`. Default: false.
+---@field username? string The user or the bot to log in as. Must be text, not empty. Default: none.
+---@field password? string The password of `username`. The library wipes its copies of it and never logs it. Must be text, not empty. Default: none.
+---@field password_file? string A file with the password. It is read when a handle is made and each time before its password is sent. While the gate refuses the password, it is read at most once per second. A line end at the end of the file is not part of the password. Must be the path of a regular file that holds the password. Default: none.
+---@field token? string A ready token, such as an API key. It is returned until its `exp` and is never refreshed. It cannot be set together with the credentials. Must be a JWT with an `exp` in the future. Default: none.
+---@field environment? string The environment of the service: it selects the gate. `url` has priority over it. `prod`: https://gate.dataloop.ai; `rc`: https://rc-gate.dataloop.ai; `dev`: https://dev-gate.dataloop.ai; `new-dev`: https://custom1-gate.dataloop.ai; `aws`: https://poc-gate.dataloop.ai; `local`: https://localhost:8443. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: `prod`.
+---@field url? string The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
+---@field ca_file? string Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.
+---@field tls_roots? string The root certificates to trust. `auto`: the system's roots, or the bundled roots if the system has no roots; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`.
+---@field proxy? string The proxy to the gate. Percent-encode special characters of user and password. `none`: no proxy, even if the environment sets one. `NO_PROXY` is a list of hosts, read as curl reads it: the library bypasses the proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
+---@field connect_timeout? string The maximum time for one connection, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.
+---@field timeout? string The maximum time for one whole refresh, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: `30s`.
+---@field wait? string The maximum time that `dl_auth_token` blocks while there is no valid token. Must be a duration from 0s to 10m, such as 500ms, 30s or 2m. Default: `30s`.
+---@field refresh? string What starts a refresh. `on_demand`: a call that finds that a refresh is due; `background`: such a call, and also a timer, which needs no call. Must be `on_demand` or `background`. Default: `on_demand`.
+---@field refresh_at? string|number The part of a token's life after which a refresh is due. Must be a number from 0.1 to 0.9. Default: `0.8`.
+---@field refresh_grant? string|boolean Whether to use the refresh token before the password. Must be `true` or `false`. Default: `true`.
+---@field max_attempts? string|number The maximum number of attempts in one refresh. Only failures that may be temporary are retried. Must be a whole number from 1 to 10. Default: `3`.
+---@field store? string Where processes share a token. This version supports only `none`: any other value causes `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://HOST`. Default: `none`.
+---@field store_required? string|boolean Whether to fail if the store cannot be used, instead of a login that is not shared. It has no effect without a `store`. Must be `true` or `false`. Default: `false`.
+---@field user_agent? string Text that is appended to `dl_auth/VERSION` in each request. Must be visible ASCII characters and spaces, at most 200. Default: none.
+---@field allow_http? string|boolean Whether to accept an `http` URL with a loopback address. This is for tests. Must be `true` or `false`. Default: `false`.
 
---- What a call can fail with, by name: `err.status == dl_auth.status.DENIED`.
+--- The reasons of a failed call, by name: `err.status == dl_auth.status.DENIED`.
 local status = {
-  NULL_ARGUMENT = -1, -- A pointer that must not be NULL is, or a struct was not initialised
-  NOT_UTF8 = -2, -- A string is not UTF-8
-  BUFFER_TOO_SMALL = -3, -- Grow the buffer to `*len + 1` bytes and call again
-  CLOSED = -4, -- The handle was freed, before the call or during it; or dl_auth_new never made it
-  UNKNOWN_KEY = -10, -- There is no such option
-  INVALID_VALUE = -11, -- A value has not the form that its key needs
-  NO_CREDENTIALS = -12, -- There is no username or no password, neither from a call nor from the environment
-  UNSUPPORTED = -13, -- The option is known, but not built into this library
-  DENIED = -20, -- The gate refused the credentials: HTTP 401, or 400 or 403 in the gate's own form
-  PENDING = -30, -- The call may not wait (`wait_ms`, or `wait`, is 0) and there is no token that serves; a refresh is under way, or no thread could be made for it
-  TIMEOUT = -31, -- The time that the call may wait, or the limit of the refresh or of its connection (`connect_timeout`), ran out: the message says what took it, such as a firewall that drops packets
-  UNREACHABLE = -32, -- No connection: a name that does not resolve, a refused or broken connection, a proxy that says no
-  RATE_LIMITED = -33, -- HTTP 429: the gate has had too many requests
-  GATE = -34, -- HTTP 5xx, 408, 425, or a 400 or 403 that is not in the gate's own form: the gate, or what is before it, is not well
-  BAD_RESPONSE = -35, -- An answer that no gate gives: not JSON, too large, a redirect, 404, no `id_token`, no JWT, no usable `exp`, or a token that has ended already
-  TOO_SHORT = -36, -- The token has less life than was asked for, and a new one would live no longer: ask for less
-  TLS = -40, -- TLS failed: a certificate that is not trusted, for another host, or expired; or no TLS at that port
-  STORE = -41, -- The shared store cannot be used, and `store_required` is set
-  BAD_JWT = -50, -- What was given to dl_auth_jwt_claims or dl_auth_jwt_expiry is no JWT, or has no usable `exp`
-  INTERNAL = -99, -- A bug in the library: a panic was caught
+  NULL_ARGUMENT = -1, -- A pointer is NULL and must not be NULL, or a struct is not initialised. Fix the call.
+  NOT_UTF8 = -2, -- A string is not UTF-8. Fix the call.
+  BUFFER_TOO_SMALL = -3, -- The buffer is too small for the text and its NUL. Grow the buffer to `*len + 1` bytes and call again.
+  CLOSED = -4, -- The handle was freed, before or during the call. Or dl_auth_new did not make this handle. Make a new handle.
+  UNKNOWN_KEY = -10, -- There is no option with this name. Fix the configuration. The message names the most similar option.
+  INVALID_VALUE = -11, -- A value is not valid for this option. Fix the configuration. The message names the option, describes a valid value, and gives the source of the value: a call or an environment variable.
+  NO_CREDENTIALS = -12, -- The username or the password is missing, both in the calls and in the environment. Or a ready `token` has expired and there are no credentials to log in with. Set a username and a password, or a ready token.
+  UNSUPPORTED = -13, -- The option exists, but this library is built without the feature. Do not set the option.
+  DENIED = -20, -- The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's own form. Correct the credentials, or ask their issuer.
+  PENDING = -30, -- No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0. The status is the same if no thread could be made for the refresh. Call again later.
+  TIMEOUT = -31, -- A time limit ended: the time that the call may wait, the limit of the refresh (`timeout`), or the limit of its connection (`connect_timeout`). Call again. The message says what took the time, such as a firewall that drops packets.
+  UNREACHABLE = -32, -- There is no connection: a name does not resolve, a connection is refused or broken, or a proxy refuses it. Check the network and the proxy. Call again.
+  RATE_LIMITED = -33, -- The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again. If it is 0, the gate gave no time: wait a little.
+  GATE = -34, -- Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the gate's own form. The gate, or a server in front of it, has a problem. Call again.
+  BAD_RESPONSE = -35, -- A gate does not send such an answer: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the servers between this machine and the gate.
+  TOO_SHORT = -36, -- The remaining life of the token is shorter than requested. A new token would not be valid for longer, or, if `retry_after_ms` is not 0, the last token is too new to fetch another one before that time. If `retry_after_ms` is 0, request less life (`min_valid_ms`). Otherwise call again after that time.
+  TLS = -40, -- TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS. Read the message: it names the certificate and the problem.
+  STORE = -41, -- The shared store cannot be used, and `store_required` is set. This version does not return this status, because it has no shared store.
+  BAD_JWT = -50, -- The text given to dl_auth_jwt_claims or dl_auth_jwt_expiry is not a JWT, or has no usable `exp`. Fix the text.
+  INTERNAL = -99, -- There is a bug in the library, and the library caught a panic. The handle and its token stay usable. Report the bug.
 }
--- names: end, made by `make names`
+-- names: end
 
 --- Why a call failed: its second result, after nil. As text it is its message.
 ---@class dl_auth.Error

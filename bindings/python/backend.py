@@ -21,6 +21,7 @@ from typing import NoReturn, Optional
 
 FILE = {"win32": "dl_auth.dll", "darwin": "libdl_auth.dylib"}.get(sys.platform, "libdl_auth.so")
 HERE = Path(__file__).resolve().parent
+LICENCES = ("LICENSE-APACHE", "LICENSE-MIT")
 
 METADATA = """\
 Metadata-Version: 2.1
@@ -59,8 +60,8 @@ def build_wheel(
     package = HERE / "src"
     files = {file.relative_to(package).as_posix(): file.read_bytes() for file in _sources(package)}
     files[f"dl_auth/{FILE}"] = library.read_bytes()
-    for licence in licences(HERE):
-        files[f"{about}/licenses/{licence.name}"] = licence.read_bytes()
+    for licence in LICENCES:
+        files[f"{about}/licenses/{licence}"] = (HERE / licence).read_bytes()
     files[f"{about}/METADATA"] = METADATA.format(version=version).encode()
     files[f"{about}/entry_points.txt"] = ENTRY_POINTS.encode()
     files[f"{about}/WHEEL"] = WHEEL.format(tag=tag).encode()
@@ -81,8 +82,9 @@ def build_sdist(sdist_directory: str, config_settings: Optional[object] = None) 
     """
     name = f"dl_auth-{_version(_library())}"
     metadata = METADATA.format(version=name.partition("-")[2]).encode()
-    files = {"PKG-INFO": metadata, **{licence.name: licence.read_bytes() for licence in licences(HERE)}}
-    for file in [HERE / "pyproject.toml", HERE / "backend.py", HERE / "README.md", *_sources(HERE / "src")]:
+    files = {"PKG-INFO": metadata}
+    others = [HERE / name for name in ("pyproject.toml", "backend.py", "README.md", *LICENCES)]
+    for file in [*others, *_sources(HERE / "src")]:
         files[file.relative_to(HERE).as_posix()] = file.read_bytes()
     with tarfile.open(Path(sdist_directory) / f"{name}.tar.gz", "w:gz", format=tarfile.PAX_FORMAT) as archive:
         for path, content in files.items():
@@ -90,14 +92,6 @@ def build_sdist(sdist_directory: str, config_settings: Optional[object] = None) 
             entry.size, entry.mode = len(content), 0o644
             archive.addfile(entry, io.BytesIO(content))
     return f"{name}.tar.gz"
-
-
-def licences(here: Path) -> list[Path]:
-    """The licence files: beside this file, as in a source distribution, or at the top of the repository. A copy of this
-    directory alone has none.
-    """
-    top = here.parent.parent if here.parts[-2:] == ("bindings", "python") else here
-    return sorted({*here.glob("LICENSE-*"), *top.glob("LICENSE-*")})
 
 
 def _sources(directory: Path) -> list[Path]:

@@ -1,7 +1,7 @@
 /* A control loop of 1 kHz that has a valid token at hand in every cycle and never waits for one: the library logs in
  * and refreshes behind it (`refresh=background`), and a call that may wait for 0 ms is a copy.
  *
- *   control_loop [CYCLES]      DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the like say who logs in, and where */
+ *   control_loop [CYCLES]      configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and so on */
 #define _POSIX_C_SOURCE 200809L
 #include "dl_auth.h"
 #include <stdio.h>

@@ -3,9 +3,9 @@
 //! Replaced as a whole at each change, and read without a lock: a child process takes it over as it is.
 
 use crate::clock::Boot;
+use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::policy;
-use crate::settings::Credentials;
 use crate::sync::Arc;
 
 /// What is known about a handle, and what a child takes over.

@@ -11,15 +11,16 @@ use arc_swap::ArcSwap;
 use super::errors::*;
 use super::facts::{Cooling, Facts};
 use super::serves;
+use crate::attempt::{Attempt, Cancellation};
 use crate::cache::{Cache, Token};
 use crate::clock::{Boot, Now};
+use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::gate::Grant;
 use crate::policy::{self, State};
 use crate::process;
 use crate::refresh::{Exchange, Fetch, Session};
 use crate::scheduler::{Job, Runner};
-use crate::settings::Credentials;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, lock, try_lock, wait};
 
 mod background;
@@ -54,9 +55,10 @@ pub(super) struct Shared {
     reread_from: Boot,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Flight {
     number: u64,
+    cancellation: Arc<Cancellation>,
     /// When it should have ended, whatever hangs.
     limit: Boot,
 }
@@ -75,7 +77,12 @@ enum Begun {
 
 impl Shared {
     fn owns(&self, flight: u64) -> bool {
-        !self.closed && self.in_flight.is_some_and(|current| current.number == flight)
+        !self.closed && self.in_flight.as_ref().is_some_and(|current| current.number == flight)
+    }
+
+    /// What the refresh in flight does.
+    fn doing(&self) -> Option<String> {
+        self.in_flight.as_ref()?.cancellation.doing()
     }
 }
 
@@ -161,9 +168,8 @@ impl Inner {
                 facts.brake_ends = Boot::ZERO;
             }
         });
-        if shared.in_flight.take().is_some() {
-            // Under the lock, so that the next refresh cannot have begun yet and be cut off with this one.
-            self.exchange.transport.cancel();
+        if let Some(flight) = shared.in_flight.take() {
+            flight.cancellation.cancel();
         }
         self.changed.notify_all();
     }
@@ -172,9 +178,11 @@ impl Inner {
         let mut shared = lock(&self.state);
         shared.closed = true;
         self.cache.close();
+        if let Some(flight) = &shared.in_flight {
+            flight.cancellation.cancel();
+        }
         drop(shared);
         self.changed.notify_all();
-        self.exchange.transport.cancel();
         self.unregister();
     }
 
@@ -200,13 +208,13 @@ impl Inner {
         let begun = self.begin(&mut shared, now);
         drop(shared);
         if let Ok(Begun::Started(flight, job) | Begun::Cooling(_, Some((flight, job)))) = begun {
-            self.launch(flight, job, false).ok(); // the caller has a token; who needs one will hear of it
+            self.launch(&flight, job, false).ok(); // the caller has a token; who needs one will hear of it
         }
     }
 
     /// Has a refresh run. Where no thread can be made, a caller who may wait runs it itself; for one who may not, the
     /// flight is called off, and the next caller tries.
-    fn launch(&self, flight: Flight, job: Job, may_wait: bool) -> Result<(), Error> {
+    fn launch(&self, flight: &Flight, job: Job, may_wait: bool) -> Result<(), Error> {
         match self.runner.run(job) {
             Ok(()) => Ok(()),
             Err(job) if may_wait => {
@@ -226,11 +234,6 @@ impl Inner {
         }
     }
 
-    /// What the refresh in flight does.
-    fn doing(&self) -> Option<String> {
-        self.exchange.transport.doing()
-    }
-
     /// Joins the refresh in flight, or begins one, or says why not.
     fn begin(self: &Arc<Self>, shared: &mut Shared, now: Now) -> Result<Begun, Error> {
         if shared.closed {
@@ -244,8 +247,8 @@ impl Inner {
                 if look && shared.in_flight.is_none() { Some(self.take_off(shared, now.boot, true)?) } else { None };
             return Ok(Begun::Cooling(error, flight));
         }
-        if let Some(flight) = shared.in_flight {
-            return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs(self.doing())) };
+        if let Some(flight) = shared.in_flight.clone() {
+            return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs(shared.doing())) };
         }
         if facts.brake_ends > now.boot {
             return Ok(Begun::Braked(facts.brake_ends));
@@ -259,28 +262,31 @@ impl Inner {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
-        let session = session.try_lock_arc().ok_or_else(|| hangs(self.doing()))?;
+        let session = session.try_lock_arc().ok_or_else(|| hangs(shared.doing()))?;
         shared.flights += 1;
-        let flight = Flight { number: shared.flights, limit: now.saturating_add(self.exchange.rules.timeout) };
-        shared.in_flight = Some(flight);
+        let limit = now.saturating_add(self.exchange.rules.timeout);
+        // A little less, so that the reason of a failure is there for whoever waits as long as a refresh may take.
+        let deadline = limit - policy::margin(self.exchange.rules.timeout);
+        let cancellation = Arc::new(Cancellation::default());
+        let attempt = Attempt::new(deadline, cancellation.clone());
+        let flight = Flight { number: shared.flights, cancellation, limit };
+        shared.in_flight = Some(flight.clone());
         if reread {
             shared.reread_from = now.saturating_add(Duration::from_secs(1));
         }
         let inner = self.clone();
+        let number = flight.number;
         let job = move || {
             let mut session = session;
-            let wanted = || lock(&inner.state).owns(flight.number);
-            // A little less, so that the reason of a failure is there for whoever waits as long as a refresh may take.
-            let limit = flight.limit - policy::margin(inner.exchange.rules.timeout);
             let refresh = || {
                 let held = inner.cache.lend().clone();
                 let held = held.as_ref().map(|token| token.jwt().text());
-                (!reread || session.reread()).then(|| inner.exchange.refresh(&mut session, held, limit, &wanted))
+                (!reread || session.reread()).then(|| inner.exchange.refresh(&mut session, held, &attempt))
             };
             let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
             let credentials = session.credentials().clone();
             drop(session); // before anybody can see that the flight has ended, and try the mutex
-            inner.land(flight, credentials, result);
+            inner.land(number, credentials, result);
         };
         Ok((flight, Box::new(job)))
     }
@@ -307,7 +313,7 @@ impl Inner {
                 Begun::Cooling(error, meanwhile) => {
                     drop(shared);
                     if let Some((flight, job)) = meanwhile {
-                        self.launch(flight, job, false).ok(); // nobody waits for it
+                        self.launch(&flight, job, false).ok(); // nobody waits for it
                     }
                     return Err(error);
                 }
@@ -323,10 +329,10 @@ impl Inner {
             };
             drop(shared);
             if let Some(job) = job {
-                self.launch(flight, job, !at_most.is_zero())?;
+                self.launch(&flight, job, !at_most.is_zero())?;
             }
             // Where it was disowned or called off, there is another to begin or to join.
-            let Some(token) = self.wait_for_landing(flight, deadline, late)? else { continue };
+            let Some(token) = self.wait_for_landing(&flight, deadline, late)? else { continue };
             let now = self.exchange.clock.now();
             match token.state(now) {
                 // It ended, or the platform refused it, before this caller woke: it needs the next one.
@@ -341,7 +347,7 @@ impl Inner {
     /// `late`.
     fn wait_for_landing(
         &self,
-        flight: Flight,
+        flight: &Flight,
         deadline: Boot,
         late: fn(Option<String>) -> Error,
     ) -> Result<Option<Arc<Token>>, Error> {
@@ -356,10 +362,10 @@ impl Inner {
             }
             let now = self.exchange.clock.boot();
             if now >= deadline {
-                break Err(late(self.doing()));
+                break Err(late(shared.doing()));
             }
             if now >= flight.limit {
-                break Err(hangs(self.doing()));
+                break Err(hangs(shared.doing()));
             }
             shared = self.wait(shared, deadline.min(flight.limit).saturating_sub(now));
         };
@@ -384,9 +390,9 @@ impl Inner {
 
     /// Publishes what a refresh brought, and wakes all who wait for it. A disowned one brings nothing; nor does one
     /// that found no new password.
-    fn land(&self, flight: Flight, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
+    fn land(&self, flight: u64, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
         let mut shared = lock(&self.state);
-        if !shared.owns(flight.number) {
+        if !shared.owns(flight) {
             return;
         }
         shared.in_flight = None;
@@ -396,7 +402,7 @@ impl Inner {
                 Ok(fetch) => Ok(self.succeed(fetch, credentials, now.boot)),
                 Err(error) => Err(self.fail(error, credentials, now)),
             };
-            shared.landed = Some((flight.number, result));
+            shared.landed = Some((flight, result));
         }
         drop(shared);
         self.changed.notify_all();

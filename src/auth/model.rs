@@ -14,6 +14,7 @@ use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::thread::{self, JoinHandle};
 
 use super::*;
+use crate::attempt::{Attempt, InFlight};
 use crate::gate::{Request, Response};
 use crate::http::Failure;
 use crate::scheduler::Job;
@@ -82,18 +83,16 @@ struct Gate {
 #[derive(Default)]
 struct Seen {
     users: Vec<String>,
-    cancels: u64,
 }
 
 struct Line(Arc<Gate>);
 
 impl Transport for Line {
-    fn send(&self, request: &Request, _: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure> {
+    fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure> {
         let gate = &self.0;
         let broken = |sent| Err(Failure { error: Error::new(Status::Unreachable, "broken"), sent });
-        // As `Http` has it: cancelled is what was begun before, and only then is it asked whether it is wanted.
-        let cancels = lock(&gate.seen).cancels;
-        if !wanted() {
+        let _registered = attempt.register(gate.clone());
+        if attempt.is_cancelled() {
             return broken(false);
         }
         let body: Value = serde_json::from_slice(&request.body).unwrap();
@@ -110,7 +109,7 @@ impl Transport for Line {
             Answer::Denied => answer(401, json!({"message": "no"})),
             Answer::Broken => broken(true),
             Answer::Never => {
-                while seen.cancels == cancels {
+                while !attempt.is_cancelled() {
                     seen = wait(&gate.cancelled, seen, Duration::MAX);
                 }
                 broken(true)
@@ -118,13 +117,19 @@ impl Transport for Line {
         }
     }
 
-    fn cancel(&self) {
-        lock(&self.0.seen).cancels += 1;
-        self.0.cancelled.notify_all();
-    }
-
     fn for_child(&self) -> Box<dyn Transport> {
         Box::new(Line(self.0.clone()))
+    }
+}
+
+impl InFlight for Gate {
+    fn end(&self) {
+        drop(lock(&self.seen)); // a request that has read the flag waits by now
+        self.cancelled.notify_all();
+    }
+
+    fn doing(&self) -> String {
+        "waiting for the gate of the model".to_owned()
     }
 }
 

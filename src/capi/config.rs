@@ -6,8 +6,9 @@ use std::ptr;
 use super::error::{dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
 use super::text::{null, read, read_array};
-use crate::config::{self, Config, KEYS};
+use crate::config::{self, Config};
 use crate::error::{Error, Status};
+use crate::options::OPTIONS;
 
 /// Options by name. Made by dl_auth_config_new, used by one thread at a time, given to any number of dl_auth_new, and
 /// freed by dl_auth_config_free, at once if you like: dl_auth_new keeps a copy.
@@ -40,7 +41,7 @@ pub unsafe extern "C" fn dl_auth_config_set(
         guard(error, || {
             let config = config.as_mut().ok_or_else(|| null("config"))?;
             let key = read("key", key)?;
-            let whose = config::find(key).map_or_else(|_| String::new(), |key| format!("` of `{}", key.name()));
+            let whose = config::find(key).map_or_else(|_| String::new(), |key| format!("` of `{}", key.name));
             config.0.set(key, read(&format!("value{whose}"), value)?)
         })
     }
@@ -95,5 +96,5 @@ pub unsafe extern "C" fn dl_auth_config_free(config: *mut dl_auth_config_t) {
 /// The name of the index-th option, counted from 0; NULL past the last. The string is static: do not free it.
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_config_key(index: usize) -> *const c_char {
-    KEYS.get(index).map_or(ptr::null(), |key| key.c_name.as_ptr())
+    OPTIONS.get(index).map_or(ptr::null(), |option| option.c_name.as_ptr())
 }

@@ -253,7 +253,7 @@ fn a_server_that_wants_a_client_certificate_is_a_fault_of_tls_unless_the_gate_it
         (401, "", Status::Denied),
         (500, "", Status::Gate),
     ] {
-        let asked = Response { wanted_certificate: true, peer: "gate.test:443".to_owned(), ..answer(status, body) };
+        let asked = Response { asked_for_certificate: true, peer: "gate.test:443".to_owned(), ..answer(status, body) };
         let error = read_one(&asked).unwrap_err();
         assert_eq!((error.status(), error.http_status()), (kind, Some(status)), "{status} {body}");
         assert_eq!(

@@ -6,10 +6,12 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mio::{Events, Interest, Poll, Token};
 
+use crate::attempt::Attempt;
+use crate::clock::{Clock, System};
 use crate::process::above_stdio;
 
 /// The time after which the next attempt starts beside the present ones (RFC 8305, section 8). It is shorter if there
@@ -20,7 +22,7 @@ const ATTEMPT_DELAY_MIN: Duration = Duration::from_millis(100);
 /// The most addresses that are tried. It bounds the number of sockets.
 const ADDRESSES_MAX: usize = 64;
 
-/// The longest wait before [`Race::wanted`] is asked again.
+/// The longest wait before [`Race::left`] is called again, which checks whether the attempt is cancelled.
 const SLICE: Duration = Duration::from_millis(100);
 
 /// Why no address answered.
@@ -58,12 +60,12 @@ impl fmt::Display for Unconnected {
     }
 }
 
-/// Connects to one of these addresses until `end`. It stops soon after `wanted` is no longer true.
-pub fn dial(addresses: &[SocketAddr], end: Instant, wanted: &dyn Fn() -> bool) -> Result<TcpStream, Unconnected> {
+/// Connects to one of these addresses. Stops at the deadline of the attempt, and soon after the attempt is cancelled.
+pub fn dial(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream, Unconnected> {
     let addresses = in_order(addresses);
     let failed = |error| Unconnected { tried: 0, failures: vec![error], late: false };
     let poll = above_stdio(Poll::new).map_err(failed)?;
-    let mut sockets = Sockets { poll, events: Events::with_capacity(ADDRESSES_MAX), pending: Vec::new(), end, wanted };
+    let mut sockets = Sockets { poll, events: Events::with_capacity(ADDRESSES_MAX), pending: Vec::new(), attempt };
     let stream = TcpStream::from(race(&mut sockets, &addresses)?);
     let ready = stream.set_nonblocking(false).and_then(|()| stream.set_nodelay(true));
     ready.map_err(|error| Unconnected { tried: addresses.len(), failures: vec![error], late: false })?;
@@ -103,7 +105,7 @@ trait Race {
     /// Blocks at most this long until attempts end, and says how each of them ended.
     fn wait(&mut self, at_most: Duration) -> Vec<io::Result<Self::Socket>>;
 
-    /// The time that is left; `None` if there is none, or the connection is not wanted any more.
+    /// The time that is left; `None` if there is no time left, or the attempt is cancelled.
     fn left(&self) -> Option<Duration>;
 }
 
@@ -150,8 +152,7 @@ struct Sockets<'a> {
     events: Events,
     /// Each attempt has the index of its token.
     pending: Vec<Option<mio::net::TcpStream>>,
-    end: Instant,
-    wanted: &'a dyn Fn() -> bool,
+    attempt: &'a Attempt,
 }
 
 impl Race for Sockets<'_> {
@@ -191,8 +192,8 @@ impl Race for Sockets<'_> {
     }
 
     fn left(&self) -> Option<Duration> {
-        let left = self.end.saturating_duration_since(Instant::now());
-        (!left.is_zero() && (self.wanted)()).then_some(left)
+        let left = self.attempt.deadline.saturating_sub(System.boot());
+        (!left.is_zero() && !self.attempt.is_cancelled()).then_some(left)
     }
 }
 
@@ -212,6 +213,7 @@ fn outcome(socket: &mio::net::TcpStream) -> Option<io::Result<()>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::Cancellation;
     use std::net::TcpListener;
 
     const END: u64 = 10_000;
@@ -362,15 +364,17 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let end = Instant::now() + Duration::from_secs(600);
-        let stream = dial(&[closed, address], end, &|| true).unwrap();
+        let cancellation = std::sync::Arc::<Cancellation>::default();
+        let attempt = Attempt::new(System.boot() + Duration::from_secs(600), cancellation.clone());
+        let stream = dial(&[closed, address], &attempt).unwrap();
         assert_eq!(stream.peer_addr().unwrap(), address);
         assert!(stream.nodelay().unwrap());
-        let failed = dial(&[closed], end, &|| true).unwrap_err();
+        let failed = dial(&[closed], &attempt).unwrap_err();
         assert_eq!(
             (failed.tried, failed.late, failed.failures[0].kind()),
             (1, false, io::ErrorKind::ConnectionRefused)
         );
-        assert!(dial(&[address], end, &|| false).unwrap_err().late, "what is not wanted is not tried");
+        cancellation.cancel();
+        assert!(dial(&[address], &attempt).unwrap_err().late, "a cancelled attempt does not connect");
     }
 }

@@ -8,11 +8,12 @@ use std::time::SystemTime;
 use super::dial::Unconnected;
 use super::route::Target;
 use super::tunnel::{self, Login, Refused};
+use crate::address::Proxy;
+use crate::attempt::Attempt;
 use crate::error::{Error, Status};
-use crate::proxy::Proxy;
 use crate::secret::{Secrets, quote};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, Weak, lock};
-use crate::trust::{Peer, Witness};
+use crate::sync::{Arc, Mutex, Weak, lock};
+use crate::trust::{Peer, Verifier};
 
 /// How far a request has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -34,76 +35,68 @@ pub enum Stage {
     Waiting,
 }
 
-/// How far a request in flight has come, and whether it is still wanted.
+/// How far a request in flight has come, and its connection.
 #[derive(Default)]
 pub struct Progress {
-    cancelled: AtomicBool,
     stream: Mutex<Weak<TcpStream>>,
-    seen: Mutex<Seen>,
+    observed: Mutex<Observed>,
 }
 
-/// What a request has seen so far.
+/// What a request has observed so far.
 #[derive(Clone, Default)]
-pub struct Seen {
+pub struct Observed {
     /// Where it is.
     pub stage: Stage,
     /// Its last TLS handshake.
-    pub witness: Option<Arc<Witness>>,
+    pub verifier: Option<Arc<Verifier>>,
     /// The status of the answer, once its first line has come.
     pub status: Option<u16>,
 }
 
-impl Seen {
+impl Observed {
     /// Whether the server of the last handshake asked for a client certificate.
-    pub fn wanted_certificate(&self) -> bool {
-        self.witness.as_ref().is_some_and(|witness| witness.asked_for_client_certificate())
+    pub fn asked_for_certificate(&self) -> bool {
+        self.verifier.as_ref().is_some_and(|verifier| verifier.asked_for_client_certificate())
     }
 }
 
 impl Progress {
     /// Notes that the request has come to this stage.
     pub fn reach(&self, stage: Stage) {
-        lock(&self.seen).stage = stage;
+        lock(&self.observed).stage = stage;
     }
 
     /// Notes that a TLS handshake begins.
-    pub fn watch(&self, witness: Arc<Witness>) {
-        lock(&self.seen).witness = Some(witness);
+    pub fn handshake(&self, verifier: Arc<Verifier>) {
+        lock(&self.observed).verifier = Some(verifier);
     }
 
     /// Notes the status of an answer that begins so. Interim answers do not count.
     pub fn answered(&self, begin: &[u8]) {
-        let mut seen = lock(&self.seen);
-        if seen.status.is_none() {
-            seen.status = tunnel::status(begin).filter(|status| *status >= 200);
+        let mut observed = lock(&self.observed);
+        if observed.status.is_none() {
+            observed.status = tunnel::status(begin).filter(|status| *status >= 200);
         }
     }
 
-    /// What the request has seen.
-    pub fn seen(&self) -> Seen {
-        lock(&self.seen).clone()
+    /// What the request has observed.
+    pub fn observed(&self) -> Observed {
+        lock(&self.observed).clone()
     }
 
-    /// Notes the connection, for `cancel`. If the request is cancelled already, the connection ends.
-    pub fn connected(&self, stream: &Arc<TcpStream>) {
+    /// Notes the connection, for `end`. If the attempt is cancelled already, the connection ends.
+    pub fn connected(&self, stream: &Arc<TcpStream>, attempt: &Attempt) {
         *lock(&self.stream) = Arc::downgrade(stream);
-        if self.is_cancelled() {
-            self.cancel();
+        if attempt.is_cancelled() {
+            self.end();
         }
     }
 
-    /// Ends the request soon: the connection is shut down, now or when it is made.
-    pub fn cancel(&self) {
-        // Before the lock: either `connected` sees it, or the connection is found here.
-        self.cancelled.store(true, Ordering::Relaxed);
+    /// Shuts the connection down, if there is one.
+    pub fn end(&self) {
         if let Some(stream) = lock(&self.stream).upgrade() {
             stream.shutdown(Shutdown::Both).ok();
         }
-    }
-
-    /// Whether the request is to end.
-    pub fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
     }
 }
 
@@ -171,13 +164,13 @@ pub struct Peers<'a> {
 
 impl Peers<'_> {
     /// The error for what ureq reports, at the stage that the request had reached.
-    pub fn explain(&self, error: ureq::Error, seen: &Seen) -> Error {
+    pub fn explain(&self, error: ureq::Error, observed: &Observed) -> Error {
         match error {
             ureq::Error::Other(other) => match other.downcast::<Fault>() {
-                Ok(fault) => self.explain_fault(*fault, seen),
+                Ok(fault) => self.explain_fault(*fault, observed),
                 Err(other) => self.unreachable(&self.quote(&other)),
             },
-            ureq::Error::Io(error) => self.explain_fault(error.into(), seen),
+            ureq::Error::Io(error) => self.explain_fault(error.into(), observed),
             ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders) => {
                 self.bad("answered with too many headers")
             }
@@ -190,7 +183,7 @@ impl Peers<'_> {
         }
     }
 
-    fn explain_fault(&self, fault: Fault, seen: &Seen) -> Error {
+    fn explain_fault(&self, fault: Fault, observed: &Observed) -> Error {
         match fault {
             Fault::Resolve(error) => self.unresolved(&error),
             Fault::SlowResolver => {
@@ -204,13 +197,16 @@ impl Peers<'_> {
             }
             Fault::Connect(unconnected) => self.unconnected(&unconnected),
             Fault::Name => {
-                let (hop, option) =
-                    if seen.stage == Stage::ProxyTls { (self.hop(), PROXY) } else { (self.gate.shown.clone(), "url") };
+                let (hop, option) = if observed.stage == Stage::ProxyTls {
+                    (self.hop(), PROXY)
+                } else {
+                    (self.gate.shown.clone(), "url")
+                };
                 let message =
                     format!("TLS with {hop} cannot start: its host is no name of a TLS server; check `{option}`");
                 Error::new(Status::Tls, message)
             }
-            Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), seen),
+            Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), observed),
             Fault::Tunnel(Refused::Closed) => self.unreachable(&format!(
                 "{} closed the connection and opened no tunnel; check `{PROXY}`, and the proxy's log",
                 self.hop()
@@ -219,19 +215,19 @@ impl Peers<'_> {
                 self.unreachable(&format!("{} does not answer in HTTP/1.1; check `{PROXY}`", self.hop()))
             }
             Fault::Tunnel(Refused::Status(status, login)) => self.refused_tunnel(status, &login),
-            Fault::Tls(error) => Error::new(Status::Tls, self.explain_tls(&error, seen)),
-            Fault::Io(error) => self.broken(&error, seen),
+            Fault::Tls(error) => Error::new(Status::Tls, self.explain_tls(&error, observed)),
+            Fault::Io(error) => self.broken(&error, observed),
         }
     }
 
-    fn explain_tls(&self, error: &rustls::Error, seen: &Seen) -> String {
+    fn explain_tls(&self, error: &rustls::Error, observed: &Observed) -> String {
         let (hop, gate) = (self.hop(), self.gate_through());
         let peer = match self.proxy {
-            Some(_) if seen.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY, secrets: self.secrets },
+            Some(_) if observed.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY, secrets: self.secrets },
             _ => Peer { shown: &gate, option: "url", secrets: self.secrets },
         };
-        match &seen.witness {
-            Some(witness) => witness.explain(error, &peer, SystemTime::now()),
+        match &observed.verifier {
+            Some(verifier) => verifier.explain(error, &peer, SystemTime::now()),
             None => format!("TLS with {} cannot start", peer.shown),
         }
     }
@@ -304,9 +300,9 @@ impl Peers<'_> {
     }
 
     /// For a connection that broke, or whose time was over.
-    fn broken(&self, error: &io::Error, seen: &Seen) -> Error {
+    fn broken(&self, error: &io::Error, observed: &Observed) -> Error {
         let hop = self.hop();
-        let (peer, does_not, before) = match seen.stage {
+        let (peer, does_not, before) = match observed.stage {
             Stage::Resolving | Stage::Connecting => (&hop, "connect", "it was ready"),
             Stage::ProxyTls => (&hop, "finish the TLS handshake", "the TLS handshake ended"),
             Stage::Tunnel => (&hop, "open a tunnel", "it opened a tunnel"),
@@ -314,12 +310,15 @@ impl Peers<'_> {
             Stage::Sending => (&self.gate.shown, "take the request", "it had the request"),
             Stage::Waiting => (&self.gate.shown, "answer", "its answer was complete"),
         };
-        let through = if seen.stage >= Stage::Tls { self.through() } else { String::new() };
+        let through = if observed.stage >= Stage::Tls { self.through() } else { String::new() };
         // The kernel has the same error for a peer that it has given up.
         if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
-            let option =
-                if seen.stage >= Stage::Sending { "`timeout` limits" } else { "`connect_timeout` and `timeout` limit" };
-            let advice = match seen.stage {
+            let option = if observed.stage >= Stage::Sending {
+                "`timeout` limits"
+            } else {
+                "`connect_timeout` and `timeout` limit"
+            };
+            let advice = match observed.stage {
                 Stage::Resolving | Stage::Connecting => "check the network",
                 Stage::ProxyTls => "check the network, and whether the proxy's URL must begin with http://",
                 Stage::Tunnel => "check the proxy",
@@ -329,7 +328,7 @@ impl Peers<'_> {
             let message = format!("{peer} did not {does_not} in time{through}; {advice}; {option} the time");
             return Error::new(Status::Timeout, message);
         }
-        if seen.wanted_certificate() {
+        if observed.asked_for_certificate() {
             let message = format!(
                 "{peer} closed the connection after it asked for a client certificate{through}; dl_auth cannot give \
                  one: let the server take requests without it, or check `url`"

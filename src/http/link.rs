@@ -4,7 +4,6 @@
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
-use std::time::Instant;
 
 use rustls::{ClientConnection, StreamOwned};
 use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
@@ -12,17 +11,18 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 use super::buffers::WipedBuffers;
 use super::corked::Corked;
 use super::{Fault, Progress, Stage};
+use crate::clock::{Boot, Clock, System};
 use crate::sync::Arc;
 
 /// A TCP connection with a deadline.
 pub struct Socket {
     stream: Arc<TcpStream>,
-    end: Instant,
+    end: Boot,
 }
 
 impl Socket {
     /// A socket that ends at `end`. The stream is shared with what shuts it down from another thread.
-    pub fn new(stream: Arc<TcpStream>, end: Instant) -> Socket {
+    pub fn new(stream: Arc<TcpStream>, end: Boot) -> Socket {
         Socket { stream, end }
     }
 
@@ -33,7 +33,7 @@ impl Socket {
         mut call: impl FnMut(&TcpStream) -> io::Result<T>,
     ) -> io::Result<T> {
         loop {
-            let left = self.end.saturating_duration_since(Instant::now());
+            let left = self.end.saturating_sub(System.boot());
             if left.is_zero() {
                 return Err(io::ErrorKind::TimedOut.into());
             }
@@ -84,7 +84,7 @@ impl Link {
     }
 
     /// Moves the deadline.
-    pub fn until(&mut self, end: Instant) {
+    pub fn until(&mut self, end: Boot) {
         match self {
             Link::Tcp(socket, _) => socket.end = end,
             Link::Tls(session, _) => session.sock.socket().until(end),

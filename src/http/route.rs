@@ -5,7 +5,6 @@
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::time::Instant;
 
 use rustls::StreamOwned;
 use rustls::pki_types::ServerName;
@@ -15,20 +14,22 @@ use super::corked::Corked;
 use super::dial::dial;
 use super::fault::is_no_descriptor;
 use super::link::{Link, Socket, Wire};
-use super::{Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, Way, tunnel};
-use crate::config::bare;
+use super::{Destination, Fault, INPUT_BUFFER, OUTPUT_BUFFER, Progress, Stage, tls, tunnel};
+use crate::address::bare;
+use crate::attempt::Attempt;
+use crate::clock::{Clock, System};
 use crate::process::{above_stdio, occupying_stdio};
 use crate::sync::Arc;
-use crate::trust::Setup;
+use crate::trust::Anchors;
 
 /// The way to the gate, for one request.
 pub struct Route<'a> {
-    /// Where the request goes, and how.
-    pub way: &'a Way,
-    /// What the proxy and the gate are trusted by.
-    pub tls: Arc<Setup>,
-    /// When the request ends.
-    pub end: Instant,
+    /// Where the request goes, and by which proxy.
+    pub destination: &'a Destination,
+    /// Which certificates the proxy and the gate are verified with.
+    pub anchors: Arc<Anchors>,
+    /// When the request ends at the latest, and whether it is cancelled.
+    pub attempt: &'a Attempt,
     /// How far the request has come.
     pub progress: Arc<Progress>,
 }
@@ -73,24 +74,24 @@ impl Route<'_> {
     }
 
     fn link(&self) -> Result<Link, Fault> {
-        let Way { target, proxy, .. } = self.way;
+        let Destination { target, proxy, .. } = self.destination;
         let (host, port) = match proxy {
             Some(proxy) => (&proxy.host, proxy.port),
             None => (&target.host, target.port),
         };
         self.progress.reach(Stage::Resolving);
         let addresses = resolve(host, port).map_err(Fault::Resolve)?;
-        if Instant::now() >= self.end {
+        if System.boot() >= self.attempt.deadline {
             return Err(Fault::SlowResolver);
         }
 
         self.progress.reach(Stage::Connecting);
-        let end = self.end.min(Instant::now() + self.way.connect_timeout);
-        let stream = dial(&addresses, end, &|| !self.progress.is_cancelled()).map_err(Fault::Connect)?;
-        let stream = Arc::new(stream);
+        let connecting = System.boot().saturating_add(self.destination.connect_timeout).min(self.attempt.deadline);
+        let connecting = self.attempt.until(connecting);
+        let stream = Arc::new(dial(&addresses, &connecting).map_err(Fault::Connect)?);
         // From here on, another thread can end the connection.
-        self.progress.connected(&stream);
-        let mut link = Link::Tcp(Socket::new(stream, end), Vec::new());
+        self.progress.connected(&stream, self.attempt);
+        let mut link = Link::Tcp(Socket::new(stream, connecting.deadline), Vec::new());
 
         if let Some(proxy) = proxy {
             if proxy.tls {
@@ -98,23 +99,27 @@ impl Route<'_> {
                 link = self.secure(link, &proxy.host)?;
             }
             self.progress.reach(Stage::Tunnel);
-            let opened =
-                tunnel::open(&mut link, &target.authority(), &self.way.user_agent, proxy.authorization.as_ref());
+            let opened = tunnel::open(
+                &mut link,
+                &target.authority(),
+                &self.destination.user_agent,
+                proxy.authorization.as_ref(),
+            );
             link.put_back(opened.map_err(Fault::Tunnel)?);
         }
         if target.tls {
             self.progress.reach(Stage::Tls);
             link = self.secure(link, &target.host)?;
         }
-        link.until(self.end);
+        link.until(self.attempt.deadline);
         Ok(link)
     }
 
     /// A TLS session over this connection.
     fn secure(&self, link: Link, host: &str) -> Result<Link, Fault> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| Fault::Name)?;
-        let (mut session, witness) = self.tls.session(name).map_err(Fault::Tls)?;
-        self.progress.watch(witness);
+        let (mut session, verifier) = tls::session(self.anchors.clone(), name).map_err(Fault::Tls)?;
+        self.progress.handshake(verifier);
         let mut socket = Corked::new(link);
         session.complete_io(&mut socket).map_err(|error| {
             // The alert that tells the other side why.

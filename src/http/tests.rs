@@ -4,17 +4,19 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::thread;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use dl_auth_gate::Gate;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::attempt::Cancellation;
+use crate::clock::{Clock, System};
 use crate::config::Config;
+use crate::credentials::Credentials;
 use crate::error::Status;
 use crate::gate::{self, BODY_MAX};
 use crate::secret::Secret;
-use crate::settings::Credentials;
 
 mod stages;
 
@@ -26,7 +28,7 @@ fn limit() -> Duration {
 /// A limit that is meant to pass. What comes before it takes much less time, also on a busy machine.
 const SHORT: Duration = Duration::from_secs(2);
 
-fn way_with_env(options: &[(&str, &str)], env: &[(&str, &Path)]) -> Http {
+fn client_with_env(options: &[(&str, &str)], env: &[(&str, &Path)]) -> Http {
     let mut config = Config::new();
     let usual = [("username", "u"), ("password", "p"), ("connect_timeout", "5m")];
     for (key, value) in usual.iter().chain(options) {
@@ -37,10 +39,21 @@ fn way_with_env(options: &[(&str, &str)], env: &[(&str, &Path)]) -> Http {
 }
 
 /// The way to one of the gate's URLs, trusting its CA alone.
-fn way(gate: &Gate, url: &str, options: &[(&str, &str)]) -> Http {
+fn client(gate: &Gate, url: &str, options: &[(&str, &str)]) -> Http {
     let ca = gate.ca_file().to_str().unwrap();
     let usual = [("url", url), ("ca_file", ca), ("tls_roots", "ca_file_only"), ("allow_http", "true")];
-    way_with_env(&[&usual, options].concat(), &[])
+    client_with_env(&[&usual, options].concat(), &[])
+}
+
+/// An attempt that ends after this time.
+fn within(limit: Duration) -> Attempt {
+    Attempt::new(System.boot() + limit, Arc::default())
+}
+
+/// An attempt, and what cancels it.
+fn cancellable() -> (Attempt, Arc<Cancellation>) {
+    let cancellation = Arc::<Cancellation>::default();
+    (Attempt::new(System.boot() + limit(), cancellation.clone()), cancellation)
 }
 
 fn login() -> Request {
@@ -52,7 +65,7 @@ fn login() -> Request {
 fn outcome(plan: Value) -> Result<Response, Failure> {
     let gate = Gate::start();
     gate.plan(plan);
-    let outcome = way(&gate, gate.url(), &[]).send(&login(), limit(), &|| true);
+    let outcome = client(&gate, gate.url(), &[]).send(&login(), &within(limit()));
     assert_eq!((gate.counts().requests, gate.counts().redirected_hits), (1, 0), "each request is sent once");
     outcome
 }
@@ -65,7 +78,7 @@ fn failure(plan: Value) -> (Status, bool) {
 #[test]
 fn the_request_is_on_the_wire_as_the_gate_documents_it() {
     let gate = Gate::start();
-    let answer = way(&gate, gate.url(), &[("user_agent", "robot/1")]).send(&login(), limit(), &|| true).unwrap();
+    let answer = client(&gate, gate.url(), &[("user_agent", "robot/1")]).send(&login(), &within(limit())).unwrap();
     assert_eq!(answer.status, 200);
     assert!(answer.date_ms.is_some_and(|date| (date - crate::clock::unix_ms(SystemTime::now())).abs() < 600_000));
     let seen = gate.last_request().unwrap();
@@ -138,7 +151,7 @@ fn an_answer_that_does_not_come_in_time_is_a_timeout() {
         let mut limit = Duration::from_millis(300);
         // On a busy machine the request may not get as far within the limit.
         let failure = loop {
-            let failure = way(&gate, gate.url(), &[]).send(&login(), limit, &|| true).err().unwrap();
+            let failure = client(&gate, gate.url(), &[]).send(&login(), &within(limit)).err().unwrap();
             if gate.counts().requests > before {
                 break failure;
             }
@@ -147,8 +160,8 @@ fn an_answer_that_does_not_come_in_time_is_a_timeout() {
         assert_eq!((failure.error.status(), failure.sent), (Status::Timeout, true), "{}", failure.error);
         assert!(failure.error.message().contains("did not answer in time"), "{}", failure.error);
     }
-    let silent = way(&gate, gate.silent_url(), &[("connect_timeout", "100ms")]);
-    let silent = silent.send(&login(), limit(), &|| true).err().unwrap();
+    let silent = client(&gate, gate.silent_url(), &[("connect_timeout", "100ms")]);
+    let silent = silent.send(&login(), &within(limit())).err().unwrap();
     assert_eq!((silent.error.status(), silent.sent), (Status::Timeout, false), "{}", silent.error);
 }
 
@@ -164,7 +177,7 @@ fn what_never_reaches_the_gate_has_not_spent_the_request() {
         (gate.self_signed_url(), Status::Tls, "not trusted"),
         (&gate.http_url().replace("http:", "https:"), Status::Tls, "https port"),
     ] {
-        let failure = way(&gate, url, &[]).send(&login(), limit(), &|| true).err().unwrap();
+        let failure = client(&gate, url, &[]).send(&login(), &within(limit())).err().unwrap();
         assert_eq!((failure.error.status(), failure.sent), (status, false), "{url}: {}", failure.error);
         assert!(failure.error.message().contains(word), "{url}: {}", failure.error);
     }
@@ -187,16 +200,16 @@ fn whoever_fails_the_handshake_is_sent_an_alert() {
         connection.read_to_end(&mut answer).unwrap();
         answer
     });
-    let way = way_with_env(&[("url", &url), ("tls_roots", "bundled")], &[]);
-    assert_eq!(way.send(&login(), limit(), &|| true).err().unwrap().error.status(), Status::Tls);
+    let client = client_with_env(&[("url", &url), ("tls_roots", "bundled")], &[]);
+    assert_eq!(client.send(&login(), &within(limit())).err().unwrap().error.status(), Status::Tls);
     assert_eq!(other_side.join().unwrap().first(), Some(&ALERT));
 }
 
 #[test]
 fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
     let gate = Gate::start();
-    let failure = way_with_env(&[("url", gate.url()), ("tls_roots", "bundled")], &[])
-        .send(&login(), limit(), &|| true)
+    let failure = client_with_env(&[("url", gate.url()), ("tls_roots", "bundled")], &[])
+        .send(&login(), &within(limit()))
         .err()
         .unwrap();
     assert_eq!(failure.error.status(), Status::Tls);
@@ -206,7 +219,7 @@ fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
 #[test]
 fn plain_http_goes_to_this_machine() {
     let gate = Gate::start();
-    assert_eq!(way(&gate, gate.http_url(), &[]).send(&login(), limit(), &|| true).unwrap().status, 200);
+    assert_eq!(client(&gate, gate.http_url(), &[]).send(&login(), &within(limit())).unwrap().status, 200);
     assert_eq!((gate.counts().handshakes, gate.counts().logins), (0, 1));
 }
 
@@ -217,8 +230,8 @@ fn an_issuer_that_the_bundle_file_lacks_or_has_with_another_key_is_looked_for_in
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::copy(gate.ca_file(), directory.join("0a1b2c3d.0")).unwrap();
     let env = [("SSL_CERT_FILE", other.ca_file()), ("SSL_CERT_DIR", directory.as_path())];
-    let way = way_with_env(&[("url", gate.url()), ("tls_roots", "system")], &env);
-    assert_eq!(way.send(&login(), limit(), &|| true).unwrap().status, 200);
+    let client = client_with_env(&[("url", gate.url()), ("tls_roots", "system")], &env);
+    assert_eq!(client.send(&login(), &within(limit())).unwrap().status, 200);
     assert_eq!((gate.counts().connections, gate.counts().logins), (2, 1), "the first connection did not trust");
     std::fs::remove_dir_all(directory).unwrap();
 }
@@ -228,15 +241,15 @@ fn a_proxy_tunnels_or_is_named() {
     let gate = Gate::start();
     let secret = "http://user:canary@";
     let proxy = gate.proxy_url().replace("http://", secret);
-    let way = way(&gate, gate.url(), &[("proxy", &proxy)]);
-    assert_eq!(way.send(&login(), limit(), &|| true).unwrap().status, 200);
+    let client = client(&gate, gate.url(), &[("proxy", &proxy)]);
+    assert_eq!(client.send(&login(), &within(limit())).unwrap().status, 200);
     assert_eq!((gate.counts().proxied, gate.counts().logins), (1, 1));
     assert!(gate.last_connect().unwrap().header("proxy-authorization").is_some());
 
     let place = gate.proxy_url().trim_start_matches("http://");
     for (status, words) in [(407, "refused the user"), (403, "refused to open a tunnel (HTTP 403)")] {
         gate.set(json!({"proxy_plan": [{"do": "status", "status": status}]}));
-        let failure = way.send(&login(), limit(), &|| true).err().unwrap();
+        let failure = client.send(&login(), &within(limit())).err().unwrap();
         assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, false));
         assert_eq!(failure.error.http_status(), Some(status));
         let message = failure.error.message();
@@ -244,12 +257,12 @@ fn a_proxy_tunnels_or_is_named() {
     }
     for plan in [json!({"do": "close"}), json!({"do": "reset"}), json!({"do": "garbage"})] {
         gate.set(json!({"proxy_plan": [plan]}));
-        let failure = way.send(&login(), limit(), &|| true).err().unwrap();
+        let failure = client.send(&login(), &within(limit())).err().unwrap();
         assert_eq!((failure.error.status(), failure.sent), (Status::Unreachable, false), "{}", failure.error);
         assert!(failure.error.message().contains(place), "{}", failure.error);
     }
     gate.set(json!({"proxy_plan": [{"do": "html"}]}));
-    let failure = way.send(&login(), limit(), &|| true).err().unwrap();
+    let failure = client.send(&login(), &within(limit())).err().unwrap();
     assert_eq!((failure.error.status(), failure.sent), (Status::Tls, false));
     assert!(failure.error.message().contains(place), "{}", failure.error);
     assert_eq!(gate.counts().logins, 1);
@@ -259,7 +272,7 @@ fn a_proxy_tunnels_or_is_named() {
 fn a_proxy_s_certificate_is_the_proxy_s() {
     let gate = Gate::start();
     let proxy = gate.wrong_host_url().replace("/token?default", "");
-    let failure = way(&gate, gate.url(), &[("proxy", &proxy)]).send(&login(), limit(), &|| true).err().unwrap();
+    let failure = client(&gate, gate.url(), &[("proxy", &proxy)]).send(&login(), &within(limit())).err().unwrap();
     assert_eq!((failure.error.status(), failure.sent), (Status::Tls, false));
     let (place, message) = (proxy.trim_start_matches("https://"), failure.error.message());
     assert!(
@@ -273,9 +286,9 @@ fn a_gate_that_no_proxy_excepts_is_reached_without_it_and_its_faults_are_its_own
     let gate = Gate::start();
     let env = [("HTTPS_PROXY", Path::new(gate.proxy_url())), ("NO_PROXY", Path::new("localhost"))];
     let ca = gate.ca_file().to_str().unwrap();
-    let way = |url| way_with_env(&[("url", url), ("ca_file", ca), ("tls_roots", "ca_file_only")], &env);
-    assert_eq!(way(gate.url()).send(&login(), limit(), &|| true).unwrap().status, 200);
-    let failure = way(gate.refused_url()).send(&login(), limit(), &|| true).err().unwrap();
+    let client = |url| client_with_env(&[("url", url), ("ca_file", ca), ("tls_roots", "ca_file_only")], &env);
+    assert_eq!(client(gate.url()).send(&login(), &within(limit())).unwrap().status, 200);
+    let failure = client(gate.refused_url()).send(&login(), &within(limit())).err().unwrap();
     assert!(!failure.error.message().contains("proxy"), "{}", failure.error);
     assert_eq!((gate.counts().proxied, gate.counts().logins), (0, 1));
 }
@@ -284,17 +297,18 @@ fn a_gate_that_no_proxy_excepts_is_reached_without_it_and_its_faults_are_its_own
 fn a_cancelled_request_fails_and_the_next_one_is_sent() {
     let gate = Gate::start();
     gate.plan(json!({"do": "hang"}));
-    let way = way(&gate, gate.url(), &[]);
+    let client = client(&gate, gate.url(), &[]);
+    let (attempt, cancellation) = cancellable();
     std::thread::scope(|scope| {
-        let request = scope.spawn(|| way.send(&login(), limit(), &|| true));
+        let request = scope.spawn(|| client.send(&login(), &attempt));
         gate.wait(|counts| counts.hanging == 1);
-        way.cancel();
+        cancellation.cancel();
         assert_eq!(request.join().unwrap().err().unwrap().error.status(), Status::Unreachable);
     });
-    assert_eq!(way.send(&login(), limit(), &|| true).unwrap().status, 200);
+    assert_eq!(client.send(&login(), &within(limit())).unwrap().status, 200);
     let requests = gate.counts().requests;
-    assert!(way.send(&login(), limit(), &|| false).is_err());
-    assert_eq!(gate.counts().requests, requests, "what nobody wants is not sent");
+    assert!(client.send(&login(), &attempt).is_err());
+    assert_eq!(gate.counts().requests, requests, "no request of a cancelled attempt is sent");
 }
 
 /// The other side accepts and is silent. A request that goes on waits for minutes.
@@ -305,14 +319,15 @@ fn a_request_that_is_cancelled_before_it_is_sent_ends() {
     let (url, proxy) = (format!("https://{place}"), format!("http://{place}"));
     for (stage, more) in [("in the TLS handshake", None), ("waiting for a tunnel", Some(("proxy", proxy.as_str())))] {
         let options: Vec<_> = [("url", url.as_str()), ("tls_roots", "bundled")].into_iter().chain(more).collect();
-        let way = way_with_env(&options, &[]);
+        let client = client_with_env(&options, &[]);
+        let (attempt, cancellation) = cancellable();
         let failure = thread::scope(|scope| {
-            let request = scope.spawn(|| way.send(&login(), limit(), &|| true));
+            let request = scope.spawn(|| client.send(&login(), &attempt));
             let end = Instant::now() + limit();
-            while !way.doing().is_some_and(|doing| doing.starts_with(stage)) && Instant::now() < end {
+            while !cancellation.doing().is_some_and(|doing| doing.starts_with(stage)) && Instant::now() < end {
                 thread::yield_now();
             }
-            way.cancel();
+            cancellation.cancel();
             request.join().unwrap().err().unwrap()
         });
         assert!(!failure.sent && failure.error.status() == Status::Unreachable, "{stage}: {}", failure.error);
@@ -320,9 +335,9 @@ fn a_request_that_is_cancelled_before_it_is_sent_ends() {
     // The connection is made after the request is cancelled.
     let stream = Arc::new(std::net::TcpStream::connect(place).unwrap());
     stream.set_read_timeout(Some(limit())).unwrap();
-    let progress = Progress::default();
-    progress.cancel();
-    progress.connected(&stream);
+    let (attempt, cancellation) = cancellable();
+    cancellation.cancel();
+    Progress::default().connected(&stream, &attempt);
     assert_eq!(stream.as_ref().read(&mut [0]).unwrap(), 0);
 }
 
@@ -369,23 +384,24 @@ fn what_the_gate_refused_stays_refused_whatever_is_wrong_with_the_rest_of_its_an
 fn a_request_in_flight_says_what_it_does() {
     let gate = Gate::start();
     gate.plan(json!({"do": "hang"}));
-    let way = way(&gate, gate.url(), &[]);
-    assert_eq!(way.doing(), None);
+    let client = client(&gate, gate.url(), &[]);
+    let (attempt, cancellation) = cancellable();
+    assert_eq!(cancellation.doing(), None);
     thread::scope(|scope| {
-        let request = scope.spawn(|| way.send(&login(), limit(), &|| true));
+        let request = scope.spawn(|| client.send(&login(), &attempt));
         gate.wait(|counts| counts.hanging == 1);
         let place = gate.url().trim_start_matches("https://").split('/').next().unwrap().to_owned();
         // The gate may have the request a moment before this side waits.
         let end = Instant::now() + limit();
-        while way.doing().is_some_and(|doing| doing.starts_with("sending")) && Instant::now() < end {
+        while cancellation.doing().is_some_and(|doing| doing.starts_with("sending")) && Instant::now() < end {
             thread::yield_now();
         }
-        let doing = way.doing();
+        let doing = cancellation.doing();
         gate.release();
         assert_eq!(doing, Some(format!("waiting for the answer of {place}")));
         assert_eq!(request.join().unwrap().unwrap().peer, place);
     });
-    assert_eq!(way.doing(), None);
+    assert_eq!(cancellation.doing(), None);
 }
 
 #[test]
@@ -394,8 +410,8 @@ fn a_name_in_a_certificate_that_is_a_secret_is_struck_out() {
     let message = |secrets: &[&str]| {
         let mut request = login();
         secrets.iter().for_each(|secret| request.secrets.add(secret));
-        way(&gate, gate.wrong_host_url(), &[])
-            .send(&request, limit(), &|| true)
+        client(&gate, gate.wrong_host_url(), &[])
+            .send(&request, &within(limit()))
             .err()
             .unwrap()
             .error

@@ -1,4 +1,4 @@
-//! What wins, what hides what, and what is refused with which words.
+//! Which source has priority, which value hides another one, and which values are refused with which message.
 
 use std::collections::HashMap;
 
@@ -44,7 +44,7 @@ fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
 }
 
 #[test]
-fn the_call_wins_over_the_environment_which_wins_over_the_default() {
+fn a_call_has_priority_over_the_environment_and_the_environment_over_the_default() {
     let settings = resolve(
         &with(&[("timeout", "1s")]),
         &[("DL_AUTH_TIMEOUT", "2s"), ("DL_AUTH_WAIT", "3s"), ("DL_AUTH_REFRESH_AT", "")],
@@ -75,7 +75,7 @@ fn missing_credentials_are_named() {
 }
 
 #[test]
-fn a_pair_in_one_source_hides_the_other_source_s() {
+fn a_pair_that_a_call_sets_hides_the_pair_of_the_environment() {
     let dir = std::env::temp_dir().join(format!("dl_auth-settings-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let file = dir.join("password");
@@ -111,12 +111,12 @@ fn a_ready_token_excludes_the_credentials() {
 }
 
 #[test]
-fn a_ready_token_that_is_no_token_is_refused_and_not_repeated() {
+fn an_invalid_ready_token_is_refused_and_not_repeated() {
     let long = format!("{}{}", jwt(NOW + 10), "A".repeat(8192));
     for (token, word) in [
         ("canary", "three parts"),
-        (jwt(NOW).as_str(), "ended 0 s ago"),
-        (jwt(NOW - 60).as_str(), "ended 60 s ago"),
+        (jwt(NOW).as_str(), "expired 0 s ago"),
+        (jwt(NOW - 60).as_str(), "expired 60 s ago"),
         (jwt(-1).as_str(), "exp"),
         (long.as_str(), "8191"),
     ] {
@@ -144,13 +144,13 @@ fn a_url_becomes_the_endpoint_by_the_rules_of_the_gate() {
 }
 
 #[test]
-fn a_url_that_will_not_do_is_refused_and_said_why() {
+fn an_invalid_url_is_refused_and_the_message_says_why() {
     for (url, word) in [
-        ("gate", "no URL"),
-        ("gate.dataloop.ai", "no URL"),
-        ("https://", "no URL"),
-        ("https:///token", "no URL"),
-        ("not a url", "no URL"),
+        ("gate", "not a URL"),
+        ("gate.dataloop.ai", "not a URL"),
+        ("https://", "not a URL"),
+        ("https:///token", "not a URL"),
+        ("not a url", "not a URL"),
         ("ftp://g.invalid", "scheme"),
         ("https://canary:canary@g.invalid", "credentials"),
         ("https://canary@g.invalid", "credentials"),
@@ -176,7 +176,7 @@ fn a_url_that_will_not_do_is_refused_and_said_why() {
 }
 
 #[test]
-fn http_is_taken_only_to_this_machine_and_with_leave() {
+fn http_is_accepted_only_to_this_machine_and_if_it_is_allowed() {
     for url in ["http://127.0.0.1:8080", "http://localhost", "http://[::1]:1"] {
         resolve(&with(&[("url", url), ("allow_http", "true")]), &[]).unwrap();
     }
@@ -258,14 +258,14 @@ fn what_is_not_built_is_unsupported() {
     }
 }
 
-/// Where the gate's requests go, by the proxy's host and port and its login.
+/// The proxy of the settings: host and port, and the login.
 fn proxy(call: &[(&str, &str)], env: &[(&str, &str)]) -> Option<(String, Option<String>)> {
     let proxy = resolve(&with(call), env).unwrap().proxy?;
     Some((proxy.shown, proxy.authorization.map(|login| login.expose().to_owned())))
 }
 
 #[test]
-fn the_proxy_is_that_of_the_option_else_that_of_https_proxy() {
+fn the_option_has_priority_over_https_proxy() {
     let env = [("HTTPS_PROXY", "http://user:canary@p.invalid:3128"), ("NO_PROXY", "a.invalid, .b.invalid")];
     let login = Some(format!("Basic {}", STANDARD.encode("user:canary")));
     assert_eq!(proxy(&[], &[]), None);
@@ -286,7 +286,7 @@ fn the_proxy_is_that_of_the_option_else_that_of_https_proxy() {
     assert_eq!(proxy(&[], &[("https_proxy", "[::1]")]).unwrap().0, "[::1]:80");
     assert_eq!(proxy(&[], &[("HTTP_PROXY", "http://p.invalid"), ("ALL_PROXY", "http://p.invalid")]), None);
     let here = [("url", "http://127.0.0.1:1"), ("allow_http", "true")];
-    assert_eq!(proxy(&here, &env), None, "what goes in clear goes through no proxy");
+    assert_eq!(proxy(&here, &env), None, "an unencrypted request uses no proxy");
     let (_, message) = refused(&with(&[here[0], here[1], ("proxy", "http://canary@q.invalid")]), &[]);
     assert!(message.contains("set `none`") && !message.contains("canary"), "{message}");
 }

@@ -9,7 +9,7 @@ use rustls::{AlertDescription as Alert, Error, PeerIncompatible};
 
 use super::certificates::Certificates;
 use super::der::X509;
-use super::verify::{Anchors, Seen};
+use super::verify::{Anchors, Rejected};
 use super::words::{clean, words};
 use crate::secret::Secrets;
 
@@ -29,7 +29,7 @@ pub struct Report<'a> {
     /// The name that the certificate must have.
     pub host: &'a str,
     /// The certificates that did not pass.
-    pub seen: Option<&'a Seen>,
+    pub seen: Option<&'a Rejected>,
     /// Whether the server asked for a client certificate.
     pub asked: bool,
     pub peer: &'a Peer<'a>,

@@ -187,7 +187,7 @@ impl Roots {
     /// Tells what is wrong with the file that SSL_CERT_FILE names, where it is used and no living handle has read it.
     pub fn check(&self) -> Result<(), Error> {
         match &self.base {
-            Base::System(paths) | Base::SystemElseBundled(paths) if Trust::living(self).is_none() => paths.check(),
+            Base::System(paths) | Base::SystemElseBundled(paths) if Trust::existing(self).is_none() => paths.check(),
             _ => Ok(()),
         }
     }

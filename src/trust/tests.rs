@@ -4,10 +4,10 @@ use super::*;
 use std::path::PathBuf;
 
 #[test]
-fn handles_with_the_same_roots_share_one_setup() {
+fn handles_with_the_same_roots_share_their_roots() {
     let roots = || Roots { base: Base::Bundled, ca: Vec::new() };
     let (first, second) = (Trust::shared(roots()), Trust::shared(roots()));
-    assert!(Arc::ptr_eq(&first.setup().unwrap(), &second.setup().unwrap()));
+    assert!(Arc::ptr_eq(&first.anchors().unwrap(), &second.anchors().unwrap()));
     let other = Trust::shared(Roots { base: Base::Nothing, ca: Vec::new() });
     assert!(!Arc::ptr_eq(&first, &other));
 }
@@ -16,12 +16,12 @@ fn handles_with_the_same_roots_share_one_setup() {
 fn a_system_without_roots_is_an_error_or_falls_back_to_the_bundled_ones() {
     let nowhere = SystemPaths { file: Some("/nowhere/roots.pem".into()), ..SystemPaths::default() };
     let trust = |base| Trust::shared(Roots { base, ca: Vec::new() });
-    let error = trust(Base::System(nowhere.clone())).setup().err().unwrap();
+    let error = trust(Base::System(nowhere.clone())).anchors().err().unwrap();
     assert_eq!(error.status(), Status::Tls);
     assert!(error.message().contains("/nowhere/roots.pem"), "{error}");
     assert!(trust(Base::SystemElseBundled(nowhere.clone())).first_roots().unwrap().roots.len() > 100);
     let named = SystemPaths { named: true, ..nowhere };
-    let error = trust(Base::SystemElseBundled(named)).setup().err().unwrap(); // a named file excludes others
+    let error = trust(Base::SystemElseBundled(named)).anchors().err().unwrap(); // a named file excludes others
     for words in ["/nowhere/roots.pem", "SSL_CERT_FILE or SSL_CERT_DIR names", "correct it"] {
         assert!(error.message().contains(words), "{error}");
     }
@@ -50,7 +50,7 @@ fn a_named_file_is_parsed_once_and_refused_with_the_block_that_is_wrong() {
     roots.check().unwrap();
     std::fs::remove_file(&good).unwrap();
     let trust = Trust::shared(roots.clone());
-    assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1, "the roots that the check has read");
+    assert_eq!(trust.anchors().unwrap().roots.len(), 1, "the roots that the check has read");
     roots.check().unwrap();
 
     let bad = scratch("bad.pem", &format!("{}-----BEGIN CERTIFICATE-----\n", certificate()));
@@ -72,8 +72,8 @@ fn what_cannot_be_read_of_the_systems_own_file_is_counted() {
     let paths = SystemPaths { file: Some(file.clone()), ..SystemPaths::default() };
     let roots = Roots { base: Base::System(paths), ca: Vec::new() };
     roots.check().unwrap();
-    let setup = Trust::shared(roots).setup().unwrap();
-    assert_eq!((setup.anchors.roots.len(), setup.anchors.unreadable), (2, 2));
+    let anchors = Trust::shared(roots).anchors().unwrap();
+    assert_eq!((anchors.roots.len(), anchors.unreadable), (2, 2));
     std::fs::remove_file(file).unwrap();
 }
 
@@ -82,10 +82,10 @@ fn only_certificates_of_the_ca_file_are_pinned() {
     let own = read_ca(certificate().as_bytes()).unwrap();
     let file = scratch("roots.pem", &certificate());
     let trust = Trust::shared(Roots { ca: own.clone(), ..named(&file) });
-    let setup = trust.setup().unwrap();
-    assert_eq!((setup.anchors.roots.len(), &setup.anchors.ca_file), (2, &own));
+    let anchors = trust.anchors().unwrap();
+    assert_eq!((anchors.roots.len(), &anchors.ca_file), (2, &own));
     let other = read_ca(&std::fs::read(&file).unwrap()).unwrap();
-    assert!(own.iter().all(|own| setup.anchors.pins(own)) && !other.iter().any(|other| setup.anchors.pins(other)));
+    assert!(own.iter().all(|own| anchors.pins(own)) && !other.iter().any(|other| anchors.pins(other)));
     std::fs::remove_file(file).unwrap();
 }
 
@@ -112,7 +112,7 @@ fn a_named_file_that_has_changed_is_checked_and_read_again() {
     roots.check().unwrap();
     let second = Trust::shared(roots);
     assert!(!Arc::ptr_eq(&first, &second));
-    let count = |trust: &Trust| trust.setup().unwrap().anchors.roots.len();
+    let count = |trust: &Trust| trust.anchors().unwrap().roots.len();
     assert_eq!((count(&second), count(&Trust::shared(named(&file)))), (2, 2));
     std::fs::write(&file, "damaged").unwrap();
     assert_eq!(named(&file).check().unwrap_err().status(), Status::InvalidValue, "while another handle lives");
@@ -128,9 +128,9 @@ fn more_roots_come_without_a_second_look_at_the_file() {
     let paths =
         SystemPaths { file: Some(file.clone()), directories: vec![directory.clone()], ..SystemPaths::default() };
     let trust = Trust::shared(Roots { base: Base::System(paths), ca: Vec::new() });
-    assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1);
+    assert_eq!(trust.anchors().unwrap().roots.len(), 1);
     std::fs::remove_file(file).unwrap();
-    assert_eq!(trust.wider().unwrap().anchors.roots.len(), 2);
+    assert_eq!(trust.wider().unwrap().roots.len(), 2);
     std::fs::remove_dir_all(directory).unwrap();
 }
 
@@ -143,14 +143,14 @@ fn a_pipe_in_the_place_of_a_file_of_roots_is_never_waited_for() {
     crate::file::tests::fifo(&pipe);
     let roots = named(&pipe);
     roots.check().unwrap();
-    let error = Trust::shared(roots).setup().err().unwrap();
+    let error = Trust::shared(roots).anchors().err().unwrap();
     assert!(error.message().contains(pipe.to_str().unwrap()), "{error}");
 
     std::fs::write(directory.join("good.pem"), certificate()).unwrap();
     for file in [None, Some(pipe.clone())] {
         let paths = SystemPaths { file, directories: vec![directory.clone()], ..SystemPaths::default() };
         let trust = Trust::shared(Roots { base: Base::System(paths), ca: Vec::new() });
-        assert_eq!(trust.setup().unwrap().anchors.roots.len(), 1);
+        assert_eq!(trust.anchors().unwrap().roots.len(), 1);
     }
     std::fs::remove_dir_all(directory).unwrap();
 }

@@ -128,31 +128,31 @@ fn verify_tls12_signature_with_raw_key(
 }
 
 /// What one handshake has seen of the server.
-pub struct Witness {
+pub struct Verifier {
     anchors: Arc<Anchors>,
     name: ServerName<'static>,
     asked: AtomicBool,
-    seen: Mutex<Option<Seen>>,
+    seen: Mutex<Option<Rejected>>,
 }
 
 /// The certificates that did not pass.
-pub struct Seen {
+pub struct Rejected {
     /// The server's own first.
     pub chain: Vec<Certificate>,
     /// Whether the chain passed, and the server's signature did not.
     pub trusted: bool,
 }
 
-impl fmt::Debug for Witness {
+impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Witness")
+        f.write_str("Verifier")
     }
 }
 
-impl Witness {
+impl Verifier {
     /// For a session with the server of this name.
-    pub fn new(anchors: Arc<Anchors>, name: ServerName<'static>) -> Witness {
-        Witness { anchors, name, asked: AtomicBool::new(false), seen: Mutex::new(None) }
+    pub fn new(anchors: Arc<Anchors>, name: ServerName<'static>) -> Verifier {
+        Verifier { anchors, name, asked: AtomicBool::new(false), seen: Mutex::new(None) }
     }
 
     /// Whether the server asked for a client certificate. It got none.
@@ -161,7 +161,7 @@ impl Witness {
     }
 
     /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
-    pub fn wants_more_roots(&self, error: &Error) -> bool {
+    pub fn needs_more_roots(&self, error: &Error) -> bool {
         use CertificateError::{BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext};
         let other_key = matches!(
             error,
@@ -190,7 +190,7 @@ impl Witness {
     fn remember<'a>(&self, certificates: impl Iterator<Item = &'a CertificateDer<'a>>, trusted: bool) {
         // A server may send many, in any order; a path has few.
         let chain = certificates.take(64).map(|certificate| certificate.clone().into_owned()).collect();
-        *lock(&self.seen) = Some(Seen { chain, trusted });
+        *lock(&self.seen) = Some(Rejected { chain, trusted });
     }
 
     fn signature(
@@ -208,7 +208,7 @@ impl Witness {
     }
 }
 
-impl ServerCertVerifier for Witness {
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -247,7 +247,7 @@ impl ServerCertVerifier for Witness {
     }
 }
 
-impl ResolvesClientCert for Witness {
+impl ResolvesClientCert for Verifier {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<std::sync::Arc<CertifiedKey>> {
         self.asked.store(true, Ordering::Relaxed);
         None

@@ -1,5 +1,5 @@
-/* A program of the static archive, in C or C++: two handles, and with TEST_PANIC panics inside the library. With OTHER_RUST
-   another Rust archive is in the program. */
+/* A program that links the static archive, in C or C++. It uses two handles, and with TEST_PANIC it panics inside the
+ * library. With OTHER_RUST, the program also links another Rust archive. */
 #include "dl_auth.h"
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
-/* The header alone, twice, with its initialisers, and the size and offset of each field. Valid C89 to C23, and C++. With
- * CDEF: the declarations without a preprocessor, which have no initialisers. */
+/* The header alone, twice, with its initialisers, and the size and offset of each field. Valid C89 to C23, and C++.
+ * With CDEF: the declarations without a preprocessor, which have no initialisers. */
 #ifdef CDEF
 #include <stddef.h>
 #include <stdint.h>

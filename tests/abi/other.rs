@@ -1,4 +1,4 @@
-//! Another Rust archive in the same program, with a Rust runtime as well.
+//! Another Rust archive in the same program. It also has a Rust runtime.
 
 #[unsafe(no_mangle)]
 pub extern "C" fn other_catches_a_panic() -> i32 {

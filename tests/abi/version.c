@@ -1,4 +1,4 @@
-/* Tells the library's version and ABI; fails where the header's is another. */
+/* Prints the library's version and ABI. Fails if the header has another version. */
 #include "dl_auth.h"
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Arguments: NULL for each pointer of each function, text that is no UTF-8, buffers and structs of every size. */
+/* Arguments: NULL for each pointer of each function, text that is not UTF-8, buffers and structs of every size. */
 #include "gate.h"
 #include <stddef.h>
 
@@ -8,7 +8,7 @@ static const char *const bad_utf8[] = {"\xff", "canary\xc3", "\xc0\xaf", "\xed\x
 
 static const char jwt_of_1970[] = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.c2ln"; /* {"exp":1} */
 
-/* The functions that copy text into a buffer, by one shape. */
+/* The functions that copy text into a buffer, in one signature. */
 typedef dl_auth_status_t copying(const dl_auth_t *auth, char *buf, size_t cap, size_t *len, dl_auth_error_t *error);
 
 static dl_auth_status_t token_within(const dl_auth_t *auth, char *buf, size_t cap, size_t *len, dl_auth_error_t *error) {
@@ -28,7 +28,7 @@ static const struct { const char *name; copying *call; const char *input; } copi
 };
 #define EACH_COPY(i) for (size_t i = 0; i < sizeof copies / sizeof *copies && (subject = copies[i].name); i++)
 
-/* A call that must say which pointer was NULL, and must do without an error struct as well. */
+/* The call must name the pointer that is NULL. It must also work without an error struct. */
 #define CHECK_NULL(name, call, call_without_error) \
   do { \
     CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, call); \
@@ -36,7 +36,7 @@ static const struct { const char *name; copying *call; const char *input; } copi
     CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, call_without_error); \
   } while (0)
 
-static void null_is_an_error_at_each_pointer_of_a_copying_function(const dl_auth_t *auth) {
+static void a_copying_function_refuses_null_for_each_pointer(const dl_auth_t *auth) {
   EACH_COPY(i) {
     copying *call = copies[i].call;
     char buffer[DL_AUTH_BEARER_MAX] = "old";
@@ -47,14 +47,14 @@ static void null_is_an_error_at_each_pointer_of_a_copying_function(const dl_auth
     CHECK_NUMBER(77, length);
     CHECK_NULL("buf", call(auth, NULL, 10, &length, &failure), call(auth, NULL, 10, NULL, NULL));
     CHECK_NUMBER(77, length);
-    CHECK_STATUS(DL_AUTH_OK, call(auth, buffer, sizeof buffer, NULL, &failure)); /* the length is not asked for */
+    CHECK_STATUS(DL_AUTH_OK, call(auth, buffer, sizeof buffer, NULL, &failure)); /* a NULL `len` is allowed */
     CHECK_STATUS(DL_AUTH_OK, call(auth, buffer, sizeof buffer, NULL, NULL));
     CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, call(NULL, NULL, 0, NULL, NULL));
   }
   subject = "";
 }
 
-static void null_is_an_error_at_each_pointer_of_the_others(const dl_auth_t *auth) {
+static void each_other_function_refuses_null_for_each_pointer(const dl_auth_t *auth) {
   dl_auth_config_t *config = dl_auth_config_new();
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   int64_t seconds = 77;
@@ -78,7 +78,7 @@ static void null_is_an_error_at_each_pointer_of_the_others(const dl_auth_t *auth
   dl_auth_config_free(config);
 }
 
-static void an_error_struct_is_never_needed(const dl_auth_t *auth) {
+static void every_call_works_without_an_error_struct(const dl_auth_t *auth) {
   dl_auth_config_t *config = dl_auth_config_new();
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   dl_auth_t *made;
@@ -95,14 +95,14 @@ static void an_error_struct_is_never_needed(const dl_auth_t *auth) {
   dl_auth_config_free(config);
 }
 
-/* Without a configuration all comes from the environment, which is empty here. */
-static void a_failed_new_leaves_no_handle(void) {
+/* Without a configuration, all values come from the environment, which is empty here. */
+static void a_failed_new_sets_the_handle_to_null(void) {
   dl_auth_t *auth = (dl_auth_t *)(uintptr_t)77;
   CHECK_STATUS(DL_AUTH_E_NO_CREDENTIALS, dl_auth_new(NULL, &auth, &failure));
   CHECK(auth == NULL);
 }
 
-static void text_that_is_no_utf8_is_refused_wherever_text_is_taken(const dl_auth_t *auth) {
+static void every_function_refuses_text_that_is_not_utf8(const dl_auth_t *auth) {
   dl_auth_config_t *config = dl_auth_config_new();
   char buffer[64];
   size_t length = 77;
@@ -129,8 +129,9 @@ static void text_that_is_no_utf8_is_refused_wherever_text_is_taken(const dl_auth
   dl_auth_config_free(config);
 }
 
-/* Each buffer is as large as it says, on the heap, where valgrind and ASAN see a byte too far. */
-static void a_buffer_is_filled_when_it_is_large_enough_and_else_only_terminated(const dl_auth_t *auth) {
+/* Each buffer is on the heap and has exactly the stated size, so that valgrind and ASAN detect an overrun of one
+ * byte. */
+static void a_large_enough_buffer_is_filled_and_a_smaller_one_only_terminated(const dl_auth_t *auth) {
   EACH_COPY(i) {
     copying *call = copies[i].call;
     size_t needed = 0, length = 77;
@@ -160,7 +161,7 @@ static void a_buffer_is_filled_when_it_is_large_enough_and_else_only_terminated(
       free(small);
     }
 
-    char untouchable = 0x5a; /* a buffer without room is as good as none */
+    char untouchable = 0x5a; /* a buffer of size 0 is treated like NULL */
     CHECK_STATUS(DL_AUTH_E_BUFFER_TOO_SMALL, call(auth, &untouchable, 0, &length, &failure));
     CHECK_NUMBER(0x5a, untouchable);
     CHECK_NUMBER(needed, length);
@@ -175,7 +176,7 @@ static void a_buffer_is_filled_when_it_is_large_enough_and_else_only_terminated(
   subject = "";
 }
 
-static void bearer_claims_and_expiry_are_those_of_the_token(const dl_auth_t *auth) {
+static void bearer_claims_and_expiry_match_the_token(const dl_auth_t *auth) {
   char token[DL_AUTH_TOKEN_MAX], bearer[DL_AUTH_BEARER_MAX], claims[DL_AUTH_TOKEN_MAX], again[DL_AUTH_TOKEN_MAX];
   int64_t expiry;
   strcpy(token, token_of(auth));
@@ -189,10 +190,11 @@ static void bearer_claims_and_expiry_are_those_of_the_token(const dl_auth_t *aut
   CHECK_NUMBER(info_of(auth).expires_at, expiry);
 }
 
-/* A library of another version may know more or less of the struct: it writes what both know, and says how much. */
-static void an_error_struct_of_any_size_is_filled_as_far_as_it_goes(void) {
+/* A library of another version may have more or fewer fields. It writes the fields that both versions have, and stores
+ * in `size` how many bytes they take. */
+static void an_error_struct_of_any_size_is_filled_up_to_its_size(void) {
   dl_auth_config_t *config = dl_auth_config_new();
-  const char *unknown = "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"; /* euro signs: a cut in their midst would show */
+  const char *unknown = "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"; /* euro signs, 3 bytes each: a cut inside one shows */
   const size_t own = sizeof(dl_auth_error_t), fields = offsetof(dl_auth_error_t, message);
   CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, unknown, "x", &failure));
   dl_auth_error_t whole = failure;
@@ -204,7 +206,7 @@ static void an_error_struct_of_any_size_is_filled_as_far_as_it_goes(void) {
 
     uint32_t written;
     memcpy(&written, bytes, sizeof written);
-    /* Too small for its own first field is not initialised. */
+    /* A struct that is smaller than its `size` field is not initialised. */
     CHECK_NUMBER(size < sizeof size ? size : size < own ? size : own, written);
     for (size_t at = sizeof size; at < size && at < fields; at++)
       CHECK_NUMBER(((unsigned char *)&whole)[at], bytes[at]);
@@ -215,14 +217,14 @@ static void an_error_struct_of_any_size_is_filled_as_far_as_it_goes(void) {
       CHECK(memchr(message, 0, room));
       CHECK(utf8_length(message) >= 0);
       CHECK(strncmp(message, whole.message, strlen(message)) == 0);
-      CHECK(strlen(message) + 3 >= room || strlen(message) == strlen(whole.message)); /* no more is cut than must be */
+      CHECK(strlen(message) + 3 >= room || strlen(message) == strlen(whole.message)); /* not cut more than needed */
     }
     free(bytes);
   }
   dl_auth_config_free(config);
 }
 
-static void an_info_struct_of_any_size_is_filled_as_far_as_it_goes(const dl_auth_t *auth) {
+static void an_info_struct_of_any_size_is_filled_up_to_its_size(const dl_auth_t *auth) {
   const size_t own = sizeof(dl_auth_info_t);
   dl_auth_info_t whole = info_of(auth);
   for (uint32_t size = 0; size <= own + 64; size++) {
@@ -243,8 +245,8 @@ static void an_info_struct_of_any_size_is_filled_as_far_as_it_goes(const dl_auth
   }
 }
 
-static void what_is_no_jwt_is_refused_and_never_repeated(void) {
-  static const char *const no_jwts[] = {
+static void text_that_is_not_a_jwt_is_refused_and_not_repeated_in_messages(void) {
+  static const char *const not_jwts[] = {
     "", ".", "..", "canary", "canary.canary", "a.b.c.d", "e30.e30.", "e30.e30.c2ln.", ".e30.c2ln", "e30..c2ln",
     "e30.canary!.c2ln", "e30.e30.canary c2ln", "e30.e30.c2ln\n", " e30.e30.c2ln", "e30.e30.c2ln=", "e30=.e30=.c2ln",
     "e30.W10.c2ln", /* [] */ "e30.bnVsbA.c2ln", /* null */ "Y2FuYXJ5.e30.c2ln", /* canary */
@@ -252,11 +254,11 @@ static void what_is_no_jwt_is_refused_and_never_repeated(void) {
   char buffer[64];
   size_t length = 77;
   int64_t seconds = 77;
-  for (size_t i = 0; i < sizeof no_jwts / sizeof *no_jwts; i++) {
-    subject = no_jwts[i];
-    CHECK_STATUS(DL_AUTH_E_BAD_JWT, dl_auth_jwt_claims(no_jwts[i], buffer, sizeof buffer, &length, &failure));
+  for (size_t i = 0; i < sizeof not_jwts / sizeof *not_jwts; i++) {
+    subject = not_jwts[i];
+    CHECK_STATUS(DL_AUTH_E_BAD_JWT, dl_auth_jwt_claims(not_jwts[i], buffer, sizeof buffer, &length, &failure));
     CHECK_NUMBER(0, buffer[0]);
-    CHECK_STATUS(DL_AUTH_E_BAD_JWT, dl_auth_jwt_expiry(no_jwts[i], &seconds, &failure));
+    CHECK_STATUS(DL_AUTH_E_BAD_JWT, dl_auth_jwt_expiry(not_jwts[i], &seconds, &failure));
   }
   subject = "";
   CHECK_NUMBER(77, length);
@@ -288,7 +290,7 @@ static void an_expiry_is_a_date_in_unix_seconds(void) {
     make_jwt(subject, jwt);
     CHECK_STATUS(payloads[i].expiry ? DL_AUTH_OK : DL_AUTH_E_BAD_JWT, dl_auth_jwt_expiry(jwt, &seconds, &failure));
     CHECK_NUMBER(payloads[i].expiry, seconds);
-    CHECK_STATUS(DL_AUTH_OK, dl_auth_jwt_claims(jwt, claims, sizeof claims, NULL, &failure)); /* it is a JWT all the same */
+    CHECK_STATUS(DL_AUTH_OK, dl_auth_jwt_claims(jwt, claims, sizeof claims, NULL, &failure)); /* it is still a JWT */
     CHECK_TEXT(subject, claims);
   }
   subject = "";
@@ -298,18 +300,18 @@ int main(void) {
   begin();
   dl_auth_t *auth = open_gate(NULL);
   token_of(auth);
-  null_is_an_error_at_each_pointer_of_a_copying_function(auth);
-  null_is_an_error_at_each_pointer_of_the_others(auth);
-  an_error_struct_is_never_needed(auth);
-  a_failed_new_leaves_no_handle();
-  text_that_is_no_utf8_is_refused_wherever_text_is_taken(auth);
-  a_buffer_is_filled_when_it_is_large_enough_and_else_only_terminated(auth);
-  bearer_claims_and_expiry_are_those_of_the_token(auth);
-  an_error_struct_of_any_size_is_filled_as_far_as_it_goes();
-  an_info_struct_of_any_size_is_filled_as_far_as_it_goes(auth);
-  what_is_no_jwt_is_refused_and_never_repeated();
+  a_copying_function_refuses_null_for_each_pointer(auth);
+  each_other_function_refuses_null_for_each_pointer(auth);
+  every_call_works_without_an_error_struct(auth);
+  a_failed_new_sets_the_handle_to_null();
+  every_function_refuses_text_that_is_not_utf8(auth);
+  a_large_enough_buffer_is_filled_and_a_smaller_one_only_terminated(auth);
+  bearer_claims_and_expiry_match_the_token(auth);
+  an_error_struct_of_any_size_is_filled_up_to_its_size();
+  an_info_struct_of_any_size_is_filled_up_to_its_size(auth);
+  text_that_is_not_a_jwt_is_refused_and_not_repeated_in_messages();
   an_expiry_is_a_date_in_unix_seconds();
-  CHECK_NUMBER(1, count("requests")); /* none of this cost the handle its token */
+  CHECK_NUMBER(1, count("requests")); /* no call above used up the handle's token */
   dl_auth_free(auth);
   return done();
 }

@@ -1,6 +1,6 @@
-/* Background handles: they log in and refresh with no call, share four threads at most, and hold nobody up.
+/* Background handles: they log in and refresh without a call, share at most four threads, and block no caller.
  *
- * A look (dl_auth_info) is no call for a token: it begins nothing. No test measures time. */
+ * dl_auth_info only looks: it starts no refresh. No test measures time. */
 #include "clock.h"
 
 enum { THE_FOUR = 4, THOUSAND = 1000 };
@@ -14,17 +14,17 @@ static void wait_for_generation(const dl_auth_t *auth, uint64_t generation) {
   WAIT_UNTIL(info_of(auth).generation >= generation);
 }
 
-/* After the last free all threads end. */
+/* All threads end after the last free. */
 static void wait_until_no_thread_is_left(void) { WAIT_UNTIL(other_threads() == 0); }
 
-/* Frees it; afterwards no thread is left, and the gate holds nothing. */
-static void free_and_rest(dl_auth_t *auth) {
+/* Frees the handle. Then no thread is left, and the gate holds no request. */
+static void free_and_wait_until_idle(dl_auth_t *auth) {
   dl_auth_free(auth);
   wait_until_no_thread_is_left();
   WAIT_UNTIL(count("hanging") == 0);
 }
 
-static void it_logs_in_and_replaces_each_token_with_no_call(void) {
+static void a_background_handle_logs_in_and_replaces_each_token_without_a_call(void) {
   reset_gate();
   dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.1", NULL);
   wait_for("issued", 1);
@@ -40,13 +40,13 @@ static void it_logs_in_and_replaces_each_token_with_no_call(void) {
   CHECK_NUMBER(0, info.failures);
   CHECK_NUMBER(info.generation, info.logins + info.refreshes);
   token_of(auth);
-  free_and_rest(auth);
+  free_and_wait_until_idle(auth);
 }
 
-/* Reads and polls of one of several threads. */
+/* One of several threads that read and poll. */
 struct reader { const dl_auth_t *auth; const char *known; dl_auth_status_t wanted; };
 
-static void *read_again_and_again(void *argument) {
+static void *read_many_times(void *argument) {
   struct reader *reader = argument;
   char token[DL_AUTH_TOKEN_MAX];
   for (int n = 0; n < many(1000); n++) {
@@ -64,11 +64,11 @@ static void *read_again_and_again(void *argument) {
 static void check_reads(const dl_auth_t *auth, const char *known, dl_auth_status_t wanted) {
   struct reader reader = {auth, known, wanted};
   pthread_t threads[4];
-  for (int n = 0; n < 4; n++) threads[n] = start(read_again_and_again, &reader);
+  for (int n = 0; n < 4; n++) threads[n] = start(read_many_times, &reader);
   for (int n = 0; n < 4; n++) join(threads[n]);
 }
 
-static void nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll(void) {
+static void no_read_of_a_valid_token_and_no_poll_waits_for_a_refresh(void) {
   static char first[DL_AUTH_TOKEN_MAX];
   reset_gate();
   plan("[{'do':'hang'},{'do':'hang'}]");
@@ -89,35 +89,35 @@ static void nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll(void) 
   wait_for_generation(auth, 2);
   CHECK(strcmp(first, token_of(auth)) != 0);
   CHECK_NUMBER(2, count("requests"));
-  free_and_rest(auth);
+  free_and_wait_until_idle(auth);
 }
 
-static void a_rejected_token_is_replaced_with_no_call(void) {
+static void a_rejected_token_is_replaced_without_a_call(void) {
   static char first[DL_AUTH_TOKEN_MAX];
-  for (int braked = 0; braked < 2; braked++) {
-    subject = braked ? "inside the brake" : "after the brake";
+  for (int in_interval = 0; in_interval < 2; in_interval++) {
+    subject = in_interval ? "within the minimum interval" : "after the minimum interval";
     int looks = 0;
     reset_gate();
     dl_auth_t *auth = open_gate(BACKGROUND, "refresh_at", "0.9", NULL);
     wait_for_generation(auth, 1);
     keep_token(auth, first);
-    if (!braked) pass_the_brake(auth);
+    if (!in_interval) pass_the_min_interval(auth);
     CHECK_NUMBER(1, count("requests"));
     CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure));
     for (dl_auth_info_t info; (info = info_of(auth)).generation == 1;) {
-      CHECK(info.refresh_in_ms > 0); /* it is not its age that ends it */
+      CHECK(info.refresh_in_ms > 0); /* the token is not due because of its age */
       if (info.retry_in_ms > 0) CHECK_NUMBER(DL_AUTH_STATE_DUE, info.state);
-      if (braked && ++looks == 20) suspend(LONGEST_BRAKE_MS / 1000);
+      if (in_interval && ++looks == 20) suspend(LONGEST_MIN_INTERVAL_MS / 1000);
       nanosleep(&(struct timespec){0, 2000000}, NULL);
     }
     CHECK(strcmp(first, token_of(auth)) != 0);
     CHECK_NUMBER(2, count("requests"));
-    free_and_rest(auth);
+    free_and_wait_until_idle(auth);
   }
   subject = "";
 }
 
-static void new_credentials_are_used_with_no_call(void) {
+static void new_credentials_are_used_without_a_call(void) {
   reset_gate();
   dl_auth_t *auth = open_gate(BACKGROUND, "password", "canary that is wrong", NULL);
   WAIT_UNTIL(info_of(auth).failures == 1);
@@ -131,7 +131,7 @@ static void new_credentials_are_used_with_no_call(void) {
   wait_for_generation(auth, 2);
   CHECK_NUMBER(3, count("logins"));
 
-  plan("{'do':'hang'}"); /* what is in flight is disowned, and the next begins */
+  plan("{'do':'hang'}"); /* the refresh in flight is cancelled, and the next one starts */
   CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "canary-third", "canary-5", &failure));
   wait_for("hanging", 1);
   CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "canary-other", "canary-4", &failure));
@@ -139,14 +139,14 @@ static void new_credentials_are_used_with_no_call(void) {
   CHECK_NUMBER(5, count("logins"));
   CHECK_NUMBER(5, count("requests"));
   token_of(auth);
-  free_and_rest(auth);
+  free_and_wait_until_idle(auth);
 }
 
-/* No more than the four, but for those that have just ended and are still listed: they are gone at another look. */
+/* At most four threads. A thread that has just ended may still be listed; it is gone at the next look. */
 static void check_at_most_four(void) { WAIT_UNTIL(other_threads() <= THE_FOUR); }
 
-/* Without TLS: a thousand handshakes would be the gate's work, not the library's. */
-static void a_thousand_handles_share_four_threads_and_one_at_rest(void) {
+/* Without TLS: a thousand handshakes would load the gate, not the library. */
+static void a_thousand_handles_share_four_threads_and_one_when_idle(void) {
   static dl_auth_t *handles[THOUSAND];
   const int number = many(THOUSAND);
   reset_gate();
@@ -168,13 +168,13 @@ static void a_thousand_handles_share_four_threads_and_one_at_rest(void) {
   wait_until_no_thread_is_left();
 }
 
-/* Background handles of which the gate holds so many first requests: four at a time, for there are no more threads. */
+/* Background handles whose first requests the gate holds: only four at a time, because there are only four threads. */
 enum { HELD = THE_FOUR + 4 };
 static dl_auth_t *held[HELD];
 
-static void hold_the_four(const char *hanging) {
+static void hold_the_four_threads(const char *hanging) {
   reset_gate();
-  dl_auth_t *auth = open_gate(NULL); /* a password that is known to be good is sent by many at once */
+  dl_auth_t *auth = open_gate(NULL); /* only an accepted password is sent by several threads */
   token_of(auth);
   dl_auth_free(auth);
   wait_until_no_thread_is_left();
@@ -185,8 +185,8 @@ static void hold_the_four(const char *hanging) {
   CHECK_NUMBER(1 + THE_FOUR, count("requests"));
 }
 
-static void a_caller_s_own_refresh_is_not_behind_the_four(void) {
-  hold_the_four("{'do':'hang','times':4}");
+static void a_refresh_by_a_caller_does_not_wait_for_the_four_threads(void) {
+  hold_the_four_threads("{'do':'hang','times':4}");
   dl_auth_t *on_demand = open_gate(NULL);
   token_of(on_demand);
   int idle = 0;
@@ -205,35 +205,35 @@ static void a_caller_s_own_refresh_is_not_behind_the_four(void) {
   for (int n = 0; n < HELD; n++) wait_for_generation(held[n], 1);
   CHECK_NUMBER(1 + 1 + HELD, count("requests"));
   for (int n = 0; n < HELD; n++) dl_auth_free(held[n]);
-  free_and_rest(on_demand);
+  free_and_wait_until_idle(on_demand);
 }
 
-static void who_had_to_wait_for_the_four_is_served_when_one_is_free(void) {
-  hold_the_four("{'do':'hang','times':4}");
+static void a_handle_that_waits_for_a_thread_is_served_when_one_is_free(void) {
+  hold_the_four_threads("{'do':'hang','times':4}");
   release_hanging();
   for (int n = 0; n < HELD; n++) wait_for_generation(held[n], 1);
   CHECK_NUMBER(1 + HELD, count("requests"));
   WAIT_UNTIL(other_threads() <= 1);
   for (int n = 1; n < HELD; n++) dl_auth_free(held[n]);
-  free_and_rest(held[0]);
+  free_and_wait_until_idle(held[0]);
 }
 
-static void freed_handles_leave_no_thread_behind_though_the_gate_holds_their_answers(void) {
-  hold_the_four("{'do':'hang','times':100}"); /* whoever comes in the place of one that was freed, too */
+static void freed_handles_leave_no_thread_while_the_gate_holds_their_answers(void) {
+  hold_the_four_threads("{'do':'hang','times':100}"); /* 100: also for the handles that take the turn of a freed one */
   for (int n = 1; n < HELD; n++) dl_auth_free(held[n]);
-  free_and_rest(held[0]);
+  free_and_wait_until_idle(held[0]);
   CHECK_NUMBER(1, count("issued"));
 }
 
 int main(void) {
   begin();
-  it_logs_in_and_replaces_each_token_with_no_call();
-  nobody_waits_for_its_refresh_with_a_valid_token_nor_in_a_poll();
-  a_rejected_token_is_replaced_with_no_call();
-  new_credentials_are_used_with_no_call();
-  a_thousand_handles_share_four_threads_and_one_at_rest();
-  a_caller_s_own_refresh_is_not_behind_the_four();
-  who_had_to_wait_for_the_four_is_served_when_one_is_free();
-  freed_handles_leave_no_thread_behind_though_the_gate_holds_their_answers();
+  a_background_handle_logs_in_and_replaces_each_token_without_a_call();
+  no_read_of_a_valid_token_and_no_poll_waits_for_a_refresh();
+  a_rejected_token_is_replaced_without_a_call();
+  new_credentials_are_used_without_a_call();
+  a_thousand_handles_share_four_threads_and_one_when_idle();
+  a_refresh_by_a_caller_does_not_wait_for_the_four_threads();
+  a_handle_that_waits_for_a_thread_is_served_when_one_is_free();
+  freed_handles_leave_no_thread_while_the_gate_holds_their_answers();
   return done();
 }

@@ -1,15 +1,15 @@
-/* pthread_cancel: a call of the library is not cancelled, and its thread is cancelled at the next cancellation point after
- * it. The state and the type of cancellation are as before the call. */
+/* pthread_cancel: a call of the library is not cancelled. Its thread is cancelled at the next cancellation point after
+ * the call. The cancellation state and type are the same as before the call. */
 #include "no_threads.h"
 
 /* ---- the calls ---- */
 
-static dl_auth_t *auth; /* a new one for each attempt, with files to read and without a token */
+static dl_auth_t *auth; /* a new handle for each attempt, with files to read and without a token */
 static char token[DL_AUTH_BEARER_MAX];
 static size_t length;
 
 static dl_auth_config_t *config_with_files(const char *password_file) {
-  dl_auth_config_t *config = way_to_the_gate(); /* with a ca_file */
+  dl_auth_config_t *config = way_to_the_gate(); /* this includes ca_file */
   set_option(config, "username", gate("GATE_USERNAME"));
   set_option(config, "password_file", password_file);
   set_option(config, "proxy", "none");
@@ -41,7 +41,7 @@ static dl_auth_status_t call_bearer(void) { return dl_auth_bearer(auth, token, s
 
 static dl_auth_status_t call_claims(void) { return dl_auth_claims(auth, token, sizeof token, &length, &failure); }
 
-static dl_auth_status_t call_what_asks_no_gate(void) {
+static dl_auth_status_t call_without_a_request(void) {
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   dl_auth_status_t status = dl_auth_generation(auth) ? DL_AUTH_E_INTERNAL : DL_AUTH_OK;
   if (!status) status = dl_auth_info(auth, &info, &failure);
@@ -68,19 +68,19 @@ static dl_auth_status_t call_without_a_handle(void) {
   return dl_auth_abi_version() == DL_AUTH_ABI_VERSION && dl_auth_version() ? status : DL_AUTH_E_INTERNAL;
 }
 
-/* ---- a thread that makes one of them ---- */
+/* ---- a thread that makes one of the calls ---- */
 
 struct attempt {
   dl_auth_status_t (*call)(void);
   dl_auth_status_t wanted;
   const char *name;
   int state, type; /* of cancellation, before the call */
-  bool pending;    /* whether the cancellation comes before the call, and not while it waits */
+  bool pending;    /* true: the cancellation comes before the call; false: while the call waits */
   pthread_t thread;
   bool returned, went_on;
 };
 
-/* A cancellation leaves its frame as it is: the sanitizer must have nothing there. */
+/* A cancellation leaves this stack frame as it is, so the sanitizer must not put data into it. */
 __attribute__((no_sanitize_address)) static void *attempt(void *argument) {
   struct attempt *attempt = argument;
   int state, type;
@@ -90,7 +90,7 @@ __attribute__((no_sanitize_address)) static void *attempt(void *argument) {
   pthread_setcanceltype(attempt->type, NULL);
   if (attempt->pending) pthread_cancel(pthread_self());
   dl_auth_status_t status = attempt->call();
-  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state); /* what follows has cancellation points */
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state); /* the code below has cancellation points */
   pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
   check_status(__FILE__, __LINE__, "the call", attempt->wanted, status);
   CHECK_NUMBER(attempt->state, state);
@@ -103,14 +103,14 @@ __attribute__((no_sanitize_address)) static void *attempt(void *argument) {
 }
 
 static void begin_attempt(struct attempt *made) {
-  if (pthread_create(&made->thread, NULL, attempt, made)) give_up("no thread can be made");
+  if (pthread_create(&made->thread, NULL, attempt, made)) give_up("cannot create a thread");
 }
 
-/* How it ended: after the call, and by the cancellation if that was enabled before. */
+/* Checks how the attempt ended: after the call, and by the cancellation if cancellation was enabled before. */
 static void end_attempt(struct attempt *made) {
   void *result;
   subject = made->name;
-  if (pthread_join(made->thread, &result)) give_up("a thread cannot be joined");
+  if (pthread_join(made->thread, &result)) give_up("cannot join a thread");
   CHECK(made->returned);
   CHECK_NUMBER(made->state == PTHREAD_CANCEL_DISABLE, made->went_on);
   CHECK((result == PTHREAD_CANCELED) == (made->state == PTHREAD_CANCEL_ENABLE));
@@ -120,7 +120,7 @@ static void end_attempt(struct attempt *made) {
 
 static void open_handle(void) {
   reset_gate();
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(with_files, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(with_files, &auth, &failure))) give_up("cannot make a handle");
 }
 
 static void a_pending_cancellation_takes_effect_after_the_call(void) {
@@ -131,7 +131,7 @@ static void a_pending_cancellation_takes_effect_after_the_call(void) {
     {"dl_auth_token_within", call_token_within, DL_AUTH_OK, true},
     {"dl_auth_bearer", call_bearer, DL_AUTH_OK, true},
     {"dl_auth_claims", call_claims, DL_AUTH_OK, true},
-    {"dl_auth_info and others", call_what_asks_no_gate, DL_AUTH_OK, false},
+    {"dl_auth_info and others", call_without_a_request, DL_AUTH_OK, false},
     {"dl_auth_config_set and others", call_with_options, DL_AUTH_OK, false},
     {"dl_auth_jwt_expiry and others", call_without_a_handle, DL_AUTH_OK, false},
   };
@@ -150,7 +150,7 @@ static void a_pending_cancellation_takes_effect_after_the_call(void) {
   }
 }
 
-/* The gate hangs, and the call waits for the thread of the library. */
+/* The gate does not answer, and the call waits for the library's thread. */
 static void a_cancellation_during_a_wait_takes_effect_after_it(void) {
   static const int states[] = {PTHREAD_CANCEL_ENABLE, PTHREAD_CANCEL_DISABLE};
   for (size_t n = 0; n < 2; n++) {
@@ -169,10 +169,10 @@ static void a_cancellation_during_a_wait_takes_effect_after_it(void) {
   }
 }
 
-/* No thread can be made for the refresh. The thread that calls is there before. */
+/* No thread can be created for the refresh. The calling thread exists before that. */
 static atomic_bool go;
 
-static dl_auth_status_t call_token_when_told(void) {
+static dl_auth_status_t call_token_when_go_is_set(void) {
   while (!atomic_load(&go)) { /* without a cancellation point */
   }
   return call_token();
@@ -184,7 +184,7 @@ static void a_refresh_by_the_caller_is_not_cancelled(void) {
     for (size_t n = 0; n < 2; n++) {
       open_handle();
       if (!pending) plan("{'do':'hang'}");
-      struct attempt made = {.call = call_token_when_told, .wanted = DL_AUTH_OK, .name = "a refresh by the caller",
+      struct attempt made = {.call = call_token_when_go_is_set, .wanted = DL_AUTH_OK, .name = "a refresh by the caller",
                              .state = states[n], .type = PTHREAD_CANCEL_DEFERRED, .pending = pending};
       atomic_store(&go, false);
       begin_attempt(&made);
@@ -207,7 +207,7 @@ static void a_refresh_by_the_caller_is_not_cancelled(void) {
 int main(void) {
   begin();
   FILE *file = fopen("password", "w");
-  if (!file || fputs(gate("GATE_PASSWORD"), file) < 0 || fclose(file)) give_up("no file");
+  if (!file || fputs(gate("GATE_PASSWORD"), file) < 0 || fclose(file)) give_up("cannot write a file");
   with_files = config_with_files("password");
   without_the_file = config_with_files("nothing");
   a_pending_cancellation_takes_effect_after_the_call();

@@ -1,10 +1,10 @@
-/* What every C test is made of: checks that say what was wanted and what came, and a record of all that the library
- * said.
+/* The base of every C test: checks that print the expected and the actual value, and a record of every text that the
+ * library returns.
  *
- * A failed check is printed and counted, and the test goes on; `done()` makes the exit code of it. Where going on has no
- * sense, `give_up` ends the program. Each message of the library goes to the file in CHECK_MESSAGES and each token to
- * the one in CHECK_TOKENS: the driver (tests/c.rs) searches the first, and all output, for the second, and for the
- * word "canary", which stands in each secret that a test makes up. */
+ * A failed check is printed and counted, and the test continues; `done()` returns the exit code. `give_up` ends the
+ * program if the test cannot continue. Each message of the library is appended to the file in CHECK_MESSAGES, and each
+ * token to the file in CHECK_TOKENS. The driver (tests/c.rs) searches the messages and all output for the tokens and
+ * for the word "canary", which is part of each secret that a test makes up. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* No test measures time. A limit only ends a program that hangs: so many seconds, times the factor in
+/* No test measures time. This limit only ends a program that hangs. It is in seconds, and is multiplied by
  * DL_AUTH_TEST_PATIENCE (a whole number, default 1). */
 #define HANG_GUARD_SECONDS 3000
 
@@ -30,10 +30,10 @@ static inline unsigned patience(unsigned seconds) {
 static int failed_checks;
 static pthread_mutex_t check_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* What the test is about at this moment: a table's row, said with each failed check. */
+/* What the test checks at this moment, for example a table row. Each failed check prints it. */
 static _Thread_local const char *subject = "";
 
-/* The error struct of this thread's calls: pass its address, and CHECK_STATUS looks after the rest. */
+/* The error struct for the calls of this thread: pass its address. CHECK_STATUS prepares and checks it. */
 static _Thread_local dl_auth_error_t failure;
 
 static inline void complain(const char *file, int line, const char *format, ...) {
@@ -50,7 +50,7 @@ static inline void complain(const char *file, int line, const char *format, ...)
 }
 
 static inline _Noreturn void give_up(const char *what) {
-  fprintf(stderr, "the test cannot go on: %s%s%s\n", what, *subject ? ", at: " : "", subject);
+  fprintf(stderr, "the test cannot continue: %s%s%s\n", what, *subject ? ", at: " : "", subject);
   exit(2);
 }
 
@@ -59,17 +59,18 @@ static inline int done(void) {
   return failed_checks ? 1 : 0;
 }
 
-/* Appends a line to the file that the variable names. */
+/* Appends a line to the file that this variable names. */
 static inline void record(const char *variable, const char *line) {
   const char *path = getenv(variable);
   if (!path) give_up("CHECK_MESSAGES and CHECK_TOKENS must name files; tests/c.rs sets them");
   pthread_mutex_lock(&check_lock);
   FILE *file = fopen(path, "a");
-  if (!file || fprintf(file, "%s\n", line) < 0 || fclose(file)) give_up("a record cannot be written");
+  if (!file || fprintf(file, "%s\n", line) < 0 || fclose(file)) give_up("cannot write a record");
   pthread_mutex_unlock(&check_lock);
 }
 
-/* Length of the text if it is UTF-8, else -1. Enough for messages: overlong forms and surrogates are not looked for. */
+/* Length of the text if it is UTF-8, otherwise -1. It accepts overlong forms and surrogates; this is enough for
+ * messages. */
 static inline long utf8_length(const char *text) {
   const unsigned char *at = (const unsigned char *)text;
   while (*at) {
@@ -90,7 +91,7 @@ static inline long utf8_length(const char *text) {
 #define CHECK_TEXT(wanted, got) check_text(__FILE__, __LINE__, #got, (wanted), (got))
 #define CHECK_CONTAINS(text, word) check_contains(__FILE__, __LINE__, (text), (word))
 
-/* Runs a call and checks its status, and of its error struct all that the header promises. */
+/* Runs a call, checks its status, and checks everything that the header promises about the error struct. */
 #define CHECK_STATUS(wanted, call) (expect_failure(), check_status(__FILE__, __LINE__, #call, (wanted), (call)))
 
 static inline void check_number(const char *file, int line, const char *what, long long wanted, long long got) {
@@ -106,7 +107,7 @@ static inline void check_contains(const char *file, int line, const char *text, 
   if (!strstr(text, word)) complain(file, line, "wanted \"%s\" in: %s", word, text);
 }
 
-/* The error struct before a call: initialised, and so that a touch shows. */
+/* The error struct before a call: initialised, and filled so that any write is detected. */
 static inline dl_auth_error_t untouched(void) {
   dl_auth_error_t error;
   memset(&error, 0x5a, sizeof error);
@@ -125,7 +126,7 @@ static inline dl_auth_status_t check_status(const char *file, int line, const ch
                                             dl_auth_status_t got) {
   bool touched = was_touched();
   if (!touched) {
-    memset(failure.message, 0, sizeof failure.message); /* `failure` was not passed, or the call worked */
+    memset(failure.message, 0, sizeof failure.message); /* `failure` was not passed, or the call succeeded */
   } else if (!memchr(failure.message, 0, sizeof failure.message)) {
     complain(file, line, "%s: the message is not terminated", call);
     memset(failure.message, 0, sizeof failure.message);
@@ -137,20 +138,20 @@ static inline dl_auth_status_t check_status(const char *file, int line, const ch
     if (utf8_length(failure.message) <= 0 || strpbrk(failure.message, "\r\n"))
       complain(file, line, "%s: the message is not one line of UTF-8: \"%s\"", call, failure.message);
   }
-  if (touched && got == DL_AUTH_OK) complain(file, line, "%s: it worked, and touched the error struct", call);
+  if (touched && got == DL_AUTH_OK) complain(file, line, "%s: the call succeeded, but wrote to the error struct", call);
   if (got != wanted)
     complain(file, line, "%s: wanted %s, got %s: %s", call, dl_auth_status_name(wanted), dl_auth_status_name(got),
              failure.message);
   return got;
 }
 
-/* A token that the test has seen, so that it is known for a secret. */
+/* Records a token that the test has seen, so that the driver treats it as a secret. */
 static inline const char *seen(const char *token) {
   record("CHECK_TOKENS", token);
   return token;
 }
 
-/* Waits for something that another thread or the gate is about to bring, by looking at it again and again. */
+/* Polls until another thread or the gate makes the condition true. */
 #define WAIT_UNTIL(condition) \
   do { \
     while (!(condition)) nanosleep(&(struct timespec){0, 2000000}, NULL); \
@@ -158,18 +159,18 @@ static inline const char *seen(const char *token) {
 
 static inline pthread_t start(void *(*body)(void *), void *argument) {
   pthread_t thread;
-  if (pthread_create(&thread, NULL, body, argument)) give_up("no thread can be made");
+  if (pthread_create(&thread, NULL, body, argument)) give_up("cannot create a thread");
   return thread;
 }
 
 static inline void join(pthread_t thread) {
-  if (pthread_join(thread, NULL)) give_up("a thread cannot be joined");
+  if (pthread_join(thread, NULL)) give_up("cannot join a thread");
 }
 
-/* The beginning of each test: ends it where it hangs. */
+/* The first call of each test: it ends a test that hangs. */
 static inline void begin(void) { alarm(patience(HANG_GUARD_SECONDS)); }
 
-/* Makes a JWT with this payload; its signature is none. `jwt` needs 4/3 of the payload's length and 64 bytes more. */
+/* Makes a JWT with this payload and a made-up signature. `jwt` needs 4/3 of the payload's length plus 64 bytes. */
 static inline char *make_jwt(const char *payload, char *jwt) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   const char *parts[] = {"{\"alg\":\"none\"}", payload};

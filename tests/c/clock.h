@@ -1,9 +1,9 @@
-/* The clock of a C test: time passes when the test says so, so that no test waits for a token's end, or misses it on a
- * busy machine. Include it in place of gate.h.
+/* The clock of a C test: time passes only when the test says so. No test waits for the end of a token, or misses it on
+ * a busy machine. Include this file instead of gate.h.
  *
- * `clock_gettime` below stands before the C library's for the whole process, the library included. A suspend moves the
- * clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves the wall clock alone.
- * After either, the 50 ms pass for which a token may be read without a look at these clocks. */
+ * `clock_gettime` below replaces the C library's function for the whole process, including the library. A suspend moves
+ * the clock that counts it and the wall clock, but not CLOCK_MONOTONIC, as Linux does; a jump moves only the wall
+ * clock. After each of them, the 50 ms are over for which a token may be read without a look at these clocks. */
 #ifndef CLOCK_H
 #define CLOCK_H
 
@@ -17,7 +17,7 @@
 enum { HOUR = 3600, DAY = 24 * HOUR };
 
 static _Atomic long long slept, jumped; /* seconds */
-static _Atomic long leases;             /* of 50 ms that are over */
+static _Atomic long leases;             /* periods of 50 ms that are over */
 
 int clock_gettime(clockid_t clock, struct timespec *now) {
   int result = (int)syscall(SYS_clock_gettime, clock, now);
@@ -41,9 +41,9 @@ static inline void set_the_clock(long long ahead) {
   atomic_fetch_add(&leases, 1);
 }
 
-/* Lets the pause after a login or a refresh end. */
-static inline void pass_the_brake(const dl_auth_t *auth) {
-  suspend(LONGEST_BRAKE_MS / 1000);
+/* Lets the minimum interval after a login or a refresh pass. */
+static inline void pass_the_min_interval(const dl_auth_t *auth) {
+  suspend(LONGEST_MIN_INTERVAL_MS / 1000);
   CHECK_NUMBER(0, info_of(auth).retry_in_ms);
 }
 

@@ -1,9 +1,9 @@
-/* The configuration: unknown keys, malformed values by call and from the environment, missing credentials, files, and
- * which source wins. */
+/* The configuration: unknown keys, values that are not valid (by call and from the environment), missing credentials,
+ * files, and the precedence of the sources. */
 #include "gate.h"
 #include <sys/stat.h>
 
-/* The variable of a key: DL_AUTH_ and the key in capitals. */
+/* The environment variable of a key: DL_AUTH_ and the key in capitals. */
 static const char *variable_of(const char *key) {
   static char name[64];
   snprintf(name, sizeof name, "DL_AUTH_%s", key);
@@ -11,21 +11,21 @@ static const char *variable_of(const char *key) {
   return name;
 }
 
-/* Makes a handle that must come to this status, and frees it. */
+/* Checks that dl_auth_new returns this status, and frees the handle. */
 static void check_new(const dl_auth_config_t *config, dl_auth_status_t wanted) {
   dl_auth_t *auth = (dl_auth_t *)(uintptr_t)77;
   if (CHECK_STATUS(wanted, dl_auth_new(config, &auth, &failure))) CHECK(auth == NULL);
   else dl_auth_free(auth);
 }
 
-/* A file of the test's own directory, with this content. */
+/* Writes a file with this content in the test's own directory. */
 static const char *file_with(const char *name, const void *content, size_t length) {
   FILE *file = fopen(name, "wb");
-  if (!file || fwrite(content, 1, length, file) != length || fclose(file)) give_up("a file cannot be written");
+  if (!file || fwrite(content, 1, length, file) != length || fclose(file)) give_up("cannot write a file");
   return name;
 }
 
-static void the_keys_are_these_and_each_stands_in_the_list_once(void) {
+static void each_key_is_in_the_list_once(void) {
   static const char *const keys[] = {
     "username", "password", "password_file", "token", "environment", "url", "ca_file", "tls_roots", "proxy",
     "connect_timeout", "timeout", "wait", "refresh", "refresh_at", "refresh_grant", "max_attempts", "store",
@@ -44,7 +44,7 @@ static void the_keys_are_these_and_each_stands_in_the_list_once(void) {
   CHECK(dl_auth_config_key(SIZE_MAX) == NULL);
 }
 
-static void an_unknown_key_is_refused_and_the_nearest_is_named(void) {
+static void an_unknown_key_is_refused_and_the_nearest_key_is_named(void) {
   static const struct { const char *wrong, *nearest; } keys[] = {
     {"usrename", "username"}, {"pasword", "password"}, {"passwordfile", "password_file"},
     {"tokens", "token"}, {"enviroment", "environment"}, {"Url", "url"}, {"ca-file", "ca_file"},
@@ -61,14 +61,14 @@ static void an_unknown_key_is_refused_and_the_nearest_is_named(void) {
     for (const char *at = subject; *at; at++) looks_like_a_key &= *at == '_' || (*at >= 'a' && *at <= 'z');
     CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, subject, "canary", &failure));
     snprintf(wrong, sizeof wrong, "`%s`", keys[i].wrong);
-    if (looks_like_a_key) CHECK_CONTAINS(failure.message, wrong); /* what does not may be a value, set by mistake */
+    if (looks_like_a_key) CHECK_CONTAINS(failure.message, wrong); /* otherwise it may be a misplaced value */
     snprintf(nearest, sizeof nearest, "nearest is `%s`", keys[i].nearest);
     CHECK_CONTAINS(failure.message, nearest);
   }
   subject = "";
   CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "", "x", &failure));
   CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "Canary-horse 1", "password", &failure));
-  CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "u\nr\tl\x1b[31m", "x", &failure)); /* still one line */
+  CHECK_STATUS(DL_AUTH_E_UNKNOWN_KEY, dl_auth_config_set(config, "u\nr\tl\x1b[31m", "x", &failure)); /* one line */
   char *endless = malloc(100001);
   memset(endless, 'u', 100000);
   endless[100000] = 0;
@@ -78,8 +78,8 @@ static void an_unknown_key_is_refused_and_the_nearest_is_named(void) {
   dl_auth_config_free(config);
 }
 
-/* A value that its key does not take. It is refused by dl_auth_config_set, or, where it needs a file or must be judged
- * together with others, by dl_auth_new. */
+/* Values that are not valid for their key. dl_auth_config_set refuses them. dl_auth_new refuses a value that needs a
+ * file or that must be checked together with other values. */
 static const struct { const char *key, *value; } malformed[] = {
   {"username", ""},
   {"password", ""},
@@ -132,7 +132,8 @@ static void write_the_files(void) {
   free(large);
 }
 
-/* Options with a range: its two ends, the nearest values beyond them (NULL: there is none), and how a message ends. */
+/* Options with a range: the smallest and the largest value, the nearest values outside (NULL: there is no such value),
+ * and the end of the message. */
 static const struct { const char *key, *least, *most, *too_little, *too_much, *form; } ranges[] = {
   {"connect_timeout", "1ms", "5m", "0ms", "300001ms", "must be a duration from 1ms to 5m, such as 500ms, 30s or 2m"},
   {"timeout", "1ms", "10m", "0ms", "600001ms", "must be a duration from 1ms to 10m, such as 500ms, 30s or 2m"},
@@ -141,14 +142,14 @@ static const struct { const char *key, *least, *most, *too_little, *too_much, *f
   {"max_attempts", "1", "10", "0", "11", "must be a whole number from 1 to 10"},
 };
 
-/* The message of a value that was refused says what range its key has, where it has one. */
+/* If the key has a range, the message about a refused value states the range. */
 static void check_range(const char *key) {
   const char *form = strstr(failure.message, "must be ");
   for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
     if (strcmp(key, ranges[i].key) == 0) CHECK_TEXT(ranges[i].form, form);
 }
 
-static void a_range_is_taken_up_to_its_ends_and_told_to_whoever_leaves_it(void) {
+static void a_range_includes_its_ends_and_a_value_outside_it_is_refused_with_the_range(void) {
   for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
     const char *key = ranges[i].key, *beyond[] = {ranges[i].too_much, ranges[i].too_little};
     subject = key;
@@ -174,7 +175,7 @@ static void a_range_is_taken_up_to_its_ends_and_told_to_whoever_leaves_it(void) 
   subject = "";
 }
 
-static void each_malformed_value_names_its_key_and_who_gave_it(void) {
+static void each_refused_value_is_reported_with_its_key_and_source(void) {
   for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++) {
     const char *key = malformed[i].key, *value = malformed[i].value;
     char named[64], source[64];
@@ -191,7 +192,7 @@ static void each_malformed_value_names_its_key_and_who_gave_it(void) {
       CHECK_CONTAINS(failure.message, named);
       check_range(key);
       if (strcmp(key, "username") && strcmp(key, "password") && !strstr(key, "_file") && !is_ready)
-        check_new(config, DL_AUTH_OK); /* what is refused changes nothing */
+        check_new(config, DL_AUTH_OK); /* a refused value changes nothing */
     } else {
       check_new(config, DL_AUTH_E_INVALID_VALUE);
       CHECK_CONTAINS(failure.message, "(set by call)");
@@ -199,7 +200,7 @@ static void each_malformed_value_names_its_key_and_who_gave_it(void) {
     }
     dl_auth_config_free(config);
 
-    if (!*value) continue; /* an empty variable is none */
+    if (!*value) continue; /* an empty variable counts as unset */
     config = dl_auth_config_new();
     if (!is_ready) set_option(config, "username", "canary");
     if (!is_ready && strcmp(key, "password_file")) set_option(config, "password", "canary");
@@ -215,10 +216,10 @@ static void each_malformed_value_names_its_key_and_who_gave_it(void) {
   subject = "";
 }
 
-/* What is wrong with a file or a URL is said, not only that something is. */
-static void a_message_says_what_is_wrong(void) {
+/* The message states what is wrong with a file or a URL, not only that it is wrong. */
+static void a_message_states_what_is_wrong(void) {
   static const struct { const char *key, *value, *word; } wrongs[] = {
-    {"url", "canary", "no URL"},
+    {"url", "canary", "not a URL"},
     {"url", "https://canary:canary@localhost/", "credentials in it"},
     {"url", "http://localhost/", "allow_http"},
     {"url", "https://localhost/elsewhere", "path"},
@@ -246,7 +247,7 @@ static void a_message_says_what_is_wrong(void) {
   subject = "";
 }
 
-static void http_is_taken_with_leave_and_to_a_loopback_address_only(void) {
+static void http_needs_allow_http_and_a_loopback_address(void) {
   static const struct { const char *url; dl_auth_status_t status; } urls[] = {
     {"http://localhost:1/", DL_AUTH_OK}, {"http://127.0.0.1:1/token?default", DL_AUTH_OK},
     {"http://127.8.9.10/", DL_AUTH_OK}, {"http://[::1]:1/api/v1", DL_AUTH_OK},
@@ -290,7 +291,7 @@ static void missing_credentials_are_named(void) {
   subject = "";
 }
 
-static void what_is_not_built_in_is_unsupported(void) {
+static void a_store_that_is_not_built_in_is_unsupported(void) {
   static const struct { const char *key, *value; } later[] = {
     {"store", "file:/tmp/x"}, {"store", "redis://:canary@localhost"}, {"store", "rediss://localhost"},
   };
@@ -305,7 +306,7 @@ static void what_is_not_built_in_is_unsupported(void) {
   }
 }
 
-static void each_way_to_refresh_is_taken(void) {
+static void each_refresh_mode_is_accepted(void) {
   static const char *const ways[] = {"on_demand", "background"};
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     dl_auth_config_t *config = gate_config();
@@ -317,7 +318,7 @@ static void each_way_to_refresh_is_taken(void) {
   subject = "";
 }
 
-static void two_of_a_kind_in_one_place_are_refused(void) {
+static void two_conflicting_options_from_one_source_are_refused(void) {
   char jwt[128];
   make_jwt("{\"exp\":4102444800}", jwt);
   const struct { const char *key, *value, *other, *other_value; } pairs[] = {
@@ -345,13 +346,13 @@ static void two_of_a_kind_in_one_place_are_refused(void) {
   subject = "";
 }
 
-/* Sets the environment up with what works at the gate. */
+/* Sets the environment variables that work with the gate, or removes them. */
 static void use_environment(bool use) {
   static const char *const given[][2] = {
     {"DL_AUTH_URL", "GATE_URL"}, {"DL_AUTH_CA_FILE", "GATE_CA_FILE"}, {"DL_AUTH_USERNAME", "GATE_USERNAME"},
     {"DL_AUTH_PASSWORD", "GATE_PASSWORD"},
   };
-  /* As `be_patient` of gate.h. */
+  /* The same values as `be_patient` in gate.h. */
   static const char *const fixed[][2] = {
     {"DL_AUTH_TLS_ROOTS", "ca_file_only"}, {"DL_AUTH_WAIT", "10m"}, {"DL_AUTH_CONNECT_TIMEOUT", "5m"},
     {"DL_AUTH_TIMEOUT", "10m"},
@@ -366,7 +367,7 @@ static void use_environment(bool use) {
   }
 }
 
-/* Makes a handle from the environment and perhaps one option, asks for a token, and frees it. */
+/* Makes a handle from the environment and at most one option, asks for a token, and frees the handle. */
 static void check_token(dl_auth_status_t wanted, const char *key, const char *value) {
   dl_auth_config_t *config = dl_auth_config_new();
   dl_auth_t *auth;
@@ -382,11 +383,11 @@ static void check_token(dl_auth_status_t wanted, const char *key, const char *va
 
 static void the_environment_alone_is_enough(void) {
   use_environment(true);
-  setenv("DL_AUTH_REFRESH_AT", "", 1); /* as good as unset */
-  setenv("DL_AUTH_UNHEARD_OF", "canary", 1); /* nobody's */
+  setenv("DL_AUTH_REFRESH_AT", "", 1); /* treated as unset */
+  setenv("DL_AUTH_UNHEARD_OF", "canary", 1); /* not a variable of the library */
   dl_auth_t *auth;
   CHECK_STATUS(DL_AUTH_OK, dl_auth_new(NULL, &auth, &failure));
-  setenv("DL_AUTH_URL", "canary", 1); /* it was read in dl_auth_new, and is not read again */
+  setenv("DL_AUTH_URL", "canary", 1); /* dl_auth_new has read it; it is not read again */
   setenv("DL_AUTH_PASSWORD", "canary", 1);
   token_of(auth);
   dl_auth_free(auth);
@@ -395,31 +396,31 @@ static void the_environment_alone_is_enough(void) {
   use_environment(false);
 }
 
-static void a_call_wins_over_the_environment(void) {
+static void an_option_by_call_wins_over_the_environment(void) {
   use_environment(true);
-  setenv("DL_AUTH_REFRESH_AT", "canary", 1); /* is not even read */
+  setenv("DL_AUTH_REFRESH_AT", "canary", 1); /* not even read */
   check_token(DL_AUTH_OK, "refresh_at", "0.5");
   unsetenv("DL_AUTH_REFRESH_AT");
   setenv("DL_AUTH_USERNAME", "canary-wrong", 1);
   check_token(DL_AUTH_E_DENIED, NULL, NULL);
-  check_token(DL_AUTH_OK, "username", gate("GATE_USERNAME")); /* the password comes from the environment all the same */
+  check_token(DL_AUTH_OK, "username", gate("GATE_USERNAME")); /* the password still comes from the environment */
   use_environment(false);
 }
 
-static void a_source_that_sets_one_of_a_pair_hides_the_other_s_pair(void) {
+static void an_option_of_a_pair_hides_the_pair_of_the_weaker_source(void) {
   char jwt[128];
   use_environment(true);
 
-  /* The environment's `url` and a call's `environment`: the credentials go to the call's gate, or nowhere. */
+  /* `url` from the environment and `environment` by call: the credentials go only to the gate of the call. */
   reset_gate();
   check_token(DL_AUTH_E_UNREACHABLE, "environment", "local");
   CHECK_CONTAINS(failure.message, "localhost:8443");
   CHECK_NUMBER(0, count("connections"));
-  /* The environment's `environment` and a call's `url`. */
+  /* `environment` from the environment and `url` by call. */
   unsetenv("DL_AUTH_URL");
   setenv("DL_AUTH_ENVIRONMENT", "local", 1);
   check_token(DL_AUTH_OK, "url", gate("GATE_URL"));
-  /* Both in one source: `url` is the more exact. */
+  /* Both from one source: `url` wins, because it is more exact. */
   setenv("DL_AUTH_URL", gate("GATE_URL"), 1);
   check_token(DL_AUTH_OK, NULL, NULL);
   unsetenv("DL_AUTH_ENVIRONMENT");
@@ -433,7 +434,7 @@ static void a_source_that_sets_one_of_a_pair_hides_the_other_s_pair(void) {
   check_token(DL_AUTH_OK, "password", gate("GATE_PASSWORD"));
   unsetenv("DL_AUTH_PASSWORD_FILE");
 
-  /* A call's `token` hides the environment's credentials, and a call's credentials the environment's `token`. */
+  /* `token` by call hides the environment's credentials. Credentials by call hide the environment's `token`. */
   use_environment(true);
   reset_gate();
   make_jwt("{\"exp\":4102444800}", jwt);
@@ -455,7 +456,7 @@ static void a_source_that_sets_one_of_a_pair_hides_the_other_s_pair(void) {
   use_environment(false);
 }
 
-static void a_variable_that_is_no_utf8_is_an_invalid_value(void) {
+static void a_variable_that_is_not_utf8_is_refused(void) {
   use_environment(true);
   setenv("DL_AUTH_PASSWORD", "canary\xff", 1);
   check_new(NULL, DL_AUTH_E_INVALID_VALUE);
@@ -464,7 +465,7 @@ static void a_variable_that_is_no_utf8_is_an_invalid_value(void) {
   use_environment(false);
 }
 
-static void a_password_is_read_from_a_file_with_or_without_a_line_end_and_through_a_link(void) {
+static void a_password_file_may_have_one_line_end_and_may_be_a_link(void) {
   static const char *const ends[] = {"", "\n", "\r\n"};
   char text[256];
   use_environment(true);
@@ -473,18 +474,18 @@ static void a_password_is_read_from_a_file_with_or_without_a_line_end_and_throug
     snprintf(text, sizeof text, "%s%s", gate("GATE_PASSWORD"), ends[i]);
     check_token(DL_AUTH_OK, "password_file", file_with("right", text, strlen(text)));
   }
-  if (symlink("right", "mounted")) give_up("no link"); /* as Kubernetes mounts a secret */
+  if (symlink("right", "mounted")) give_up("cannot make a link"); /* Kubernetes mounts a secret like this */
   check_token(DL_AUTH_OK, "password_file", "mounted");
-  snprintf(text, sizeof text, "%s\n\n", gate("GATE_PASSWORD")); /* one line end is taken off, not two */
+  snprintf(text, sizeof text, "%s\n\n", gate("GATE_PASSWORD")); /* only one line end is removed, not two */
   check_token(DL_AUTH_E_DENIED, "password_file", file_with("right", text, strlen(text)));
   use_environment(false);
 }
 
-/* A pipe may never be written to, and a device never end. */
-static void what_is_no_regular_file_is_not_read(void) {
+/* A program may never write to a pipe, and a device may have no end. */
+static void only_regular_files_are_read(void) {
   static const char *const paths[] = {"/dev/zero", "/dev/null", "pipe", "."};
   static const char *const keys[] = {"ca_file", "password_file"};
-  if (mkfifo("pipe", 0600)) give_up("no pipe");
+  if (mkfifo("pipe", 0600)) give_up("cannot make a pipe");
   for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
     subject = paths[i];
     for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
@@ -501,12 +502,12 @@ static void what_is_no_regular_file_is_not_read(void) {
   subject = "";
 }
 
-static void trust_comes_from_where_the_options_say(void) {
+static void the_options_select_the_root_certificates(void) {
   dl_auth_config_t *config = dl_auth_config_new();
   set_option(config, "username", "canary");
   set_option(config, "password", "canary");
   set_option(config, "tls_roots", "ca_file_only");
-  check_new(config, DL_AUTH_E_INVALID_VALUE); /* and there is no file */
+  check_new(config, DL_AUTH_E_INVALID_VALUE); /* no ca_file is set */
   CHECK_CONTAINS(failure.message, "ca_file");
   dl_auth_config_free(config);
 
@@ -525,7 +526,7 @@ static void trust_comes_from_where_the_options_say(void) {
   use_environment(false);
 }
 
-static void a_value_set_again_replaces_the_first_and_a_refused_one_changes_nothing(void) {
+static void a_second_value_replaces_the_first_and_a_refused_one_changes_nothing(void) {
   dl_auth_config_t *config = gate_config();
   dl_auth_t *auth;
   set_option(config, "password", "canary-wrong");
@@ -533,7 +534,7 @@ static void a_value_set_again_replaces_the_first_and_a_refused_one_changes_nothi
   CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, "password", "", &failure));
   CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, "timeout", "canary", &failure));
   CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure));
-  set_option(config, "password", "canary-wrong"); /* too late for the handle: it has a copy */
+  set_option(config, "password", "canary-wrong"); /* too late for the handle: it has its own copy */
   token_of(auth);
   dl_auth_free(auth);
   dl_auth_config_free(config);
@@ -549,24 +550,24 @@ static void the_user_agent_names_the_library_and_its_user(void) {
 int main(void) {
   begin();
   write_the_files();
-  the_keys_are_these_and_each_stands_in_the_list_once();
-  an_unknown_key_is_refused_and_the_nearest_is_named();
-  a_range_is_taken_up_to_its_ends_and_told_to_whoever_leaves_it();
-  each_malformed_value_names_its_key_and_who_gave_it();
-  a_message_says_what_is_wrong();
-  http_is_taken_with_leave_and_to_a_loopback_address_only();
+  each_key_is_in_the_list_once();
+  an_unknown_key_is_refused_and_the_nearest_key_is_named();
+  a_range_includes_its_ends_and_a_value_outside_it_is_refused_with_the_range();
+  each_refused_value_is_reported_with_its_key_and_source();
+  a_message_states_what_is_wrong();
+  http_needs_allow_http_and_a_loopback_address();
   missing_credentials_are_named();
-  what_is_not_built_in_is_unsupported();
-  each_way_to_refresh_is_taken();
-  two_of_a_kind_in_one_place_are_refused();
+  a_store_that_is_not_built_in_is_unsupported();
+  each_refresh_mode_is_accepted();
+  two_conflicting_options_from_one_source_are_refused();
   the_environment_alone_is_enough();
-  a_call_wins_over_the_environment();
-  a_source_that_sets_one_of_a_pair_hides_the_other_s_pair();
-  a_variable_that_is_no_utf8_is_an_invalid_value();
-  a_password_is_read_from_a_file_with_or_without_a_line_end_and_through_a_link();
-  what_is_no_regular_file_is_not_read();
-  trust_comes_from_where_the_options_say();
-  a_value_set_again_replaces_the_first_and_a_refused_one_changes_nothing();
+  an_option_by_call_wins_over_the_environment();
+  an_option_of_a_pair_hides_the_pair_of_the_weaker_source();
+  a_variable_that_is_not_utf8_is_refused();
+  a_password_file_may_have_one_line_end_and_may_be_a_link();
+  only_regular_files_are_read();
+  the_options_select_the_root_certificates();
+  a_second_value_replaces_the_first_and_a_refused_one_changes_nothing();
   the_user_agent_names_the_library_and_its_user();
   return done();
 }

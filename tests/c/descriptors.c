@@ -1,7 +1,7 @@
-/* A process that has no file descriptor left: the error says so at each stage, and the next handle gets a token once
- * there are descriptors again.
+/* A process without a free file descriptor: the error says so at each stage. When descriptors are free again, the next
+ * handle gets a token.
  *
- * The checks write to files, so they come after the call, when descriptors are free again. */
+ * The checks write to files. So they run after the call, when descriptors are free again. */
 #define _GNU_SOURCE
 #include "gate.h"
 #include <fcntl.h>
@@ -27,14 +27,14 @@ static dl_auth_status_t call_with(int left, dl_auth_error_t *error) {
 
 int main(void) {
   struct rlimit limit;
-  if (getrlimit(RLIMIT_NOFILE, &limit)) give_up("no limit on descriptors");
-  limit.rlim_cur = LIMIT; /* valgrind lets a program change this one alone */
-  if (setrlimit(RLIMIT_NOFILE, &limit)) give_up("no limit on descriptors");
+  if (getrlimit(RLIMIT_NOFILE, &limit)) give_up("cannot read the descriptor limit");
+  limit.rlim_cur = LIMIT; /* the only limit that a program may change under valgrind */
+  if (setrlimit(RLIMIT_NOFILE, &limit)) give_up("cannot set the descriptor limit");
   for (int left = 0; left < 4; left++) {
     dl_auth_error_t error = DL_AUTH_ERROR_INIT;
     dl_auth_status_t status = call_with(left, &error);
     record("CHECK_MESSAGES", error.message);
-    if (left > 0 && status == DL_AUTH_OK) break; /* it needed no more */
+    if (left > 0 && status == DL_AUTH_OK) break; /* the call had enough descriptors */
     CHECK_NUMBER(DL_AUTH_E_UNREACHABLE, status);
     CHECK_CONTAINS(error.message, "Too many open files");
   }

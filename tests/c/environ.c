@@ -1,5 +1,5 @@
-/* The environment belongs to the host: the process's is read in dl_auth_new only, and not at all if the host hands over an
- * array. `getenv` is this program's, and counts. */
+/* The environment belongs to the host. The library reads the process's environment only in dl_auth_new, and not at all
+ * if the host passes an array. This program replaces `getenv` and counts the calls. */
 #define _GNU_SOURCE /* setreuid, newlocale */
 #include "gate.h"
 #include <locale.h>
@@ -8,7 +8,7 @@
 
 extern char **environ;
 
-/* How often getenv is called, on any thread, while `counting`. */
+/* How often any thread calls getenv while `counting` is set. */
 static volatile int counting, reads;
 static char last_read[64];
 
@@ -39,7 +39,7 @@ static int stop_counting(void) {
     if (number) complain(__FILE__, __LINE__, "getenv was called %d times, last for %s", number, last_read); \
   } while (0)
 
-/* An array of NAME=VALUE, of up to 15 entries, in memory that `scribble` overwrites. */
+/* An array of up to 15 NAME=VALUE entries, in memory that `scribble` overwrites. */
 static char *variables[16];
 static int number_of_variables;
 
@@ -68,7 +68,7 @@ static void scribble(void) {
   }
 }
 
-/* A configuration with the array, which is overwritten afterwards. */
+/* A configuration with the array. The array is overwritten afterwards. */
 static dl_auth_config_t *configured(void) {
   dl_auth_config_t *config = dl_auth_config_new();
   CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, array(), &failure));
@@ -76,14 +76,14 @@ static dl_auth_config_t *configured(void) {
   return config;
 }
 
-/* Makes a handle that must come to this status. */
+/* Calls dl_auth_new, which must return this status. */
 static dl_auth_t *handle(const dl_auth_config_t *config, dl_auth_status_t wanted) {
   dl_auth_t *auth = NULL;
   if (CHECK_STATUS(wanted, dl_auth_new(config, &auth, &failure))) CHECK(auth == NULL);
   return auth;
 }
 
-/* One of each call, good and bad. */
+/* Calls each function once, with calls that succeed and calls that fail. */
 static void use(dl_auth_t *auth) {
   char token[DL_AUTH_BEARER_MAX] = "";
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
@@ -117,7 +117,7 @@ static void the_process_environment_is_read_in_dl_auth_new_only(void) {
     reset_gate();
     start_counting();
     CHECK_STATUS(DL_AUTH_OK, dl_auth_new(NULL, &auth, NULL));
-    CHECK(stop_counting() > 0); /* the counter counts */
+    CHECK(stop_counting() > 0); /* otherwise the counter does not work */
     CHECK_NUMBER(0, count("requests"));
     start_counting();
     use(auth);
@@ -134,11 +134,11 @@ static void the_process_environment_is_read_in_dl_auth_new_only(void) {
   scribble();
 }
 
-static void an_environment_that_is_handed_over_is_used_and_the_process_environment_is_not_read(void) {
+static void a_passed_environment_is_used_instead_of_the_process_environment(void) {
   char token[DL_AUTH_TOKEN_MAX];
   dl_auth_t *auth = NULL;
   reset_gate();
-  setenv("DL_AUTH_URL", "canary", 1); /* would be an error */
+  setenv("DL_AUTH_URL", "canary", 1); /* reading it would cause an error */
   add_gate();
   add("PATH", "/bin");
   dl_auth_config_t *config = dl_auth_config_new();
@@ -159,7 +159,7 @@ static void an_environment_that_is_handed_over_is_used_and_the_process_environme
   unsetenv("DL_AUTH_URL");
 }
 
-static void the_array_is_copied_and_replaces_that_of_an_earlier_call(void) {
+static void the_array_is_copied_and_replaces_an_earlier_array(void) {
   add("DL_AUTH_WAIT", "canary");
   dl_auth_config_t *config = configured();
   add_gate();
@@ -182,8 +182,9 @@ static void an_empty_array_means_no_variables(void) {
   unsetenv("DL_AUTH_PASSWORD");
 }
 
-static void the_rules_about_calls_and_variables_are_the_same_as_for_the_process_environment(void) {
-  /* A call wins; an empty variable is unset; pairs hide each other; the first of two entries counts. */
+static void the_array_follows_the_rules_of_the_process_environment(void) {
+  /* An option by call wins; an empty variable is unset; an option of a pair hides the pair; the first of two equal
+   * entries wins. */
   add("DL_AUTH_WAIT", "");
   add("DL_AUTH_USERNAME", "bot");
   add("DL_AUTH_USERNAME", "");
@@ -195,11 +196,11 @@ static void the_rules_about_calls_and_variables_are_the_same_as_for_the_process_
   dl_auth_free(handle(config, DL_AUTH_OK));
   dl_auth_config_free(config);
 
-  /* The proxies and the roots. */
+  /* The proxies and the root certificates. */
   static const char *const bad[][2] = {{"HTTPS_PROXY", "socks5://canary"}, {"https_proxy", "socks5://canary"},
                                        {"SSL_CERT_FILE", "not-certificates"}, {"DL_AUTH_WAIT", "canary"}};
   FILE *file = fopen("not-certificates", "w");
-  if (!file || fputs("canary", file) < 0 || fclose(file)) give_up("a file cannot be written");
+  if (!file || fputs("canary", file) < 0 || fclose(file)) give_up("cannot write a file");
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     add("DL_AUTH_USERNAME", "bot");
     add("DL_AUTH_PASSWORD", "canary");
@@ -218,7 +219,7 @@ static void the_rules_about_calls_and_variables_are_the_same_as_for_the_process_
   dl_auth_config_free(config);
 }
 
-static void a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing(void) {
+static void a_malformed_array_changes_nothing_and_the_error_names_the_variable(void) {
   static const struct { const char *entry, *named; } malformed[] = {
     {"DL_AUTH_USERNAME", "DL_AUTH_USERNAME"}, {"canary horse", "variables[1]"}, {"", "variables[1]"},
     {"HOME", "HOME"}, {"\xff", "variables[1]"}, {"CANARY1", "variables[1]"},
@@ -240,11 +241,11 @@ static void a_malformed_array_is_an_error_that_names_the_variable_and_changes_no
   const char *const none[] = {NULL};
   CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_config_set_environ(NULL, none, &failure));
   CHECK_CONTAINS(failure.message, "config");
-  dl_auth_free(handle(config, DL_AUTH_OK)); /* the first array still counts */
+  dl_auth_free(handle(config, DL_AUTH_OK)); /* the first array is still set */
   dl_auth_config_free(config);
 }
 
-static void bad_utf_8_is_an_error_where_it_is_used(void) {
+static void a_used_variable_that_is_not_utf_8_is_refused(void) {
   static const char *const used[] = {"DL_AUTH_USERNAME", "DL_AUTH_PASSWORD", "DL_AUTH_WAIT", "HTTPS_PROXY", "NO_PROXY",
                                      "no_proxy"};
   for (size_t i = 0; i < sizeof used / sizeof *used; i++) {
@@ -262,8 +263,8 @@ static void bad_utf_8_is_an_error_where_it_is_used(void) {
   subject = "";
   add("DL_AUTH_UNKNOWN", "\xff");
   add("\xff", "\xff");
-  add("DL_AUTH_USERNAME", "\xff"); /* hidden by the call */
-  add("NO_PROXY", "\xff");         /* no proxy is set */
+  add("DL_AUTH_USERNAME", "\xff"); /* hidden by the option by call */
+  add("NO_PROXY", "\xff");         /* not read, because no proxy is set */
   add("DL_AUTH_PASSWORD", "canary");
   dl_auth_config_t *config = configured();
   set_option(config, "username", "bot");
@@ -271,7 +272,7 @@ static void bad_utf_8_is_an_error_where_it_is_used(void) {
   dl_auth_config_free(config);
 }
 
-/* What is done while no environment can be read. The result says what is wrong. */
+/* The calls that are made while the environment cannot be read. The result is the number of the failed step, or 0. */
 static int without_a_readable_environment(void) {
   static const char *const none[] = {NULL};
   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
@@ -288,7 +289,7 @@ static int without_a_readable_environment(void) {
   if (dl_auth_config_set(config, "username", "bot", NULL)) return 16;
   if (dl_auth_config_set(config, "password", "canary", NULL)) return 17;
   if (dl_auth_config_set(config, "allow_http", "true", NULL)) return 18;
-  if (dl_auth_config_set(config, "url", "http://127.0.0.1:1", NULL)) return 19; /* the resolver has variables */
+  if (dl_auth_config_set(config, "url", "http://127.0.0.1:1", NULL)) return 19; /* the resolver reads variables */
   if (dl_auth_new(config, &auth, &error)) return 20;
   if (dl_auth_token(auth, NULL, 0, NULL, &error) != DL_AUTH_E_UNREACHABLE) return 21;
   dl_auth_free(auth);
@@ -296,13 +297,14 @@ static int without_a_readable_environment(void) {
   return strstr(error.message, "Connection refused") ? 0 : 22;
 }
 
-/* The C library translates such a text, in any locale but "C". To choose a language, it reads the environment itself. */
-static void the_text_of_an_error_is_not_translated_so_that_the_environment_is_not_read(void) {
+/* In any locale except "C", the C library translates an error text. To choose a language, it reads the environment
+ * itself. */
+static void error_texts_are_not_translated_so_that_the_environment_is_not_read(void) {
   if (!setlocale(LC_ALL, "C.UTF-8")) give_up("there is no locale C.UTF-8");
   locale_t before = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
   uselocale(before);
   char **readable = environ;
-  environ = (char **)16; /* whoever reads it dies of SIGSEGV */
+  environ = (char **)16; /* reading it is a SIGSEGV */
   int wrong = without_a_readable_environment();
   environ = readable;
   CHECK_NUMBER(0, wrong);
@@ -312,10 +314,10 @@ static void the_text_of_an_error_is_not_translated_so_that_the_environment_is_no
   setlocale(LC_ALL, "C");
 }
 
-/* Paths of roots: any bytes, as in the process's environment. */
-static void paths_of_roots_need_not_be_utf_8(void) {
+/* Paths of root certificates may have any bytes, as in the process's environment. */
+static void paths_of_root_certificates_may_have_any_bytes(void) {
   static const char *const roots[][2] = {{"SSL_CERT_FILE", "roots-\xff/ca.pem"}, {"SSL_CERT_DIR", "nowhere:roots-\xff"}};
-  if (mkdir("roots-\xff", 0700) || symlink(gate("GATE_CA_FILE"), roots[0][1])) give_up("no directory of roots");
+  if (mkdir("roots-\xff", 0700) || symlink(gate("GATE_CA_FILE"), roots[0][1])) give_up("cannot link the roots");
   for (size_t i = 0; i < 2 * sizeof roots / sizeof *roots; i++) {
     const char *name = subject = roots[i / 2][0], *path = roots[i / 2][1];
     dl_auth_config_t *config = NULL;
@@ -339,7 +341,7 @@ static void paths_of_roots_need_not_be_utf_8(void) {
   subject = "";
 }
 
-/* What the set-user-ID program does: the exit code says what is wrong. */
+/* The body of the set-user-ID program: the exit code is the number of the failed step, or 0. */
 static int as_a_set_user_id_program(void) {
   dl_auth_t *auth = NULL;
   dl_auth_error_t error = DL_AUTH_ERROR_INIT;
@@ -347,20 +349,20 @@ static int as_a_set_user_id_program(void) {
   if (dl_auth_new(NULL, &auth, &error) != DL_AUTH_E_NO_CREDENTIALS) return 10;
   if (!strstr(error.message, "set-user-ID")) return 11;
   if (dl_auth_config_set(config, "password", "canary", NULL)) return 12;
-  if (dl_auth_new(config, &auth, &error) != DL_AUTH_E_NO_CREDENTIALS) return 13; /* username and gate stay unknown */
-  const char *const handed_over[] = {"DL_AUTH_USERNAME=bot", NULL};
-  if (dl_auth_config_set_environ(config, handed_over, NULL)) return 14;
-  if (dl_auth_new(config, &auth, &error) != DL_AUTH_OK) return 15; /* and DL_AUTH_URL is not read */
+  if (dl_auth_new(config, &auth, &error) != DL_AUTH_E_NO_CREDENTIALS) return 13; /* username and URL are not set */
+  const char *const passed_array[] = {"DL_AUTH_USERNAME=bot", NULL};
+  if (dl_auth_config_set_environ(config, passed_array, NULL)) return 14;
+  if (dl_auth_new(config, &auth, &error) != DL_AUTH_OK) return 15; /* DL_AUTH_URL is not read */
   dl_auth_free(auth);
   dl_auth_config_free(config);
   return 0;
 }
 
-/* The kernel tells a new program that it is privileged if the effective user is not the real one, as for a file with the
+/* The kernel marks a new program as privileged if its effective user is not its real user, as for a file with the
  * set-user-ID bit. */
-static void the_process_environment_is_ignored_in_a_set_user_id_program(const char *self) {
-  if (!is_plain()) return; /* the loader drops what valgrind and the sanitizers need */
-  if (geteuid() != 0) give_up("this test needs root, which make test asks for");
+static void a_set_user_id_program_ignores_the_process_environment(const char *self) {
+  if (!is_plain()) return; /* the loader removes variables that valgrind and the sanitizers need */
+  if (geteuid() != 0) give_up("this test needs root, run it by `make test`");
   for (int by_group = 0; by_group < 2; by_group++) {
     subject = by_group ? "set-group-ID" : "set-user-ID";
     pid_t child = fork();
@@ -383,14 +385,14 @@ int main(int argc, char **argv) {
   if (argc > 1) return as_a_set_user_id_program();
   begin();
   the_process_environment_is_read_in_dl_auth_new_only();
-  an_environment_that_is_handed_over_is_used_and_the_process_environment_is_not_read();
-  the_array_is_copied_and_replaces_that_of_an_earlier_call();
+  a_passed_environment_is_used_instead_of_the_process_environment();
+  the_array_is_copied_and_replaces_an_earlier_array();
   an_empty_array_means_no_variables();
-  the_rules_about_calls_and_variables_are_the_same_as_for_the_process_environment();
-  a_malformed_array_is_an_error_that_names_the_variable_and_changes_nothing();
-  bad_utf_8_is_an_error_where_it_is_used();
-  paths_of_roots_need_not_be_utf_8();
-  the_text_of_an_error_is_not_translated_so_that_the_environment_is_not_read();
-  the_process_environment_is_ignored_in_a_set_user_id_program(argv[0]);
+  the_array_follows_the_rules_of_the_process_environment();
+  a_malformed_array_changes_nothing_and_the_error_names_the_variable();
+  a_used_variable_that_is_not_utf_8_is_refused();
+  paths_of_root_certificates_may_have_any_bytes();
+  error_texts_are_not_translated_so_that_the_environment_is_not_read();
+  a_set_user_id_program_ignores_the_process_environment(argv[0]);
   return done();
 }

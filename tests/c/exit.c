@@ -1,11 +1,11 @@
-/* A process that ends while the library is at work: exit, return from main, _exit and quick_exit, from any thread, at
- * any moment of a refresh. Each way is a child process of its own, whose exit status must be the one that it chose. */
+/* A process that ends while the library works: exit or return from main, from any thread, at any moment of a refresh.
+ * Each way runs in a separate child process, whose exit status must be the one that it passed. */
 #include "gate.h"
 #include <sys/wait.h>
 
 static dl_auth_t *auth;
 
-/* Begins a refresh, and does not wait for it. */
+/* Starts a refresh and does not wait for it. */
 static void begin_a_refresh(const char *url) {
   char token[DL_AUTH_TOKEN_MAX];
   auth = open_gate("url", url, NULL);
@@ -47,16 +47,16 @@ static int from_another_thread_while_main_waits(void) {
   begin_a_refresh(gate("GATE_URL"));
   start(exit_from_here, NULL);
   wait_for_a_token(NULL);
-  return 3; /* it did not wait */
+  return 3; /* the call returned instead of waiting */
 }
 
-static int in_the_tls_handshake(void) {
+static int during_the_tls_handshake(void) {
   begin_a_refresh(gate("GATE_SILENT_URL"));
   wait_for("connections", 1);
   exit(done());
 }
 
-static int as_soon_as_the_refresh_has_begun(void) {
+static int right_after_the_refresh_has_started(void) {
   begin_a_refresh(gate("GATE_URL"));
   exit(done());
 }
@@ -76,7 +76,7 @@ static void call_the_library(void) {
   dl_auth_free(auth);
 }
 
-static int and_a_handler_at_exit_calls_the_library(void) {
+static int while_an_atexit_handler_calls_the_library(void) {
   begin_a_refresh(gate("GATE_URL"));
   wait_for("hanging", 1);
   atexit(call_the_library);
@@ -88,10 +88,10 @@ static const struct { const char *name; int (*way)(void); int times; } ways[] = 
   {"by returning from main", by_returning_from_main, 1},
   {"while other threads wait", while_other_threads_wait, 1},
   {"from another thread while main waits", from_another_thread_while_main_waits, 1},
-  {"in the TLS handshake", in_the_tls_handshake, 1},
-  {"as soon as the refresh has begun", as_soon_as_the_refresh_has_begun, 10},
+  {"during the TLS handshake", during_the_tls_handshake, 1},
+  {"right after the refresh has started", right_after_the_refresh_has_started, 10},
   {"after the free", after_the_free, 1},
-  {"and a handler at exit calls the library", and_a_handler_at_exit_calls_the_library, 1},
+  {"while an atexit handler calls the library", while_an_atexit_handler_calls_the_library, 1},
 };
 
 int main(void) {
@@ -100,17 +100,17 @@ int main(void) {
     for (int time = 0; time < ways[i].times; time++) {
       int status;
       subject = ways[i].name;
-      WAIT_UNTIL(count("hanging") == 0); /* the one before has gone */
+      WAIT_UNTIL(count("hanging") == 0); /* the previous child's connection is closed */
       reset_gate();
       plan("{'do':'hang','times':5}");
-      pid_t child = fork(); /* nothing of the library has been called in this process */
-      if (child < 0) give_up("no child process can be made");
+      pid_t child = fork(); /* no function of the library has been called in this process */
+      if (child < 0) give_up("cannot create a child process");
       if (child == 0) {
         begin();
-        failed_checks = 0; /* those were its parent's */
+        failed_checks = 0; /* the count of the parent process */
         return ways[i].way();
       }
-      if (waitpid(child, &status, 0) != child) give_up("the child is lost");
+      if (waitpid(child, &status, 0) != child) give_up("cannot wait for the child process");
       if (status) complain(__FILE__, __LINE__, "wanted an exit with 0, got a wait status of %#x", (unsigned)status);
     }
   }

@@ -1,22 +1,22 @@
-/* The gate's misbehaviour, as a table: what it does, and what the caller gets.
+/* The table of the gate's misbehaviours: what the gate does, and what the caller gets.
  *
- * Each row has a handle and a password of its own, with one try a refresh, so that the gate's count of requests is known
- * and no refusal outlasts its row. */
+ * Each row has its own handle and its own password, with one attempt per refresh. So the number of requests is known,
+ * and a refused password does not affect the next row. */
 #include "gate.h"
 
-/* What a row takes for granted where it says nothing: one request. */
+/* A row that does not set `requests` expects one request. */
 enum { NO_REQUEST = -1 };
 
 struct row {
   const char *name;
-  const char *plan;      /* a behaviour; NULL: none */
+  const char *plan;      /* a behaviour; NULL: the gate behaves well */
   dl_auth_status_t status;
   uint32_t http_status;
-  const char *word;      /* the message holds it */
-  const char *key, *value; /* an option; a value that begins with GATE_ is the gate's own */
+  const char *word;      /* the message contains it */
+  const char *key, *value; /* an option; a value that begins with GATE_ is looked up in the gate's environment */
   int requests;
-  const char *settings;  /* the gate's */
-  const char *limit;     /* the option whose time is to run out */
+  const char *settings;  /* settings of the gate */
+  const char *limit;     /* the option whose time limit must expire */
 };
 
 #define ROW(n, p, s, h, w) {.name = n, .plan = p, .status = s, .http_status = h, .word = w}
@@ -33,16 +33,16 @@ static const struct row rows[] = {
 
   /* Refusals: a 401, or a 400 or 403 with a JSON object. */
   ROW_WITH("a wrong password", NULL, DENIED, 401, "Wrong email or password", .key = "password", .value = "canary-wrong"),
-  ROW_WITH("an unknown user", NULL, DENIED, 401, "`username` and `password`", .key = "username", .value = "canary-nobody"),
+  ROW_WITH("an unknown user", NULL, DENIED, 401, "`username` and `password`", .key = "username", .value = "canary-unknown"),
   ROW("400 in JSON", "{'do':'status','status':400,'body':'{\\'message\\':\\'no such thing\\'}'}", DENIED, 400, "no such thing"),
   ROW("401 in JSON", "{'do':'status','status':401,'body':'{\\'error\\':\\'invalid_grant\\',\\'error_description\\':\\'go away\\'}'}", DENIED, 401, "go away"),
   ROW("403 in JSON", "{'do':'status','status':403,'body':'{\\'error\\':\\'locked\\'}'}", DENIED, 403, "locked"),
   ROW("403 with no reason", "{'do':'status','status':403,'body':'{}'}", DENIED, 403, "HTTP 403"),
   ROW("401 in HTML", "{'do':'status','status':401," HTML "}", DENIED, 401, "HTTP 401"),
-  ROW("401 and nothing", "{'do':'status','status':401,'body':''}", DENIED, 401, "HTTP 401"),
+  ROW("401 without a body", "{'do':'status','status':401,'body':''}", DENIED, 401, "HTTP 401"),
   ROW("400 in HTML", "{'do':'status','status':400," HTML "}", DL_AUTH_E_GATE, 400, "proxy"),
   ROW("403 in HTML", "{'do':'status','status':403," HTML "}", DL_AUTH_E_GATE, 403, "proxy"),
-  ROW("403 and nothing", "{'do':'status','status':403,'body':''}", DL_AUTH_E_GATE, 403, "proxy"),
+  ROW("403 without a body", "{'do':'status','status':403,'body':''}", DL_AUTH_E_GATE, 403, "proxy"),
   ROW("403 with a JSON array", "{'do':'status','status':403,'body':'[]'}", DL_AUTH_E_GATE, 403, "proxy"),
 
   /* Other statuses. */
@@ -69,24 +69,24 @@ static const struct row rows[] = {
   ROW("204", STATUS(204), BAD, 204, "empty"),
   ROW("304", STATUS(304), BAD, 304, "redirect"),
 
-  /* Redirects are never followed: the password stays here. */
+  /* Redirects are never followed: the password is not sent to another URL. */
 #define REDIRECT(number, to) \
   ROW(#number " to " to, "{'do':'status','status':" #number ",'headers':{'Location':'" to "'}}", BAD, number, "redirect")
   REDIRECT(300, "/elsewhere"), REDIRECT(301, "/elsewhere"), REDIRECT(302, "/elsewhere"), REDIRECT(303, "/elsewhere"),
   REDIRECT(307, "/elsewhere"), REDIRECT(308, "/elsewhere"), REDIRECT(307, "https://canary.invalid/elsewhere"),
-  ROW("307 to nowhere", STATUS(307), BAD, 307, "redirect"),
+  ROW("307 without a location", STATUS(307), BAD, 307, "redirect"),
 
-  /* Answers of 200 that are none. */
+  /* Answers with status 200 that are not valid. */
   ROW("a captive portal's page", "{'do':'html'}", BAD, 200, "not JSON"),
   ROW("an empty body", "{'do':'empty'}", BAD, 200, "empty"),
-  ROW("bytes that are no UTF-8", "{'do':'bad_utf8'}", BAD, 200, "not JSON"),
-  ROW("gzip that nobody asked for", OK_WITH("'encoding':'gzip'"), BAD, 200, "gzip"),
+  ROW("bytes that are not UTF-8", "{'do':'bad_utf8'}", BAD, 200, "not JSON"),
+  ROW("gzip that was not requested", OK_WITH("'encoding':'gzip'"), BAD, 200, "gzip"),
   ROW("not HTTP", "{'do':'garbage'}", BAD, 0, "HTTP/1.1"),
   ROW("a JSON array", "{'do':'status','status':200,'body':'[]'}", BAD, 200, "id_token"),
   ROW("a JSON string", "{'do':'status','status':200,'body':'\\'canary\\''}", BAD, 200, "id_token"),
   ROW("half of a JSON object", "{'do':'status','status':200,'body':'{\\'id_token\\':\\'canary'}", BAD, 200, "not JSON"),
   ROW("a body of 64 KiB", "{'do':'overlong','bytes':65536}", DL_AUTH_OK, 0, ""),
-  ROW("a body of 64 KiB and a byte", "{'do':'overlong','bytes':65537}", BAD, 0, "64 KiB"),
+  ROW("a body of 64 KiB and one byte", "{'do':'overlong','bytes':65537}", BAD, 0, "64 KiB"),
   ROW("a body of 1 MiB", "{'do':'overlong'}", BAD, 0, "64 KiB"),
   ROW("headers of 1 MiB", "{'do':'overlong_headers'}", BAD, 0, "header"),
 
@@ -96,9 +96,9 @@ static const struct row rows[] = {
   ROW("id_token a number", OK_WITH("'id_token':17"), BAD, 200, "not a string"),
   ROW("id_token an object", OK_WITH("'id_token':{'canary':1}"), BAD, 200, "not a string"),
   ROW("id_token empty", OK_WITH("'id_token':''"), BAD, 200, "JWT"),
-  ROW("id_token no JWT", OK_WITH("'id_token':'canary'"), BAD, 200, "JWT"),
+  ROW("id_token that is not a JWT", OK_WITH("'id_token':'canary'"), BAD, 200, "JWT"),
   ROW("id_token of two parts", OK_WITH("'id_token':'canary.canary'"), BAD, 200, "three parts"),
-  ROW("id_token of no JSON", OK_WITH("'id_token':'canary.canary.canary'"), BAD, 200, "JSON"),
+  ROW("id_token without JSON", OK_WITH("'id_token':'canary.canary.canary'"), BAD, 200, "JSON"),
   ROW("id_token with a line break", OK_WITH("'id_token':'e30.eyJleHAiOjQxMDI0NDQ4MDB9.c2ln\\r\\nX-Canary: 1'"), BAD, 200, "signature"),
   ROW("id_token of 8191 bytes", OK_WITH("'pad_to':8191"), DL_AUTH_OK, 0, ""),
   ROW("id_token of 8192 bytes", OK_WITH("'pad_to':8192"), BAD, 200, "8191"),
@@ -117,11 +117,11 @@ static const struct row rows[] = {
   ROW("exp negative", OK_WITH("'exp':-1"), BAD, 200, "exp"),
   ROW("exp zero", OK_WITH("'exp':0"), BAD, 200, "exp"),
 
-  /* What is unusual, and right. */
+  /* Unusual, but valid. */
   ROW("a chunked body", OK_WITH("'encoding':'chunked'"), DL_AUTH_OK, 0, ""),
-  ROW("a connection that ends after the answer", OK_WITH("'close_after':true"), DL_AUTH_OK, 0, ""),
+  ROW("a connection that closes after the answer", OK_WITH("'close_after':true"), DL_AUTH_OK, 0, ""),
   ROW("no iat", OK_WITH("'omit':['iat']"), DL_AUTH_OK, 0, ""),
-  ROW("an iat that is no number", OK_WITH("'iat':'canary'"), DL_AUTH_OK, 0, ""),
+  ROW("an iat that is not a number", OK_WITH("'iat':'canary'"), DL_AUTH_OK, 0, ""),
   ROW("an iat of 1970", OK_WITH("'iat':0"), DL_AUTH_OK, 0, ""),
   ROW("an iat in the future", OK_WITH("'iat':4000000000"), DL_AUTH_OK, 0, ""),
   ROW("no e-mail in the claims", OK_WITH("'omit':['email','name','sub','iss','aud','jti']"), DL_AUTH_OK, 0, ""),
@@ -134,28 +134,28 @@ static const struct row rows[] = {
   ROW_WITH("a gate whose clock is a year behind", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':-31536000,'iat_offset':-31536000}"),
   ROW_WITH("a Date three years ahead", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':94608000}"),
   ROW_WITH("a Date three years behind", NULL, DL_AUTH_OK, 0, "", .settings = "{'date_offset':-94608000}"),
-  ROW_WITH("a token that has ended by the gate's clock", NULL, BAD, 200, "by the gate's own clock", .settings = "{'lifetime':120,'date_offset':240}"),
-  ROW_WITH("an old token that has ended", NULL, BAD, 200, "by the gate's own clock", .settings = "{'lifetime':3600,'iat_offset':-3660}"),
-  ROW_WITH("an old token that has ended, and no Date", NULL, BAD, 200, "by this machine's clock", .settings = "{'lifetime':3600,'iat_offset':-3660,'send_date':false}"),
-  ROW_WITH("an old token that has ended, and a Date of 1997", NULL, BAD, 200, "by this machine's clock", .settings = "{'lifetime':3600,'iat_offset':-3660,'date_offset':-922000000}"),
+  ROW_WITH("a token that has expired by the gate's clock", NULL, BAD, 200, "by the gate's own clock", .settings = "{'lifetime':120,'date_offset':240}"),
+  ROW_WITH("an old token that has expired", NULL, BAD, 200, "by the gate's own clock", .settings = "{'lifetime':3600,'iat_offset':-3660}"),
+  ROW_WITH("an old token that has expired, without a Date", NULL, BAD, 200, "by this machine's clock", .settings = "{'lifetime':3600,'iat_offset':-3660,'send_date':false}"),
+  ROW_WITH("an old token that has expired, with a Date of 1997", NULL, BAD, 200, "by this machine's clock", .settings = "{'lifetime':3600,'iat_offset':-3660,'date_offset':-922000000}"),
 
-  /* The line. */
+  /* The connection. */
   ROW("a reset before the answer", "{'do':'reset'}", UNREACHABLE, 0, "localhost"),
   ROW("a reset in the headers", "{'do':'reset','after':20}", UNREACHABLE, 0, "localhost"),
   ROW("a reset in the body", "{'do':'reset','after':400}", UNREACHABLE, 0, "localhost"),
   ROW("a close before the answer", "{'do':'close'}", UNREACHABLE, 0, "localhost"),
   ROW("a body that ends too soon", "{'do':'truncated'}", UNREACHABLE, 0, "localhost"),
   ROW_WITH("no answer", "{'do':'hang'}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .limit = "timeout"),
-  ROW_WITH("an answer by drops", "{'do':'slow','bytes':1,'delay_ms':1000}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .limit = "timeout"),
-  ROW("an answer by drops that comes in time", "{'do':'slow','bytes':256,'delay_ms':1}", DL_AUTH_OK, 0, ""),
-  ROW_WITH("nothing but a connection", NULL, DL_AUTH_E_TIMEOUT, 0, "`connect_timeout`", .key = "url", .value = "GATE_SILENT_URL", .requests = NO_REQUEST, .limit = "connect_timeout"),
-  ROW_WITH("a port where nobody listens", NULL, UNREACHABLE, 0, "refused", .key = "url", .value = "GATE_REFUSED_URL", .requests = NO_REQUEST),
-  ROW_WITH("a name that nobody has", NULL, UNREACHABLE, 0, "resolved", .key = "url", .value = "https://nobody.invalid/", .requests = NO_REQUEST),
+  ROW_WITH("a slow answer", "{'do':'slow','bytes':1,'delay_ms':1000}", DL_AUTH_E_TIMEOUT, 0, "`timeout`", .limit = "timeout"),
+  ROW("a slow answer within the time limit", "{'do':'slow','bytes':256,'delay_ms':1}", DL_AUTH_OK, 0, ""),
+  ROW_WITH("only a connection", NULL, DL_AUTH_E_TIMEOUT, 0, "`connect_timeout`", .key = "url", .value = "GATE_SILENT_URL", .requests = NO_REQUEST, .limit = "connect_timeout"),
+  ROW_WITH("a closed port", NULL, UNREACHABLE, 0, "refused", .key = "url", .value = "GATE_REFUSED_URL", .requests = NO_REQUEST),
+  ROW_WITH("a host name that does not exist", NULL, UNREACHABLE, 0, "resolved", .key = "url", .value = "https://unknown.invalid/", .requests = NO_REQUEST),
 
   /* TLS. */
   ROW_WITH("a certificate for another host", NULL, DL_AUTH_E_TLS, 0, "another host", .key = "url", .value = "GATE_WRONG_HOST_URL", .requests = NO_REQUEST),
   ROW_WITH("a certificate that has expired", NULL, DL_AUTH_E_TLS, 0, "expired", .key = "url", .value = "GATE_EXPIRED_URL", .requests = NO_REQUEST),
-  ROW_WITH("a certificate that nobody has signed", NULL, DL_AUTH_E_TLS, 0, "ca_file", .key = "url", .value = "GATE_SELF_SIGNED_URL", .requests = NO_REQUEST),
+  ROW_WITH("a certificate that is not signed by a root", NULL, DL_AUTH_E_TLS, 0, "ca_file", .key = "url", .value = "GATE_SELF_SIGNED_URL", .requests = NO_REQUEST),
   ROW_WITH("a port that speaks HTTP", NULL, DL_AUTH_E_TLS, 0, "https", .key = "url", .value = "GATE_HTTP_AS_HTTPS", .requests = NO_REQUEST),
 
   /* The proxy. */
@@ -163,18 +163,18 @@ static const struct row rows[] = {
   .key = "proxy", .value = "GATE_PROXY_URL", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" behaviour "]}"
   ROW_WITH("a proxy", NULL, DL_AUTH_OK, 0, "", .key = "proxy", .value = "GATE_PROXY_URL"),
   ROW_WITH("a proxy with a user", NULL, DL_AUTH_OK, 0, "", .key = "proxy", .value = "GATE_PROXY_WITH_USER"),
-  ROW_WITH("a proxy that wants a user", NULL, UNREACHABLE, 407, "127.0.0.1", PROXY(STATUS(407))),
-  ROW_WITH("a proxy that wants another user", NULL, UNREACHABLE, 407, "`proxy`", .key = "proxy", .value = "GATE_PROXY_WITH_USER", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" STATUS(407) "]}"),
+  ROW_WITH("a proxy that requires a user", NULL, UNREACHABLE, 407, "127.0.0.1", PROXY(STATUS(407))),
+  ROW_WITH("a proxy that requires another user", NULL, UNREACHABLE, 407, "`proxy`", .key = "proxy", .value = "GATE_PROXY_WITH_USER", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" STATUS(407) "]}"),
   ROW_WITH("a proxy that forbids", NULL, UNREACHABLE, 403, "127.0.0.1", PROXY(STATUS(403))),
   ROW_WITH("a proxy that fails", NULL, UNREACHABLE, 502, "127.0.0.1", PROXY(STATUS(502))),
   ROW_WITH("a proxy that redirects", NULL, UNREACHABLE, 302, "127.0.0.1", PROXY("{'do':'status','status':302,'headers':{'Location':'/elsewhere'}}")),
   ROW_WITH("a proxy that closes", NULL, UNREACHABLE, 0, "127.0.0.1", PROXY("{'do':'close'}")),
   ROW_WITH("a proxy that resets", NULL, UNREACHABLE, 0, "127.0.0.1", PROXY("{'do':'reset'}")),
   ROW_WITH("a proxy that hangs", NULL, DL_AUTH_E_TIMEOUT, 0, "127.0.0.1", PROXY("{'do':'hang'}"), .limit = "connect_timeout"),
-  ROW_WITH("a proxy where nobody listens", NULL, UNREACHABLE, 0, "proxy", .key = "proxy", .value = "GATE_REFUSED_PROXY", .requests = NO_REQUEST),
+  ROW_WITH("a proxy on a closed port", NULL, UNREACHABLE, 0, "proxy", .key = "proxy", .value = "GATE_REFUSED_PROXY", .requests = NO_REQUEST),
 };
 
-/* Addresses that are made of those the gate gives. */
+/* More addresses, derived from the addresses of the gate. */
 static void make_more_addresses(void) {
   char address[256];
   snprintf(address, sizeof address, "https%s", gate("GATE_HTTP_URL") + 4);
@@ -191,7 +191,7 @@ static const char *value_of(const struct row *row) {
   return strncmp(row->value, "GATE_", 5) == 0 ? gate(row->value) : row->value;
 }
 
-/* With a limit of so many seconds, where the row has one. */
+/* A handle for the row. If the row names a limit, that option is set to this number of seconds. */
 static dl_auth_t *open_for(const struct row *row, int seconds) {
   char limit[16];
   snprintf(limit, sizeof limit, "%ds", seconds);
@@ -200,13 +200,13 @@ static dl_auth_t *open_for(const struct row *row, int seconds) {
   set_option(config, "password", new_password());
   if (row->key) set_option(config, row->key, value_of(row));
   if (row->limit) set_option(config, row->limit, limit);
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("cannot make a handle");
   dl_auth_config_free(config);
   return auth;
 }
 
-/* Until the time that the failure gave, each call has the same answer, and the gate its peace. */
-static void check_that_it_holds(const struct row *row, const dl_auth_t *auth) {
+/* Until the pause that the failure reported is over, each call returns the same error without a request. */
+static void check_that_it_repeats(const struct row *row, const dl_auth_t *auth) {
   char token[DL_AUTH_TOKEN_MAX] = "old", message[sizeof failure.message];
   strcpy(message, failure.message);
   expect_failure();
@@ -218,7 +218,7 @@ static void check_that_it_holds(const struct row *row, const dl_auth_t *auth) {
     CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= FIRST_REFUSAL_MS);
   } else if (info.generation || info.failures > 1) {
     if (status == DL_AUTH_OK) seen(token);
-    return; /* on a slow machine it had cooled down already */
+    return; /* on a slow machine, the cooldown was already over */
   }
   CHECK_NUMBER(row->status, status);
   CHECK_NUMBER(row->http_status, again.http_status);
@@ -228,7 +228,7 @@ static void check_that_it_holds(const struct row *row, const dl_auth_t *auth) {
   CHECK_NUMBER(1, info.failures);
 }
 
-static void each_misbehaviour_has_its_status(void) {
+static void each_misbehaviour_returns_its_status(void) {
   for (const struct row *row = rows; row < rows + sizeof rows / sizeof *rows; row++) {
     char token[DL_AUTH_TOKEN_MAX] = "old";
     bool works = row->status == DL_AUTH_OK;
@@ -251,7 +251,7 @@ static void each_misbehaviour_has_its_status(void) {
     } else {
       CHECK_NUMBER(0, token[0]);
       CHECK_NUMBER(row->http_status, failure.http_status);
-      CHECK_RETRY_WITHIN(row->status == DENIED ? FIRST_REFUSAL_MS : FIRST_COOL_DOWN_MS);
+      CHECK_RETRY_WITHIN(row->status == DENIED ? FIRST_REFUSAL_MS : FIRST_COOLDOWN_MS);
       CHECK_CONTAINS(failure.message, row->word);
     }
     dl_auth_error_t first = failure;
@@ -265,14 +265,15 @@ static void each_misbehaviour_has_its_status(void) {
     CHECK_NUMBER(0, count("redirected_hits"));
     CHECK(count("connections") <= 1);
     failure = first;
-    if (!works) check_that_it_holds(row, auth);
+    if (!works) check_that_it_repeats(row, auth);
     dl_auth_free(auth);
   }
   subject = "";
 }
 
-/* What nobody needs may hold what no strict parser takes; the claims come out as they went in. */
-static void a_token_comes_out_of_anything_that_is_json(void) {
+/* Fields that the library does not use may hold text that a strict parser refuses. The claims are returned
+ * unchanged. */
+static void a_token_is_found_in_any_valid_json(void) {
   static const char claims[] = "{\"exp\":4102444800,\"name\":\"Zaphod \\ud83d\",\"\\udc00\":1e99999,\"name\":[[[]]]}";
   static const char *const bodies[] = {
       "{\\'id_token\\':\\'%s\\'}",
@@ -301,8 +302,8 @@ static void a_token_comes_out_of_anything_that_is_json(void) {
   subject = "";
 }
 
-/* A token ends by `exp`, whatever `Date` says or whether there is one. */
-static void a_date_that_cannot_be_right_moves_no_end(void) {
+/* A token expires at `exp`, whatever `Date` says, and also without `Date`. */
+static void a_wrong_date_header_does_not_move_the_expiry(void) {
   static const struct { const char *settings, *plan; int64_t most_s; } answers[] = {
       {"{'lifetime':86400,'date_offset':94608000}", NULL, 86400},
       {"{'lifetime':86400,'date_offset':-94608000}", NULL, 86400},
@@ -321,13 +322,13 @@ static void a_date_that_cannot_be_right_moves_no_end(void) {
     dl_auth_t *auth = open_gate("password", new_password(), NULL);
     token_of(auth);
     int64_t left_s = info_of(auth).expires_in_ms / 1000;
-    CHECK(left_s <= answers[i].most_s && left_s > answers[i].most_s - 3600); /* a slow machine takes some of it */
+    CHECK(left_s <= answers[i].most_s && left_s > answers[i].most_s - 3600); /* a slow machine uses some of it */
     dl_auth_free(auth);
   }
   subject = "";
 }
 
-static void a_chunked_body_is_bounded_too(void) {
+static void a_chunked_body_is_limited_too(void) {
   char token[DL_AUTH_TOKEN_MAX], *large = calloc(1, 70100);
   int head = sprintf(large, "{'do':'ok','encoding':'chunked','extra':{'canary':'");
   memset(large + head, 'x', 70000);
@@ -341,8 +342,8 @@ static void a_chunked_body_is_bounded_too(void) {
   free(large);
 }
 
-/* The gate says when to come back: until then each call has the same answer at once, and the gate its peace. */
-static void retry_after_is_honoured_without_another_request(void) {
+/* The gate says when to try again. Until then each call returns the same error immediately, without a request. */
+static void retry_after_is_obeyed_without_another_request(void) {
   static const struct { const char *plan; dl_auth_status_t status; uint32_t http; uint64_t least, most; } waits[] = {
     {"{'do':'status','status':429,'headers':{'Retry-After':'600'}}", DL_AUTH_E_RATE_LIMITED, 429, 400000, 600000},
     {"{'do':'status','status':429,'retry_after_date_in':600}", DL_AUTH_E_RATE_LIMITED, 429, 400000, 601000},
@@ -374,7 +375,7 @@ static void retry_after_is_honoured_without_another_request(void) {
   subject = "";
 }
 
-static void a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down(void) {
+static void an_invalid_retry_after_leaves_the_library_s_own_cooldown(void) {
   static const char *const headers[] = {"0", "-1", "soon", "", "1.5", "Thu, 01 Jan 1970 00:00:00 GMT"};
   for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
     char behaviour[160], token[DL_AUTH_TOKEN_MAX];
@@ -384,14 +385,14 @@ static void a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down(v
     plan(behaviour);
     dl_auth_t *auth = open_gate(NULL);
     CHECK_STATUS(DL_AUTH_E_RATE_LIMITED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
-    CHECK_RETRY_WITHIN(FIRST_COOL_DOWN_MS);
+    CHECK_RETRY_WITHIN(FIRST_COOLDOWN_MS);
     dl_auth_free(auth);
   }
   subject = "";
 }
 
-/* A gate, or what stands before it, may repeat what it was sent. The words around it are kept. */
-static void secrets_that_the_gate_repeats_are_struck_out(void) {
+/* A gate or a proxy may repeat what it received. The message redacts the secrets and keeps the words around them. */
+static void secrets_that_the_gate_repeats_are_redacted(void) {
   static const char *const answers[] = {
     "{'do':'status','status':401,'body':'{\\'message\\':\\'no %s with %s here\\'}'}",
     "{'do':'status','status':403,'body':'{\\'error\\':\\'no\\',\\'error_description\\':\\'no %s with %s here\\'}'}",
@@ -428,7 +429,7 @@ static void secrets_that_the_gate_repeats_are_struck_out(void) {
   subject = "";
 }
 
-/* Writes each character of a text by this format, or as it is. */
+/* Writes each character of a text in this format. Without a format, each space becomes a line break. */
 static const char *written(const char *text, const char *format) {
   static char result[1024];
   int length = 0;
@@ -440,22 +441,22 @@ static const char *written(const char *text, const char *format) {
   return result;
 }
 
-/* Checks that of what the gate repeats between these words nothing is in the message. */
-static void check_struck_out(dl_auth_t *auth) {
+/* Checks that the message has no part of what the gate repeats between these words. */
+static void check_redacted(dl_auth_t *auth) {
   char token[DL_AUTH_TOKEN_MAX];
   CHECK_STATUS(DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
   CHECK_CONTAINS(failure.message, "no [redacted] here");
 }
 
-static void a_password_that_the_gate_repeats_in_another_form_is_struck_out(void) {
-  /* The plan is JSON, and the body in it is: each takes one backslash of two. */
+static void a_password_that_the_gate_repeats_in_another_encoding_is_redacted(void) {
+  /* The plan is JSON and contains a body in JSON. Each of the two levels removes one backslash of two. */
   static const char *const forms[] = {
       "%%%02x",                      /* percent-encoded */
-      "%%25%02X",                    /* twice */
-      "\\\\u%04x",                   /* in JSON escapes, which reading the body takes away */
-      "\\\\\\\\u%04X",               /* in escapes that are left then */
-      "\\\\\\\\\\\\\\\\u%04x",       /* twice */
-      NULL,                          /* with a line break in the place of each space */
+      "%%25%02X",                    /* percent-encoded twice */
+      "\\\\u%04x",                   /* in JSON escapes, which the parser of the body removes */
+      "\\\\\\\\u%04X",               /* in escapes that remain after that */
+      "\\\\\\\\\\\\\\\\u%04x",       /* in escapes twice */
+      NULL,                          /* with a line break instead of each space */
   };
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
     char behaviour[2048];
@@ -466,15 +467,15 @@ static void a_password_that_the_gate_repeats_in_another_form_is_struck_out(void)
              written(password, forms[i]));
     plan(behaviour);
     dl_auth_t *auth = open_gate("password", password, NULL);
-    check_struck_out(auth);
+    check_redacted(auth);
     dl_auth_free(auth);
   }
   subject = "";
 }
 
-/* The gate refuses a refresh token, and then the login in whose answer it repeats it; or another's JWT, whose header
- * begins with a space or a line break after the brace. */
-static void a_token_that_the_gate_repeats_is_struck_out(void) {
+/* The gate refuses a refresh token and then the login; the answer to the login repeats the refresh token. Or the answer
+ * repeats another JWT, whose header begins with a space or a line break after the brace. */
+static void a_token_that_the_gate_repeats_is_redacted(void) {
   static const char *const tokens[] = {
       "canary-refresh-token",
       "canary%2Drefresh%2dtoken",
@@ -493,7 +494,7 @@ static void a_token_that_the_gate_repeats_is_struck_out(void) {
     const char *token = token_of(auth);
     wait_until_it_may_refresh(auth);
     CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, token, &failure));
-    check_struck_out(auth);
+    check_redacted(auth);
     CHECK_NUMBER(3, count("requests"));
     CHECK(!strstr(failure.message, "Y2Fu") && !strstr(failure.message, "YWxn"));
     dl_auth_free(auth);
@@ -501,7 +502,7 @@ static void a_token_that_the_gate_repeats_is_struck_out(void) {
   subject = "";
 }
 
-static void an_endless_answer_of_the_gate_s_is_cut(void) {
+static void a_long_message_of_the_gate_is_cut(void) {
   char behaviour[4096], token[DL_AUTH_TOKEN_MAX];
   int head = sprintf(behaviour, "{'do':'status','status':500,'body':'{\\'message\\':\\'");
   for (int i = 0; i < 1000; i++) head += sprintf(behaviour + head, "\xe2\x82\xac");
@@ -514,7 +515,7 @@ static void an_endless_answer_of_the_gate_s_is_cut(void) {
   dl_auth_free(auth);
 }
 
-static void what_may_pass_is_tried_again_and_what_is_settled_is_not(void) {
+static void a_temporary_failure_is_retried_and_a_permanent_one_is_not(void) {
   static const struct { const char *plan; dl_auth_status_t status; int requests; } cases[] = {
     {"[{'do':'status','status':503},{'do':'reset'}]", DL_AUTH_OK, 3},
     {"[{'do':'html'},{'do':'status','status':403,'body':'no JSON'}]", DL_AUTH_OK, 3},
@@ -538,7 +539,7 @@ static void what_may_pass_is_tried_again_and_what_is_settled_is_not(void) {
   subject = "";
 }
 
-/* A handle that takes its proxy from the environment. */
+/* A handle whose proxy comes from the environment. */
 static void check_proxied(int tunnels) {
   dl_auth_config_t *config = way_to_the_gate();
   dl_auth_t *auth;
@@ -552,7 +553,7 @@ static void check_proxied(int tunnels) {
   dl_auth_config_free(config);
 }
 
-static void the_proxy_of_the_environment_is_used_but_for_the_hosts_in_no_proxy(void) {
+static void the_proxy_from_the_environment_is_used_except_for_hosts_in_no_proxy(void) {
   setenv("HTTPS_PROXY", gate("GATE_PROXY_URL"), 1);
   check_proxied(1);
   setenv("NO_PROXY", "elsewhere.invalid, localhost", 1);
@@ -564,17 +565,17 @@ static void the_proxy_of_the_environment_is_used_but_for_the_hosts_in_no_proxy(v
   unsetenv("DL_AUTH_PROXY");
   unsetenv("NO_PROXY");
   unsetenv("HTTPS_PROXY");
-  setenv("https_proxy", gate("GATE_PROXY_URL") + 7, 1); /* without its scheme, as is the custom */
+  setenv("https_proxy", gate("GATE_PROXY_URL") + 7, 1); /* without its scheme, as is common */
   check_proxied(1);
   unsetenv("https_proxy");
-  setenv("HTTP_PROXY", gate("GATE_REFUSED_PROXY"), 1); /* for another scheme */
+  setenv("HTTP_PROXY", gate("GATE_REFUSED_PROXY"), 1); /* another scheme */
   setenv("ALL_PROXY", gate("GATE_REFUSED_PROXY"), 1);
   check_proxied(0);
   unsetenv("ALL_PROXY");
   unsetenv("HTTP_PROXY");
 }
 
-static void a_proxy_of_the_environment_that_is_none_is_named_without_its_password(void) {
+static void an_invalid_proxy_variable_is_named_without_its_password(void) {
   dl_auth_config_t *config = dl_auth_config_new();
   dl_auth_t *auth;
   set_option(config, "username", "canary");
@@ -586,7 +587,7 @@ static void a_proxy_of_the_environment_that_is_none_is_named_without_its_passwor
   dl_auth_config_free(config);
 }
 
-static void the_password_goes_to_the_gate_and_the_proxy_s_user_to_the_proxy(void) {
+static void the_password_goes_to_the_gate_and_the_proxy_user_to_the_proxy(void) {
   reset_gate();
   dl_auth_t *auth = open_gate("proxy", gate("GATE_PROXY_WITH_USER"), NULL);
   token_of(auth);
@@ -609,20 +610,20 @@ static void http_to_a_loopback_address_works(void) {
 int main(void) {
   begin();
   make_more_addresses();
-  each_misbehaviour_has_its_status();
-  a_token_comes_out_of_anything_that_is_json();
-  a_date_that_cannot_be_right_moves_no_end();
-  a_chunked_body_is_bounded_too();
-  retry_after_is_honoured_without_another_request();
-  a_retry_after_that_says_nothing_leaves_the_library_s_own_cool_down();
-  secrets_that_the_gate_repeats_are_struck_out();
-  a_password_that_the_gate_repeats_in_another_form_is_struck_out();
-  a_token_that_the_gate_repeats_is_struck_out();
-  an_endless_answer_of_the_gate_s_is_cut();
-  what_may_pass_is_tried_again_and_what_is_settled_is_not();
-  the_proxy_of_the_environment_is_used_but_for_the_hosts_in_no_proxy();
-  a_proxy_of_the_environment_that_is_none_is_named_without_its_password();
-  the_password_goes_to_the_gate_and_the_proxy_s_user_to_the_proxy();
+  each_misbehaviour_returns_its_status();
+  a_token_is_found_in_any_valid_json();
+  a_wrong_date_header_does_not_move_the_expiry();
+  a_chunked_body_is_limited_too();
+  retry_after_is_obeyed_without_another_request();
+  an_invalid_retry_after_leaves_the_library_s_own_cooldown();
+  secrets_that_the_gate_repeats_are_redacted();
+  a_password_that_the_gate_repeats_in_another_encoding_is_redacted();
+  a_token_that_the_gate_repeats_is_redacted();
+  a_long_message_of_the_gate_is_cut();
+  a_temporary_failure_is_retried_and_a_permanent_one_is_not();
+  the_proxy_from_the_environment_is_used_except_for_hosts_in_no_proxy();
+  an_invalid_proxy_variable_is_named_without_its_password();
+  the_password_goes_to_the_gate_and_the_proxy_user_to_the_proxy();
   http_to_a_loopback_address_works();
   return done();
 }

@@ -1,8 +1,8 @@
-/* The gate as a C test sees it: its control endpoint, and handles for it.
+/* The gate for a C test: its control endpoint, and handles for it.
  *
- * The driver (tests/c.rs) starts one gate for each program and says in the environment where it is: GATE_URL,
- * GATE_CA_FILE, GATE_CONTROL_URL and so on, after the names of tests/gate/README.md. JSON for the gate is written with
- * ' in place of ", so that it can be read in C. */
+ * The driver (tests/c.rs) starts one gate for each program and passes its addresses in the environment: GATE_URL,
+ * GATE_CA_FILE, GATE_CONTROL_URL and so on; tests/gate/README.md has the names. JSON for the gate is written with '
+ * instead of ", so that it is readable in C. */
 #ifndef GATE_H
 #define GATE_H
 
@@ -15,10 +15,10 @@
 /* An answer of the control endpoint. */
 static _Thread_local char answer[64 << 10];
 
-/* Where the gate has `what`, such as "GATE_URL". */
+/* The gate's value of a variable such as "GATE_URL". */
 static inline const char *gate(const char *what) {
   const char *value = getenv(what);
-  if (!value) give_up("the environment does not say where the gate is; tests/c.rs starts one");
+  if (!value) give_up("the environment has no address of the gate; tests/c.rs starts one");
   return value;
 }
 
@@ -28,11 +28,12 @@ static inline int connect_to(const char *url) {
   const char *port = strrchr(url, ':');
   address.sin_port = htons((uint16_t)strtoul(port ? port + 1 : "", NULL, 10));
   int connection = socket(AF_INET, SOCK_STREAM, 0);
-  if (connection < 0 || connect(connection, (struct sockaddr *)&address, sizeof address)) give_up("no connection");
+  if (connection < 0 || connect(connection, (struct sockaddr *)&address, sizeof address)) give_up("cannot connect");
   return connection;
 }
 
-/* One request to the control endpoint. The body of its answer, which must have one of the two statuses. */
+/* Sends one request to the control endpoint and returns the body of the answer, which must have one of the two
+ * statuses. */
 static inline const char *control(const char *method, const char *path, const char *body, int status, int or_status) {
   size_t head_room = 256 + strlen(path), length = strlen(body);
   char *request = malloc(head_room + length);
@@ -44,7 +45,7 @@ static inline const char *control(const char *method, const char *path, const ch
   size_t total = (size_t)head + length, sent = 0, got = 0;
   while (sent < total) {
     ssize_t now = send(connection, request + sent, total - sent, MSG_NOSIGNAL);
-    if (now <= 0) give_up("the gate's control endpoint takes no request");
+    if (now <= 0) give_up("cannot send to the gate's control endpoint");
     sent += (size_t)now;
   }
   for (ssize_t now; (now = recv(connection, answer + got, sizeof answer - 1 - got, 0)) > 0;) got += (size_t)now;
@@ -61,7 +62,7 @@ static inline const char *control(const char *method, const char *path, const ch
   return memmove(answer, end + 4, strlen(end + 4) + 1);
 }
 
-/* Lets the gate misbehave: a behaviour, or an array of them. */
+/* Plans the gate's next behaviours: one, or an array. */
 static inline void plan(const char *behaviours) { control("POST", "/plan", behaviours, 200, 200); }
 
 /* Changes the gate's settings. */
@@ -69,10 +70,10 @@ static inline void set_gate(const char *settings) { control("POST", "/set", sett
 
 static inline void release_hanging(void) { control("POST", "/release", "", 200, 200); }
 
-/* Counts to zero, plans away. */
+/* Sets the gate's counts to zero and drops its plans. */
 static inline void reset_gate(void) { control("POST", "/reset", "", 200, 200); }
 
-/* The number of that name in a JSON object. */
+/* The number with this name in a JSON object. */
 static inline long long number_in(const char *json, const char *name) {
   char quoted[64];
   snprintf(quoted, sizeof quoted, "\"%s\":", name);
@@ -81,12 +82,12 @@ static inline long long number_in(const char *json, const char *name) {
   return strtoll(at + strlen(quoted), NULL, 10);
 }
 
-/* How often the gate has seen that. */
+/* The gate's count with this name. */
 static inline long long count(const char *name) {
   return number_in(control("GET", "/counts", "", 200, 200), name);
 }
 
-/* Waits until the gate has seen it so often. */
+/* Waits until the gate's count reaches this number. */
 static inline void wait_for(const char *name, int least) {
   char path[64];
   snprintf(path, sizeof path, "/wait?%s=%d", name, least);
@@ -96,23 +97,23 @@ static inline void wait_for(const char *name, int least) {
 /* The last request that the gate read, as JSON. */
 static inline const char *last_request(void) { return control("GET", "/last_request", "", 200, 200); }
 
-/* Sets an option that must be taken. */
+/* Sets an option. The value must be accepted. */
 static inline void set_option(dl_auth_config_t *config, const char *key, const char *value) {
   CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set(config, key, value, &failure));
 }
 
-/* The library's own limits, for calls that must succeed or wait until the test is done with them: the machine may be
- * busy, and valgrind slow. A test that wants a limit to be reached sets that one option anew. */
+/* Sets the library's largest limits, for calls that must succeed or that wait until the test is done with them: the
+ * machine may be busy, and valgrind is slow. A test that needs a limit to expire sets that option again. */
 static inline void be_patient(dl_auth_config_t *config) {
   set_option(config, "wait", "10m");
   set_option(config, "connect_timeout", "5m");
   set_option(config, "timeout", "10m");
 }
 
-/* A configuration with the way to the gate, the gate's root alone and long limits. Nothing else is set. */
+/* A configuration with the URL of the gate, only the gate's root certificate, and long limits. Nothing else is set. */
 static inline dl_auth_config_t *way_to_the_gate(void) {
   dl_auth_config_t *config = dl_auth_config_new();
-  if (!config) give_up("no configuration");
+  if (!config) give_up("cannot make a configuration");
   set_option(config, "url", gate("GATE_URL"));
   set_option(config, "ca_file", gate("GATE_CA_FILE"));
   set_option(config, "tls_roots", "ca_file_only");
@@ -120,7 +121,7 @@ static inline dl_auth_config_t *way_to_the_gate(void) {
   return config;
 }
 
-/* A configuration for the gate: one try a refresh, so that requests can be counted. */
+/* A configuration for the gate, with one attempt per refresh, so that the number of requests is known. */
 static inline dl_auth_config_t *gate_config(void) {
   dl_auth_config_t *config = way_to_the_gate();
   set_option(config, "username", gate("GATE_USERNAME"));
@@ -130,7 +131,8 @@ static inline dl_auth_config_t *gate_config(void) {
   return config;
 }
 
-/* A handle for the gate with more options: key, value, ..., NULL. Options that stand above can be set anew. */
+/* A handle for the gate with more options: key, value, ..., NULL. An option that is already set above can be set
+ * again. */
 static inline dl_auth_t *open_gate(const char *key, ...) {
   dl_auth_config_t *config = gate_config();
   dl_auth_t *auth;
@@ -138,13 +140,13 @@ static inline dl_auth_t *open_gate(const char *key, ...) {
   va_start(more, key);
   for (; key; key = va_arg(more, const char *)) set_option(config, key, va_arg(more, const char *));
   va_end(more);
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("cannot make a handle");
   dl_auth_config_free(config);
   return auth;
 }
 
-/* A password that this process has not sent yet, and that the gate takes until it is reset. One that was refused is not
- * sent again for a while, by whichever handle: who is to be refused has one of his own. */
+/* A password that this process has not sent yet. The gate accepts it until it is reset. A refused password is not sent
+ * again for a while, from any handle, so a test of a refusal needs its own password. */
 static inline const char *new_password(void) {
   static char password[64], settings[96];
   static int number;
@@ -154,40 +156,41 @@ static inline const char *new_password(void) {
   return password;
 }
 
-/* The most that a handle waits until it tries again: after its first failure, after the first refusal of a password, and
- * after a refresh that worked. */
-enum { FIRST_COOL_DOWN_MS = 1000, FIRST_REFUSAL_MS = 30000, LONGEST_BRAKE_MS = 60000 };
+/* The maximum time until a handle tries again: after its first failure, after the first refusal of a password, and
+ * after a successful refresh. */
+enum { FIRST_COOLDOWN_MS = 1000, FIRST_REFUSAL_MS = 30000, LONGEST_MIN_INTERVAL_MS = 60000 };
 
-/* The last call's failure says when the library tries again, and that is within so many milliseconds. */
+/* The failure of the last call says when the library tries again: within this many milliseconds. */
 #define CHECK_RETRY_WITHIN(most) CHECK(failure.retry_after_ms > 0 && failure.retry_after_ms <= (most))
 
-/* The handle's token, which it must have, or get. */
+/* The handle's token, cached or new. */
 static inline const char *token_of(const dl_auth_t *auth) {
   static _Thread_local char token[DL_AUTH_TOKEN_MAX];
   if (CHECK_STATUS(DL_AUTH_OK, dl_auth_token(auth, token, sizeof token, NULL, &failure))) give_up("no token");
   return seen(token);
 }
 
-/* A look at the handle. */
+/* Information about the handle. */
 static inline dl_auth_info_t info_of(const dl_auth_t *auth) {
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   CHECK_STATUS(DL_AUTH_OK, dl_auth_info(auth, &info, &failure));
   return info;
 }
 
-/* Waits until the handle may refresh again, after one that failed, or one that has just worked. */
+/* Waits until the handle may refresh again, after a failed or a successful refresh. */
 static inline void wait_until_it_may_refresh(const dl_auth_t *auth) { WAIT_UNTIL(info_of(auth).retry_in_ms == 0); }
 
-/* A thread that looks again and again at how many wait: who has come back from a call cannot see whether it waited. */
+/* A thread that polls the number of waiting calls: after a call has returned, its thread cannot see whether it
+ * waited. */
 struct lookout {
   const dl_auth_t *auth;
-  pthread_mutex_t lock; /* held over each look, so that none belongs to what was before the last question */
+  pthread_mutex_t lock; /* held during each look: no earlier look is counted later */
   uint64_t most;
   bool over;
   pthread_t thread;
 };
 
-static inline void *look_out(void *argument) {
+static inline void *watch_waiting(void *argument) {
   struct lookout *lookout = argument;
   for (bool over = false; !over;) {
     pthread_mutex_lock(&lookout->lock);
@@ -200,12 +203,12 @@ static inline void *look_out(void *argument) {
   return NULL;
 }
 
-static inline void post_lookout(struct lookout *lookout, const dl_auth_t *auth) {
+static inline void start_lookout(struct lookout *lookout, const dl_auth_t *auth) {
   *lookout = (struct lookout){.auth = auth, .lock = PTHREAD_MUTEX_INITIALIZER};
-  lookout->thread = start(look_out, lookout);
+  lookout->thread = start(watch_waiting, lookout);
 }
 
-/* The most that it has seen waiting since it was last asked. */
+/* The maximum number of waiting calls since the last call of this function. */
 static inline uint64_t most_waiting(struct lookout *lookout) {
   pthread_mutex_lock(&lookout->lock);
   uint64_t most = lookout->most;
@@ -214,24 +217,24 @@ static inline uint64_t most_waiting(struct lookout *lookout) {
   return most;
 }
 
-static inline void call_lookout_in(struct lookout *lookout) {
+static inline void stop_lookout(struct lookout *lookout) {
   pthread_mutex_lock(&lookout->lock);
   lookout->over = true;
   pthread_mutex_unlock(&lookout->lock);
   join(lookout->thread);
 }
 
-/* How many threads there are besides this one; in `*ours`, how many of them are named dl-auth. */
+/* The number of threads except this one; in `*ours`, the number of those that are named dl-auth. */
 static inline int count_threads(int *ours) {
   DIR *tasks = opendir("/proc/self/task");
   int number = *ours = 0;
-  if (!tasks) give_up("no list of tasks");
+  if (!tasks) give_up("cannot list the threads");
   for (struct dirent *task; (task = readdir(tasks));) {
     char path[300], name[32] = "";
     if (task->d_name[0] == '.' || atoi(task->d_name) == getpid()) continue;
     snprintf(path, sizeof path, "/proc/self/task/%s/comm", task->d_name);
     FILE *comm = fopen(path, "r");
-    if (!comm) continue; /* it has just ended */
+    if (!comm) continue; /* the thread has just ended */
     if (fgets(name, sizeof name, comm)) number++;
     if (strcmp(name, "dl-auth\n") == 0) ++*ours;
     fclose(comm);
@@ -259,13 +262,13 @@ static inline int library_threads(void) {
 #define SANITIZED
 #endif
 
-/* So many; under valgrind, where one thread runs at a time and slowly, a tenth. */
+/* This number; a tenth of it under valgrind, which is slow and runs one thread at a time. */
 static inline int many(int number) {
   const char *preloaded = getenv("LD_PRELOAD");
   return preloaded && strstr(preloaded, "vgpreload") ? number / 10 : number;
 }
 
-/* Whether nothing adds to the process: neither valgrind nor a sanitizer. */
+/* Whether the process runs without valgrind and without a sanitizer. */
 static inline bool is_plain(void) {
 #ifdef SANITIZED
   return false;

@@ -1,5 +1,5 @@
-/* The functions that the header calls async-signal-safe, called by a signal handler: it interrupts calls that allocate
- * memory and hold locks. One that allocates or locks too would hang or spoil the heap. */
+/* A signal handler calls the functions that the header names async-signal-safe. It interrupts calls that allocate
+ * memory and hold locks. If such a function allocated or locked too, it would hang or corrupt the heap. */
 #include "gate.h"
 #include <errno.h>
 #include <signal.h>
@@ -32,14 +32,14 @@ int main(void) {
   char jwt[128];
   pthread_t here = pthread_self();
   begin();
-  CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_token(NULL, NULL, 0, NULL, &failure)); /* for the search for secrets */
+  CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_token(NULL, NULL, 0, NULL, &failure)); /* a message for the driver */
   dl_auth_config_t *config = way_to_the_gate();
   set_option(config, "token", make_jwt("{\"exp\":4102444800}", jwt));
   sigaction(SIGUSR1, &(struct sigaction){.sa_handler = call_each}, NULL);
   pthread_t sender = start(send_signals, &here);
   while (handled < many(2000) && !wrong) {
     dl_auth_t *auth;
-    if (dl_auth_new(config, &auth, NULL)) give_up("no handle");
+    if (dl_auth_new(config, &auth, NULL)) give_up("cannot make a handle");
     dl_auth_free(auth);
   }
   join(sender);

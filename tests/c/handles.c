@@ -1,11 +1,12 @@
-/* Handles: a freed, a made-up and a reused one are recognised, whatever is done with them, by whichever thread. */
+/* Handles: a freed, a made-up and a reused handle are recognised in every call and on every thread. */
 #include "gate.h"
 #include <sched.h>
 
-/* A slot of the table has so many bytes, and in its life as many tenants. */
+/* A slot of the handle table takes this many bytes. It also holds this many handles in its life, one after the
+ * other. */
 #define SLOT 256
 
-/* Every call on a handle that stands for nothing: the same error from each, and nothing of anybody's token. */
+/* Every call on a handle that is not open: each returns the same error and no token. */
 static void check_closed(dl_auth_t *auth) {
   char buffer[64] = "old";
   size_t length = 77;
@@ -27,7 +28,7 @@ static void check_closed(dl_auth_t *auth) {
   dl_auth_free(auth);
 }
 
-/* A handle with a ready token: it needs no gate, and its claims say whose they are. */
+/* A handle with a ready token: it needs no gate, and its claims hold the number. */
 static dl_auth_t *open_ready(int number) {
   char payload[64], jwt[256];
   snprintf(payload, sizeof payload, "{\"exp\":4102444800,\"number\":%d}", number);
@@ -55,14 +56,14 @@ static void a_freed_handle_is_closed_and_a_second_free_does_nothing(void) {
   check_closed(auth);
 }
 
-static void a_stale_handle_never_reads_the_token_of_its_slot_s_next_tenant(void) {
+static void a_stale_handle_never_reads_the_token_of_the_next_handle_in_its_slot(void) {
   dl_auth_t *stale = open_ready(1);
   dl_auth_free(stale);
   dl_auth_t *next = open_ready(2);
-  CHECK((uintptr_t)stale / SLOT == (uintptr_t)next / SLOT); /* the same slot, or this test shows nothing */
+  CHECK((uintptr_t)stale / SLOT == (uintptr_t)next / SLOT); /* the same slot; otherwise this test shows nothing */
   CHECK(stale != next);
   CHECK_NUMBER(2, number_of(next));
-  check_closed(stale); /* frees it, too */
+  check_closed(stale); /* this also frees it */
   CHECK_NUMBER(2, number_of(next));
   dl_auth_free(next);
   check_closed(next);
@@ -87,7 +88,7 @@ static void no_two_handles_are_ever_equal(void) {
   for (int n = 0; n < HANDLES; n += 97) check_closed(handles[n]);
 }
 
-static void an_address_that_is_no_handle_is_closed(void) {
+static void an_address_that_is_not_a_handle_is_closed(void) {
   dl_auth_t *auth = open_ready(7);
   int local = 0, *heap = malloc(sizeof *heap);
   const uintptr_t made_up[] = {
@@ -113,7 +114,7 @@ static void freeing_a_configuration_leaves_its_handles(void) {
   dl_auth_free(second);
 }
 
-/* A thread that waits for a token, by one of the four calls that do. */
+/* A thread that waits for a token in one of the four calls that can wait. */
 struct waiter { const dl_auth_t *auth; int way; dl_auth_status_t status; };
 
 static void *wait_for_a_token(void *argument) {
@@ -134,7 +135,7 @@ static void *wait_for_a_token(void *argument) {
   return NULL;
 }
 
-static void a_free_wakes_all_sixteen_who_wait(void) {
+static void a_free_wakes_all_sixteen_waiters(void) {
   enum { WAITERS = 16 };
   struct waiter waiters[WAITERS];
   pthread_t threads[WAITERS];
@@ -156,24 +157,24 @@ static void a_free_wakes_all_sixteen_who_wait(void) {
   }
   CHECK_NUMBER(WAITERS, closed);
   check_closed(auth);
-  WAIT_UNTIL(count("hanging") == 0); /* the request in flight is given up, while the gate still holds its answer */
+  WAIT_UNTIL(count("hanging") == 0); /* the request in flight is cancelled while the gate still holds its answer */
   CHECK_NUMBER(1, count("requests"));
   CHECK_NUMBER(0, count("issued"));
 }
 
-/* Readers of whichever handle is the present one, while it is freed and its slot given on, again and again. */
+/* Threads that read the current handle while it is freed and its slot is reused many times. */
 enum { READERS = 2, ROUNDS = 300 };
 
 static struct { pthread_mutex_t lock; dl_auth_t *auth; int number; bool over; } present = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-static void *read_what_may_be_stale(void *unused) {
+static void *read_the_current_handle(void *unused) {
   for (bool over = false; !over;) {
     pthread_mutex_lock(&present.lock);
     const dl_auth_t *auth = present.auth;
     int number = present.number;
     over = present.over;
     pthread_mutex_unlock(&present.lock);
-    sched_yield(); /* valgrind runs one thread at a time, and would let the others starve */
+    sched_yield(); /* valgrind runs one thread at a time; without this, the other threads would not run */
     for (int again = 0; again < 5; again++) {
       char claims[128];
       dl_auth_status_t status = dl_auth_claims(auth, claims, sizeof claims, NULL, NULL);
@@ -184,10 +185,10 @@ static void *read_what_may_be_stale(void *unused) {
   return unused;
 }
 
-static void a_handle_is_its_own_or_closed_while_its_slot_changes_tenants(void) {
+static void a_handle_is_valid_or_closed_while_its_slot_is_reused(void) {
   pthread_t threads[READERS];
   present.auth = open_ready(0);
-  for (int n = 0; n < READERS; n++) threads[n] = start(read_what_may_be_stale, NULL);
+  for (int n = 0; n < READERS; n++) threads[n] = start(read_the_current_handle, NULL);
   for (int n = 1; n <= ROUNDS; n++) {
     dl_auth_free(present.auth);
     dl_auth_t *next = open_ready(n);
@@ -206,14 +207,14 @@ static void *free_it(void *auth) {
   return NULL;
 }
 
-static void of_many_frees_at_the_same_time_one_counts(void) {
+static void only_one_of_several_simultaneous_frees_takes_effect(void) {
   for (int round = 0; round < 100; round++) {
     dl_auth_t *auth = open_ready(round);
     pthread_t one = start(free_it, auth), other = start(free_it, auth);
     dl_auth_free(auth);
     join(one);
     join(other);
-    /* Had two of them counted, the slot would now have two tenants. */
+    /* If two of the frees had taken effect, two handles would now share the slot. */
     dl_auth_t *first = open_ready(1), *second = open_ready(2);
     CHECK((uintptr_t)first / SLOT != (uintptr_t)second / SLOT);
     CHECK_NUMBER(1, number_of(first));
@@ -226,12 +227,12 @@ static void of_many_frees_at_the_same_time_one_counts(void) {
 int main(void) {
   begin();
   a_freed_handle_is_closed_and_a_second_free_does_nothing();
-  a_stale_handle_never_reads_the_token_of_its_slot_s_next_tenant();
+  a_stale_handle_never_reads_the_token_of_the_next_handle_in_its_slot();
   no_two_handles_are_ever_equal();
-  an_address_that_is_no_handle_is_closed();
+  an_address_that_is_not_a_handle_is_closed();
   freeing_a_configuration_leaves_its_handles();
-  a_free_wakes_all_sixteen_who_wait();
-  a_handle_is_its_own_or_closed_while_its_slot_changes_tenants();
-  of_many_frees_at_the_same_time_one_counts();
+  a_free_wakes_all_sixteen_waiters();
+  a_handle_is_valid_or_closed_while_its_slot_is_reused();
+  only_one_of_several_simultaneous_frees_takes_effect();
   return done();
 }

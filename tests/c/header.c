@@ -1,4 +1,4 @@
-/* The header: the initialisers, the numbers, the versions. (The structs' layout: tests/abi/layout.c.) */
+/* The header: the initialisers, the numbers, the versions. The layout of the structs is in tests/abi/layout.c. */
 #include "check.h"
 
 _Static_assert(sizeof(dl_auth_status_t) == 4, "a status is 32 bits");
@@ -9,7 +9,7 @@ _Static_assert(DL_AUTH_STATE_EMPTY == 0 && DL_AUTH_STATE_FRESH == 1 && DL_AUTH_S
 _Static_assert(DL_AUTH_ACTIVITY_IDLE == 0 && DL_AUTH_ACTIVITY_REFRESHING == 1 && DL_AUTH_ACTIVITY_COOLING == 2 &&
                  DL_AUTH_ACTIVITY_DENIED == 3, "activities keep their numbers");
 
-/* A number is never reused, so each stands here for good. */
+/* A number is never reused, so each number stays in this list. */
 #define STATUS(name, number) {name, number, #name}
 static const struct { dl_auth_status_t status, number; const char *name; } statuses[] = {
   STATUS(DL_AUTH_OK, 0),
@@ -35,7 +35,7 @@ static const struct { dl_auth_status_t status, number; const char *name; } statu
   STATUS(DL_AUTH_E_INTERNAL, -99),
 };
 
-static void initialisers_set_the_size_and_nothing_else(void) {
+static void initialisers_set_only_the_size(void) {
   dl_auth_error_t error = DL_AUTH_ERROR_INIT, no_error = {0};
   dl_auth_info_t info = DL_AUTH_INFO_INIT, no_info = {0};
   no_error.size = sizeof error;
@@ -59,7 +59,7 @@ static void every_status_has_its_number_and_its_name(void) {
   CHECK_TEXT("DL_AUTH_E_UNKNOWN", dl_auth_status_name(INT32_MAX));
 }
 
-static void the_library_is_the_one_of_this_header(void) {
+static void the_library_matches_this_header(void) {
   char numbers[64];
   snprintf(numbers, sizeof numbers, "%d.%d.%d", DL_AUTH_VERSION_MAJOR, DL_AUTH_VERSION_MINOR, DL_AUTH_VERSION_PATCH);
   CHECK_TEXT(DL_AUTH_VERSION, numbers);
@@ -69,8 +69,8 @@ static void the_library_is_the_one_of_this_header(void) {
 
 int main(void) {
   begin();
-  initialisers_set_the_size_and_nothing_else();
+  initialisers_set_only_the_size();
   every_status_has_its_number_and_its_name();
-  the_library_is_the_one_of_this_header();
+  the_library_matches_this_header();
   return done();
 }

@@ -1,9 +1,9 @@
-/* Memory: what a process has after its first login, what each handle more costs, and that those which were freed leave
- * no more than the byte that each costs for ever.
+/* Memory: what a process uses after its first login, what each additional handle costs, and that a freed handle leaves
+ * at most one byte, which stays until the process ends.
  *
- * Counted by the allocator: the C library's, or the sanitizer's. Valgrind's counts nothing, so that under it there are
- * few handles, and only its own search for leaks. A million handles are made and freed where gcc compiled the program;
- * else a tenth, for the other allocators take their time, and keep what was freed. */
+ * The counts come from the allocator: the C library's, or the sanitizer's. Valgrind's allocator counts nothing; under
+ * valgrind there are few handles, and only its own search for leaks. A program compiled by gcc makes and frees a
+ * million handles. Other programs make a tenth of that, because other allocators are slow and keep freed memory. */
 #include "gate.h"
 #include <malloc.h>
 
@@ -17,11 +17,11 @@ static size_t allocated(void) {
 }
 #endif
 
-/* How many bytes of memory the process has. */
+/* The resident memory of the process, in bytes. */
 static long long resident(void) {
   long long pages = 0;
   FILE *statm = fopen("/proc/self/statm", "r");
-  if (!statm || fscanf(statm, "%*d %lld", &pages) != 1) give_up("no statm");
+  if (!statm || fscanf(statm, "%*d %lld", &pages) != 1) give_up("cannot read statm");
   fclose(statm);
   return pages * sysconf(_SC_PAGESIZE);
 }
@@ -30,24 +30,25 @@ static void check_at_most(const char *what, long long most, long long got) {
   if (got > most) complain(__FILE__, __LINE__, "%s: at most %lld bytes, got %lld", what, most, got);
 }
 
-/* What a handle may cost, its token aside, and its slot, which the allocator does not see. */
+/* The limit for a handle without its token and without its slot, which the allocator does not see. */
 enum { HANDLE = 4096 - 256 };
 
 static dl_auth_t *open_with(const dl_auth_config_t *config) {
   dl_auth_t *auth;
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("cannot make a handle");
   return auth;
 }
 
-/* libcurl with OpenSSL had 12.6 MB after the same login, with the system's roots: at most 0.45 of that. */
-static void after_a_login_the_process_is_small(void) {
+/* libcurl with OpenSSL used 12.6 MB after the same login, with the system's root certificates: the limit is 0.45 of
+ * that. */
+static void the_process_is_small_after_a_login(void) {
   dl_auth_t *auth = open_gate("tls_roots", "auto", NULL);
   token_of(auth);
   if (is_plain()) check_at_most("the process after a login", 5670000, resident());
   dl_auth_free(auth);
 }
 
-static void each_handle_that_has_logged_in_costs_little_besides_its_token(void) {
+static void each_handle_that_has_logged_in_costs_little_more_than_its_token(void) {
   enum { HANDLES = 100 };
   dl_auth_t *handles[HANDLES];
   const int number = many(HANDLES);
@@ -60,7 +61,7 @@ static void each_handle_that_has_logged_in_costs_little_besides_its_token(void) 
     handles[n] = open_with(config);
     CHECK_NUMBER(900, strlen(token_of(handles[n])));
   }
-  WAIT_UNTIL(library_threads() == 0); /* what they had is freed */
+  WAIT_UNTIL(library_threads() == 0); /* their memory is freed */
   check_at_most("handles that have logged in", number * (HANDLE + 900LL), (long long)(allocated() - before));
   for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
   dl_auth_free(first);
@@ -71,7 +72,7 @@ static void make_and_free(const dl_auth_config_t *config, int pairs) {
   for (int n = 0; n < pairs; n++) dl_auth_free(open_with(config));
 }
 
-static void a_million_handles_that_were_freed_leave_less_than_four_megabytes(void) {
+static void a_million_freed_handles_leave_less_than_four_megabytes(void) {
 #if defined(__clang__) || defined(SANITIZED)
   const int pairs = 100000;
 #else
@@ -84,12 +85,12 @@ static void a_million_handles_that_were_freed_leave_less_than_four_megabytes(voi
   const size_t before = allocated();
   const long long resident_before = resident();
   make_and_free(config, pairs);
-  check_at_most("what the freed ones have left", pairs * 4LL, (long long)(allocated() - before));
-  if (is_plain()) check_at_most("what the process has grown by", 4000000, resident() - resident_before);
+  check_at_most("what the freed handles have left", pairs * 4LL, (long long)(allocated() - before));
+  if (is_plain()) check_at_most("the growth of the process", 4000000, resident() - resident_before);
   dl_auth_config_free(config);
 }
 
-static void each_handle_costs_little_be_there_one_or_ten_thousand(void) {
+static void each_of_ten_thousand_handles_costs_little(void) {
   enum { HANDLES = 10000 };
   static dl_auth_t *handles[HANDLES];
   const int number = many(many(HANDLES));
@@ -100,7 +101,7 @@ static void each_handle_costs_little_be_there_one_or_ten_thousand(void) {
     handles[n] = open_with(config);
     if (n + 1 < check) continue;
     check *= 10;
-    check_at_most("handles that nobody has asked", (n + 1LL) * HANDLE, (long long)(allocated() - before));
+    check_at_most("handles without a token", (n + 1LL) * HANDLE, (long long)(allocated() - before));
   }
   for (int n = 0; n < number; n++) dl_auth_free(handles[n]);
   CHECK_STATUS(DL_AUTH_E_CLOSED, dl_auth_token(handles[0], NULL, 0, NULL, &failure));
@@ -108,12 +109,12 @@ static void each_handle_costs_little_be_there_one_or_ten_thousand(void) {
   dl_auth_config_free(config);
 }
 
-/* In this order: of a slot that an earlier handle has left, no later one is charged the price. */
+/* The order matters: a handle that reuses the slot of an earlier handle costs less. */
 int main(void) {
   begin();
-  after_a_login_the_process_is_small();
-  each_handle_that_has_logged_in_costs_little_besides_its_token();
-  a_million_handles_that_were_freed_leave_less_than_four_megabytes();
-  each_handle_costs_little_be_there_one_or_ten_thousand();
+  the_process_is_small_after_a_login();
+  each_handle_that_has_logged_in_costs_little_more_than_its_token();
+  a_million_freed_handles_leave_less_than_four_megabytes();
+  each_of_ten_thousand_handles_costs_little();
   return done();
 }

@@ -1,4 +1,4 @@
-/* A program in which no thread can be made, when it says so: then a caller of the library runs the refresh itself. */
+/* A program in which thread creation fails on request: then a caller of the library runs the refresh itself. */
 #ifndef NO_THREADS_H
 #define NO_THREADS_H
 
@@ -14,14 +14,14 @@ static atomic_bool no_threads;
 
 typedef int thread_maker(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
 
-/* A sanitizer must know of each thread. */
+/* A sanitizer must see the creation of each thread. */
 thread_maker __interceptor_pthread_create __attribute__((weak));
 
-/* In the place of the C library's, for this program and the library that it links. */
+/* Replaces the C library's function in this program and the library that it links. */
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*body)(void *), void *argument) {
   thread_maker *next = __interceptor_pthread_create;
   void *address = dlsym(RTLD_NEXT, "pthread_create");
-  if (!address) give_up("the C library makes no threads");
+  if (!address) give_up("the C library has no pthread_create");
   if (!next) memcpy(&next, &address, sizeof next); /* ISO C has no cast for it */
   return atomic_load(&no_threads) ? EAGAIN : next(thread, attributes, body, argument);
 }

@@ -1,7 +1,7 @@
-/* A panic inside the library ends at its boundary. This needs a library with the feature `test-panic`. */
+/* A panic inside the library ends at the library's boundary. This needs a library with the feature `test-panic`. */
 #include "gate.h"
 
-/* Panics, on order; in no header, for no released library has it. */
+/* Panics on request. No header has it, because no released library has it. */
 dl_auth_status_t dl_auth_test_panic(dl_auth_error_t *error);
 
 static void *panic(void *unused) {
@@ -23,7 +23,7 @@ int main(void) {
   panic(NULL);
   for (int n = 0; n < 4; n++) threads[n] = start(panic, NULL);
   for (int n = 0; n < 4; n++) join(threads[n]);
-  CHECK(strcmp(before, token_of(auth)) == 0); /* a handle is none the worse */
+  CHECK(strcmp(before, token_of(auth)) == 0); /* the handle still works */
   CHECK_NUMBER(1, count("requests"));
   dl_auth_free(auth);
   auth = open_gate(NULL);

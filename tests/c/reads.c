@@ -1,10 +1,9 @@
-/* What a cached read does besides copying: nothing. No memory is allocated and no system call is made, of which a lock
- * that had to be waited for would be one. (That it takes no lock that is free either is tested from within the
- * library: src/auth/tests.rs, src/capi/handle.rs.)
+/* A cached read only copies. It allocates no memory and makes no system call; waiting for a lock would be a system
+ * call. (Unit tests of the library check that it takes no free lock either: src/auth/tests.rs, src/capi/handle.rs.)
  *
- * The allocator's functions below stand before the C library's, and count for each thread. System calls are seen by the
- * kernel: a filter turns each into a signal. The sanitizers and valgrind have allocators and system calls of their own:
- * there nothing is counted. */
+ * The allocator functions below replace the C library's, and count for each thread. The kernel detects system calls: a
+ * filter turns each into a signal. The sanitizers and valgrind have their own allocators and system calls: there
+ * nothing is counted. */
 #define _GNU_SOURCE
 #include "gate.h"
 #include <linux/audit.h>
@@ -16,7 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 
-/* Reads for as long as several leases of 50 ms last. */
+/* Reads as long as several leases of 50 ms last. */
 enum { READS = 200000, LEASES_MS = 400 };
 
 static _Thread_local long allocations;
@@ -53,7 +52,7 @@ static long long now_ms(void) {
   return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* Reads in each way that a host may read before a request. */
+/* Reads in each way in which a host may read before a request. */
 static void read_for_long(const dl_auth_t *auth) {
   char buf[DL_AUTH_BEARER_MAX];
   size_t len;
@@ -61,15 +60,15 @@ static void read_for_long(const dl_auth_t *auth) {
   for (int n = 0; n < many(READS) || now_ms() < end; n++) {
     if (dl_auth_token(auth, buf, sizeof buf, &len, NULL) || dl_auth_bearer(auth, buf, sizeof buf, &len, NULL) ||
         dl_auth_token_within(auth, 0, 0, buf, sizeof buf, &len, NULL) || !dl_auth_generation(auth))
-      atomic_fetch_add(&system_calls, 1000000); /* no such number can come of anything else */
+      atomic_fetch_add(&system_calls, 1000000); /* a number that is too large for another cause */
   }
 }
 
 static void no_read_allocates(const dl_auth_t *auth) {
-  token_of(auth); /* a thread's first */
+  token_of(auth); /* the first read of a thread */
   long before = allocations;
   read_for_long(auth);
-  if (is_plain()) CHECK(before > 0); /* the library's own are among them: it has made a handle */
+  if (is_plain()) CHECK(before > 0); /* the library's allocations are counted: it has made a handle */
   CHECK_NUMBER(before, allocations);
   CHECK_NUMBER(0, atomic_load(&system_calls));
 }
@@ -81,7 +80,8 @@ static void trapped(int signal) {
 
 static _Atomic int filtered, finished;
 
-/* From here on, each system call of this thread is a signal, but for the end of the thread and of the signal. */
+/* From here on, each system call of this thread raises a signal, except the end of the thread and the return from a
+ * signal. */
 static bool trap_system_calls(void) {
   struct sock_filter filter[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -100,12 +100,12 @@ static void *read_filtered(void *auth) {
     atomic_store(&filtered, 1);
     read_for_long(auth);
     long before = atomic_load(&system_calls);
-    syscall(SYS_getppid); /* one that is made is seen */
+    syscall(SYS_getppid); /* a system call is detected */
     atomic_store(&finished, before == 0 && atomic_load(&system_calls) == 1 ? 1 : -1);
   } else {
     atomic_store(&finished, -1);
   }
-  syscall(SYS_exit, 0); /* not by way of the C library, which would make more of them */
+  syscall(SYS_exit, 0); /* without the C library, which would make more system calls */
   return NULL;
 }
 
@@ -126,7 +126,7 @@ int main(void) {
   begin();
   dl_auth_t *auth = open_gate(NULL, NULL);
   no_read_allocates(auth);
-  if (is_plain()) no_read_makes_a_system_call(auth); /* valgrind makes its own */
+  if (is_plain()) no_read_makes_a_system_call(auth); /* valgrind makes its own system calls */
   dl_auth_free(auth);
   CHECK_STATUS(DL_AUTH_E_CLOSED, dl_auth_token(auth, buf, sizeof buf, NULL, &failure));
   return done();

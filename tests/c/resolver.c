@@ -1,9 +1,9 @@
-/* The system's name resolver hangs. It takes no time-out, and so holds the one thread of the library that asked it for
- * as long as it likes; but nobody else: callers leave when their time is over or the refresh's is, a valid token is
- * handed out, and a handle can be freed.
+/* The system's name resolver hangs. It has no time limit, so it blocks the one thread of the library that called it. It
+ * must not block any other thread: callers return when their own time or the refresh's time is over, a valid token is
+ * returned, and a handle can be freed.
  *
- * The program is the resolver itself: what hangs, hangs until a test lets it go on. No test measures time. */
-#include "clock.h" /* and _GNU_SOURCE, for RTLD_NEXT */
+ * This program is the resolver: it hangs until a test releases it. No test measures time. */
+#include "clock.h" /* this also defines _GNU_SOURCE, for RTLD_NEXT */
 #include <dlfcn.h>
 #include <netdb.h>
 
@@ -13,15 +13,15 @@ static struct {
   pthread_mutex_t lock;
   pthread_cond_t released;
   bool hangs;
-  int asked; /* how often, since it began to hang */
-  int held;  /* how many, at this moment */
+  int asked; /* calls since it began to hang */
+  int held;  /* calls that hang at this moment */
 } resolver = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false, 0, 0};
 
-/* In the place of the C library's, for this program and the library that it links. */
+/* Replaces the C library's function in this program and the library that it links. */
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
   int (*next)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
   void *address = dlsym(RTLD_NEXT, "getaddrinfo");
-  if (!address) give_up("the C library has no resolver");
+  if (!address) give_up("the C library has no getaddrinfo");
   memcpy(&next, &address, sizeof next); /* ISO C has no cast for it */
   CHECK_TEXT("localhost", name);
   pthread_mutex_lock(&resolver.lock);
@@ -48,19 +48,19 @@ static int number_of(const int *calls) {
   return number;
 }
 
-/* It hangs still, in the one call that there has been, and the gate has heard of nobody. */
+/* The resolver still hangs, in the only call so far, and the gate has received no new request. */
 static void check_that_it_hangs(long long requests) {
   CHECK_NUMBER(1, number_of(&resolver.held));
   CHECK_NUMBER(1, number_of(&resolver.asked));
   CHECK_NUMBER(requests, count("requests"));
 }
 
-/* A thread that asks for a token, and what comes of it. */
+/* A thread that asks for a token, and the expected result. */
 struct caller {
   const dl_auth_t *auth;
   uint64_t need_ms, wait_ms;
   dl_auth_status_t wanted;
-  const char *word; /* of the message */
+  const char *word; /* in the message */
   char token[DL_AUTH_TOKEN_MAX];
 };
 
@@ -76,7 +76,7 @@ static void *call(void *argument) {
 static struct caller callers[WAITERS];
 static pthread_t threads[WAITERS];
 
-/* They wait the longer, the later they come. */
+/* Later callers wait longer. */
 static void start_callers(const dl_auth_t *auth, uint64_t first_ms, uint64_t step_ms, dl_auth_status_t wanted,
                           const char *word) {
   for (uint64_t n = 0; n < WAITERS; n++) {
@@ -85,11 +85,11 @@ static void start_callers(const dl_auth_t *auth, uint64_t first_ms, uint64_t ste
   }
 }
 
-static void see_them_off(void) {
+static void join_callers(void) {
   for (int n = 0; n < WAITERS; n++) join(threads[n]);
 }
 
-static void callers_leave_at_their_deadlines_and_who_stays_gets_the_token(void) {
+static void callers_return_at_their_deadlines_and_a_patient_one_gets_the_token(void) {
   static struct caller patient;
   reset_gate();
   let_it_hang(true);
@@ -98,7 +98,7 @@ static void callers_leave_at_their_deadlines_and_who_stays_gets_the_token(void) 
   pthread_t stays = start(call, &patient);
   WAIT_UNTIL(info_of(auth).waiting == 1 && number_of(&resolver.held) == 1);
   start_callers(auth, 100, 50, DL_AUTH_E_TIMEOUT, "wait_ms");
-  see_them_off();
+  join_callers();
   call(&callers[WAITERS - 1]);
   check_that_it_hangs(0);
   dl_auth_info_t info = info_of(auth);
@@ -115,8 +115,8 @@ static void callers_leave_at_their_deadlines_and_who_stays_gets_the_token(void) 
   dl_auth_free(auth);
 }
 
-/* Returns false where the machine was too slow for the limit: the refresh had to come to the resolver within it, and the
- * next one to the gate and back. */
+/* Returns false if the machine was too slow for the limit: the refresh had to reach the resolver within it, and the
+ * next refresh had to reach the gate and return. */
 static bool check_a_limit_of(int seconds) {
   char limit[16], token[DL_AUTH_TOKEN_MAX];
   reset_gate();
@@ -131,10 +131,10 @@ static bool check_a_limit_of(int seconds) {
     return false;
   }
   start_callers(auth, LONG_MS, 0, DL_AUTH_E_TIMEOUT, "name resolver");
-  see_them_off();
-  for (int n = 0; n < CALLS; n++) call(&callers[0]); /* who comes later is not held at all, */
+  join_callers();
+  for (int n = 0; n < CALLS; n++) call(&callers[0]); /* a later caller does not wait at all */
   callers[0].wait_ms = 0;
-  call(&callers[0]); /* and who may not wait hears the same */
+  call(&callers[0]); /* a caller that may not wait gets the same error */
   check_that_it_hangs(0);
   dl_auth_info_t info = info_of(auth);
   CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info.activity);
@@ -145,7 +145,7 @@ static bool check_a_limit_of(int seconds) {
   info = info_of(auth);
   CHECK_NUMBER(1, info.failures);
   CHECK_NUMBER(DL_AUTH_E_TIMEOUT, info.last_status);
-  CHECK_NUMBER(0, count("requests")); /* it had no time left to ask the gate */
+  CHECK_NUMBER(0, count("requests")); /* no time was left for a request to the gate */
   wait_until_it_may_refresh(auth);
   dl_auth_status_t status = dl_auth_token_within(auth, 0, LONG_MS, token, sizeof token, NULL, NULL);
   if (status == DL_AUTH_OK) {
@@ -158,11 +158,11 @@ static bool check_a_limit_of(int seconds) {
   return status == DL_AUTH_OK;
 }
 
-static void past_its_limit_a_refresh_holds_nobody_and_no_other_begins(void) {
+static void after_its_limit_a_refresh_blocks_no_caller_and_no_other_one_starts(void) {
   for (int seconds = 1; !check_a_limit_of(seconds);) seconds *= 2;
 }
 
-static void a_due_token_is_handed_out_at_once(void) {
+static void a_due_token_is_returned_immediately(void) {
   static char first[DL_AUTH_TOKEN_MAX];
   static struct caller demanding;
   struct lookout lookout;
@@ -171,8 +171,8 @@ static void a_due_token_is_handed_out_at_once(void) {
   strcpy(first, token_of(auth));
   suspend(DAY / 2);
   let_it_hang(true);
-  post_lookout(&lookout, auth);
-  while (number_of(&resolver.held) == 0) { /* until a call has begun the refresh that is due */
+  start_lookout(&lookout, auth);
+  while (number_of(&resolver.held) == 0) { /* until a call has started the refresh that is due */
     CHECK(strcmp(first, token_of(auth)) == 0);
     nanosleep(&(struct timespec){0, 5000000}, NULL);
   }
@@ -182,9 +182,9 @@ static void a_due_token_is_handed_out_at_once(void) {
   CHECK_NUMBER(DL_AUTH_STATE_DUE, info_of(auth).state);
   CHECK_NUMBER(DL_AUTH_ACTIVITY_REFRESHING, info_of(auth).activity);
 
-  demanding = (struct caller){auth, DAY * 900ULL, LONG_MS, DL_AUTH_OK, "", ""}; /* more life than the token has left */
+  demanding = (struct caller){auth, DAY * 900ULL, LONG_MS, DL_AUTH_OK, "", ""}; /* more than it has left */
   pthread_t waits = start(call, &demanding);
-  WAIT_UNTIL(most_waiting(&lookout) == 1); /* it does see who waits */
+  WAIT_UNTIL(most_waiting(&lookout) == 1); /* the lookout does see waiting calls */
   CHECK(strcmp(first, token_of(auth)) == 0);
   check_that_it_hangs(1);
   let_it_hang(false);
@@ -192,11 +192,11 @@ static void a_due_token_is_handed_out_at_once(void) {
   CHECK(strcmp(first, demanding.token) != 0);
   CHECK(strcmp(seen(demanding.token), token_of(auth)) == 0);
   CHECK_NUMBER(2, count("requests"));
-  call_lookout_in(&lookout);
+  stop_lookout(&lookout);
   dl_auth_free(auth);
 }
 
-static void a_handle_can_be_freed_and_who_waits_leaves(void) {
+static void a_handle_can_be_freed_and_its_waiters_return(void) {
   static const char *const ways[] = {"on_demand", "background"};
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     subject = ways[i];
@@ -207,15 +207,15 @@ static void a_handle_can_be_freed_and_who_waits_leaves(void) {
     start_callers(auth, LONG_MS, 0, DL_AUTH_E_CLOSED, "freed");
     WAIT_UNTIL(info_of(auth).waiting == WAITERS && number_of(&resolver.held) == 1);
     dl_auth_free(auth);
-    see_them_off();
+    join_callers();
     call(&callers[0]);
     check_that_it_hangs(0);
-    WAIT_UNTIL(other_threads() == 1); /* the one that it holds; others end, or have ended and are still listed */
+    WAIT_UNTIL(other_threads() == 1); /* the blocked one; others end, or have ended and are still listed */
 
     let_it_hang(false);
     WAIT_UNTIL(other_threads() == 0);
     CHECK_NUMBER(1, number_of(&resolver.asked));
-    CHECK_NUMBER(0, count("requests")); /* nobody wants a token any more */
+    CHECK_NUMBER(0, count("requests")); /* no caller needs a token any longer */
     auth = open_gate(NULL);
     token_of(auth);
     CHECK_NUMBER(1, count("logins"));
@@ -227,15 +227,15 @@ static void a_handle_can_be_freed_and_who_waits_leaves(void) {
 
 int main(void) {
   begin();
-  /* The first login of a process sets TLS up, which under valgrind may outlast a short limit. And the resolver that it
-   * asks is this program's. */
+  /* The first login of a process sets TLS up, which under valgrind may take longer than a short limit. This also shows
+   * that the library calls this program's resolver. */
   dl_auth_t *first_login = open_gate(NULL);
   token_of(first_login);
   CHECK_NUMBER(1, number_of(&resolver.asked));
-  callers_leave_at_their_deadlines_and_who_stays_gets_the_token();
-  past_its_limit_a_refresh_holds_nobody_and_no_other_begins();
-  a_due_token_is_handed_out_at_once();
-  a_handle_can_be_freed_and_who_waits_leaves();
+  callers_return_at_their_deadlines_and_a_patient_one_gets_the_token();
+  after_its_limit_a_refresh_blocks_no_caller_and_no_other_one_starts();
+  a_due_token_is_returned_immediately();
+  a_handle_can_be_freed_and_its_waiters_return();
   dl_auth_free(first_login);
   return done();
 }

@@ -1,8 +1,9 @@
-/* The stack that a call needs, as the header states it: 16 KB; 48 KB if the call runs the refresh itself; 64 KB if it does so
- * with more than two intermediate certificates. It is measured on painted stacks, and then each call runs on a stack that is
- * not larger.
+/* The stack that a call needs, as the header states it: 16 KB; 48 KB if the call runs the refresh itself; 64 KB if it
+ * runs the refresh with more than two intermediate certificates. The test first measures on a stack filled with a
+ * pattern, and then runs each call on a stack of the stated size.
  *
- * The statement is about the released library: under valgrind another one runs, and a sanitizer adds to each frame. */
+ * The statement is about the released library: under valgrind another library runs, and a sanitizer enlarges each
+ * frame. */
 #include "no_threads.h"
 #include <sys/mman.h>
 
@@ -44,7 +45,7 @@ static void call_that_fails(void) {
   CHECK(dl_auth_token(auth, token, sizeof token, &length, &failure) != DL_AUTH_OK);
 }
 
-static void call_the_rest(void) {
+static void call_the_others(void) {
   static char jwt[128];
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   int64_t ends;
@@ -56,21 +57,21 @@ static void call_the_rest(void) {
   CHECK_NUMBER(DL_AUTH_OK, dl_auth_jwt_claims(jwt, token, sizeof token, &length, &failure));
 }
 
-/* ---- a thread on a stack that the test has made ---- */
+/* ---- a thread on a stack that the test has allocated ---- */
 
 struct run {
   void (*call)(void);
   const char *name;
   bool by_the_caller; /* whether the call runs the refresh */
   const char *option, *value;
-  bool long_chain;    /* more than two intermediates */
-  size_t need;        /* of the call */
-  size_t taken;       /* by the C library, at the top of the stack */
+  bool long_chain;    /* more than two intermediate certificates */
+  size_t need;        /* what the call used */
+  size_t taken;       /* what the C library used at the top of the stack */
 };
 
 struct stack {
   const struct run *run;
-  unsigned char *bottom, *top; /* of what the call may use */
+  unsigned char *bottom, *top; /* of the part that the call may use */
 };
 
 static void *run_on_it(void *argument) {
@@ -84,16 +85,16 @@ static void *run_on_it(void *argument) {
   return NULL;
 }
 
-/* Runs the call on a stack of so many bytes, above a page that nothing may touch. */
+/* Runs the call on a stack of this size, above a page that must not be accessed. */
 static void run_on(struct run *made, size_t size) {
   pthread_attr_t attributes;
   pthread_t thread;
   unsigned char *pages = mmap(NULL, PAGE + PAINTED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   struct stack stack = {.run = made, .bottom = pages + PAGE};
-  if (pages == MAP_FAILED || mprotect(pages, PAGE, PROT_NONE)) give_up("no memory");
+  if (pages == MAP_FAILED || mprotect(pages, PAGE, PROT_NONE)) give_up("cannot map memory");
   memset(stack.bottom, PAINT, size);
   if (pthread_attr_init(&attributes) || pthread_attr_setstack(&attributes, stack.bottom, size)) give_up("no such stack");
-  if (pthread_create(&thread, &attributes, run_on_it, &stack)) give_up("no thread can be made");
+  if (pthread_create(&thread, &attributes, run_on_it, &stack)) give_up("cannot create a thread");
   join(thread);
   pthread_attr_destroy(&attributes);
   size_t unused = 0;
@@ -112,7 +113,7 @@ static void open_handle(const struct run *made) {
   set_option(config, "proxy", "none");
   set_option(config, "max_attempts", "1");
   if (made->option) set_option(config, made->option, value);
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("cannot make a handle");
 }
 
 static void no_call_needs_more_stack_than_the_header_states(void) {
@@ -122,7 +123,7 @@ static void no_call_needs_more_stack_than_the_header_states(void) {
     {.name = "dl_auth_token", .call = call_token},
     {.name = "dl_auth_bearer", .call = call_bearer},
     {.name = "dl_auth_claims", .call = call_claims},
-    {.name = "the rest", .call = call_the_rest},
+    {.name = "the rest", .call = call_the_others},
     {.name = "dl_auth_token by the caller", .call = call_token, .by_the_caller = true},
     {.name = "dl_auth_claims by the caller", .call = call_claims, .by_the_caller = true},
     {.name = "through a proxy", .call = call_token, .by_the_caller = true, .option = "proxy", .value = "GATE_PROXY_URL"},
@@ -132,7 +133,7 @@ static void no_call_needs_more_stack_than_the_header_states(void) {
      .value = "GATE_EXPIRED_URL"},
     {.name = "a certificate of another host", .call = call_that_fails, .by_the_caller = true, .option = "url",
      .value = "GATE_WRONG_HOST_URL"},
-    {.name = "a certificate that nobody signed", .call = call_that_fails, .by_the_caller = true, .option = "url",
+    {.name = "a self-signed certificate", .call = call_that_fails, .by_the_caller = true, .option = "url",
      .value = "GATE_SELF_SIGNED_URL"},
     {.name = "two intermediates", .call = call_token, .by_the_caller = true, .option = "url",
      .value = "GATE_TWO_INTERMEDIATES_URL"},
@@ -161,10 +162,10 @@ static void no_call_needs_more_stack_than_the_header_states(void) {
 
 int main(void) {
   begin();
-  CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_token(NULL, NULL, 0, NULL, &failure)); /* for the search for secrets */
+  CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_token(NULL, NULL, 0, NULL, &failure)); /* a message for the driver */
   if (!is_plain()) return done();
   FILE *file = fopen("password", "w");
-  if (!file || fputs(gate("GATE_PASSWORD"), file) < 0 || fclose(file)) give_up("no file");
+  if (!file || fputs(gate("GATE_PASSWORD"), file) < 0 || fclose(file)) give_up("cannot write a file");
   no_call_needs_more_stack_than_the_header_states();
   return done();
 }

@@ -1,5 +1,5 @@
-/* A host that opens the library, uses it from a thread, closes it, and only then lets the thread end, again and again.
- * The thread's destructors of Rust run after dlclose: that they still have code to run is what this shows. */
+/* A host that opens the library, uses it from a thread, closes it, and only then lets the thread end, many times.
+ * Rust's destructors of the thread run after dlclose. This test shows that their code is still loaded. */
 #include "gate.h"
 #include <dlfcn.h>
 
@@ -8,7 +8,7 @@ enum { TIMES = 50 };
 static struct {
   pthread_mutex_t lock;
   pthread_cond_t changed;
-  int stage; /* 1: the thread has used the library; 2: it was closed, and the thread may end */
+  int stage; /* 1: the thread has used the library; 2: the library was closed, and the thread may end */
 } progress = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, 0};
 
 static void reach(int stage) {
@@ -24,7 +24,7 @@ static void await(int stage) {
   pthread_mutex_unlock(&progress.lock);
 }
 
-/* The library's functions, found by name. */
+/* The library's functions, found by their names. */
 static struct {
   dl_auth_config_t *(*config_new)(void);
   dl_auth_status_t (*config_set)(dl_auth_config_t *, const char *, const char *, dl_auth_error_t *);
@@ -34,7 +34,7 @@ static struct {
   void (*free_handle)(dl_auth_t *);
 } library;
 
-/* ISO C has no cast from an object's address to a function's; POSIX promises that the bytes are the same. */
+/* ISO C has no cast from an object's address to a function's; POSIX promises that the bytes are equal. */
 static void find(void *handle, const char *name, void *function, size_t size) {
   void *address = dlsym(handle, name);
   if (!address || size != sizeof address) give_up(name);
@@ -47,7 +47,7 @@ static void *use_it(void *unused) {
   static const char *const options[][2] = {
     {"url", "GATE_URL"}, {"ca_file", "GATE_CA_FILE"}, {"username", "GATE_USERNAME"}, {"password", "GATE_PASSWORD"},
   };
-  /* As `be_patient` of gate.h. */
+  /* The same values as `be_patient` in gate.h. */
   static const char *const fixed[][2] = {
     {"tls_roots", "ca_file_only"}, {"wait", "10m"}, {"connect_timeout", "5m"}, {"timeout", "10m"},
   };

@@ -1,4 +1,4 @@
-/* Waiting, and what is done about a token from outside: deadlines, polling, rejection, other credentials, a look. */
+/* Waiting, and changes from outside: deadlines, polls, rejected tokens, new credentials, dl_auth_info. */
 #include "clock.h"
 
 static dl_auth_status_t poll_token(const dl_auth_t *auth) {
@@ -28,7 +28,7 @@ static void a_poll_is_pending_until_the_token_is_there(void) {
   dl_auth_free(auth);
 }
 
-static void who_waits_no_longer_gets_a_timeout_and_the_refresh_goes_on(void) {
+static void a_caller_gets_a_timeout_at_its_deadline_and_the_refresh_continues(void) {
   char token[DL_AUTH_TOKEN_MAX] = "old";
   reset_gate();
   plan("{'do':'hang'}");
@@ -49,7 +49,7 @@ static void who_waits_no_longer_gets_a_timeout_and_the_refresh_goes_on(void) {
   dl_auth_free(auth);
 }
 
-static void a_wait_of_none_by_configuration_is_a_poll(void) {
+static void with_a_wait_of_zero_each_call_is_a_poll(void) {
   char token[DL_AUTH_TOKEN_MAX];
   reset_gate();
   dl_auth_t *auth = open_gate("wait", "0s", NULL);
@@ -59,7 +59,7 @@ static void a_wait_of_none_by_configuration_is_a_poll(void) {
   dl_auth_free(auth);
 }
 
-static void the_longest_wait_is_no_overflow(void) {
+static void the_longest_wait_does_not_overflow(void) {
   char token[DL_AUTH_TOKEN_MAX];
   reset_gate();
   dl_auth_t *auth = open_gate(NULL);
@@ -71,7 +71,7 @@ static void the_longest_wait_is_no_overflow(void) {
   dl_auth_free(auth);
 }
 
-static void more_life_than_a_token_has_is_too_short_and_asks_nobody(void) {
+static void a_demand_beyond_the_lifetime_is_too_short_and_sends_no_request(void) {
   char token[DL_AUTH_TOKEN_MAX] = "old";
   reset_gate();
   set_gate("{'lifetime':600}");
@@ -90,7 +90,7 @@ static void more_life_than_a_token_has_is_too_short_and_asks_nobody(void) {
 
 enum { THREADS = 16 };
 
-/* A thread that asks for a token, and what it got. */
+/* A thread that asks for a token, and its result. */
 struct asker { const dl_auth_t *auth; char token[DL_AUTH_TOKEN_MAX]; };
 
 static void *get_token(void *argument) {
@@ -99,7 +99,7 @@ static void *get_token(void *argument) {
   return NULL;
 }
 
-static void all_who_wait_share_one_request_and_its_token(void) {
+static void all_waiters_share_one_request_and_its_token(void) {
   static struct asker all[THREADS];
   pthread_t threads[THREADS];
   reset_gate();
@@ -127,7 +127,7 @@ static void *get_refusal(void *auth) {
   return NULL;
 }
 
-static void all_who_wait_share_a_failure_and_nobody_queues_to_try_again(void) {
+static void all_waiters_share_a_failure_and_none_of_them_retries(void) {
   pthread_t threads[THREADS];
   reset_gate();
   plan("{'do':'hang','then':{'do':'status','status':401}}");
@@ -137,13 +137,13 @@ static void all_who_wait_share_a_failure_and_nobody_queues_to_try_again(void) {
   wait_for("hanging", 1);
   release_hanging();
   for (int n = 0; n < THREADS; n++) join(threads[n]);
-  get_refusal(auth); /* who comes later hears it too */
+  get_refusal(auth); /* a later caller gets the same error */
   CHECK_NUMBER(1, count("requests"));
   CHECK_NUMBER(1, info_of(auth).failures);
   dl_auth_free(auth);
 }
 
-/* A token that the platform refused. `may_stay`: it may still be the one that is handed out. */
+/* A token that the platform rejected. `may_stay`: the library may still return it. */
 struct refused { const dl_auth_t *auth; const char *token; bool may_stay; };
 
 static void *report(void *argument) {
@@ -156,20 +156,20 @@ static void *report(void *argument) {
   return NULL;
 }
 
-/* All report at the same time, with the brake of the login on or off. */
-static void many_who_report_the_same_refused_token_cause_one_refresh(bool with_brake_on) {
+/* All threads report at the same time, within or after the minimum interval that follows the login. */
+static void many_reports_of_the_same_rejected_token_cause_one_refresh(bool within_interval) {
   char first[DL_AUTH_TOKEN_MAX];
   pthread_t threads[THREADS];
   reset_gate();
   dl_auth_t *auth = open_gate(NULL);
   strcpy(first, token_of(auth));
-  struct refused refused = {auth, first, with_brake_on};
-  if (!with_brake_on) pass_the_brake(auth);
+  struct refused refused = {auth, first, within_interval};
+  if (!within_interval) pass_the_min_interval(auth);
   for (int n = 0; n < THREADS; n++) threads[n] = start(report, &refused);
   for (int n = 0; n < THREADS; n++) join(threads[n]);
-  if (info_of(auth).generation == 1) pass_the_brake(auth);
+  if (info_of(auth).generation == 1) pass_the_min_interval(auth);
   CHECK(strcmp(first, token_of(auth)) != 0);
-  CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure)); /* late: the token is another by now */
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure)); /* too late: the handle has another token now */
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, "no token of this handle", &failure));
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, "", &failure));
   token_of(auth);
@@ -179,8 +179,8 @@ static void many_who_report_the_same_refused_token_cause_one_refresh(bool with_b
   dl_auth_free(auth);
 }
 
-/* The brake is a minute long: what is not done within it was not done too late. */
-static void a_token_that_was_refused_within_the_brake_stays_until_another_may_be_fetched(void) {
+/* The minimum interval is a minute long, so a step that does not happen within it was not only late. */
+static void a_token_rejected_within_the_minimum_interval_is_kept_until_it_is_over(void) {
   char first[DL_AUTH_TOKEN_MAX], token[DL_AUTH_TOKEN_MAX];
   reset_gate();
   set_gate("{'lifetime':600}");
@@ -188,31 +188,31 @@ static void a_token_that_was_refused_within_the_brake_stays_until_another_may_be
   strcpy(first, token_of(auth));
   CHECK_STATUS(DL_AUTH_OK, dl_auth_invalidate(auth, first, &failure));
   CHECK(strcmp(first, token_of(auth)) == 0);
-  CHECK_NUMBER(0, dl_auth_generation(auth)); /* it does need a refresh */
-  /* It is 600 s long, but a part of the first one is over. */
+  CHECK_NUMBER(0, dl_auth_generation(auth)); /* it needs a refresh */
+  /* The token lives for 600 s, but a part of the first second is over. */
   WAIT_UNTIL(info_of(auth).expires_in_ms < 599900);
   CHECK_STATUS(DL_AUTH_E_TOO_SHORT, dl_auth_token_within(auth, 599950, 10000, token, sizeof token, NULL, &failure));
-  CHECK_RETRY_WITHIN(LONGEST_BRAKE_MS);
+  CHECK_RETRY_WITHIN(LONGEST_MIN_INTERVAL_MS);
   CHECK_NUMBER(0, token[0]);
   dl_auth_info_t info = info_of(auth);
   CHECK_NUMBER(DL_AUTH_STATE_DUE, info.state);
   CHECK_NUMBER(DL_AUTH_ACTIVITY_IDLE, info.activity);
-  CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= LONGEST_BRAKE_MS);
+  CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= LONGEST_MIN_INTERVAL_MS);
   CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, gate("GATE_PASSWORD"), &failure));
-  CHECK(info_of(auth).retry_in_ms > 0); /* the same user's login is as fresh as before */
+  CHECK(info_of(auth).retry_in_ms > 0); /* the interval goes on for the same user */
   CHECK(strcmp(first, token_of(auth)) == 0);
   CHECK_NUMBER(1, count("requests"));
   dl_auth_free(auth);
 }
 
-static void other_credentials_are_used_at_once(void) {
+static void other_credentials_are_used_immediately(void) {
   char token[DL_AUTH_TOKEN_MAX];
   reset_gate();
   dl_auth_t *auth = open_gate("password", "canary-wrong", NULL);
   CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, token, sizeof token, NULL, &failure));
   CHECK_RETRY_WITHIN(FIRST_REFUSAL_MS);
   CHECK_NUMBER(DL_AUTH_ACTIVITY_DENIED, info_of(auth).activity);
-  dl_auth_t *other = open_gate("password", "canary-wrong", NULL); /* is not sent again, by whichever handle */
+  dl_auth_t *other = open_gate("password", "canary-wrong", NULL); /* not sent again, from any handle */
   get_refusal(other);
   CHECK_NUMBER(1, count("requests"));
   dl_auth_free(other);
@@ -229,7 +229,7 @@ static void other_credentials_are_used_at_once(void) {
   dl_auth_free(auth);
 }
 
-static void the_token_stays_only_where_the_username_does(void) {
+static void the_token_is_kept_only_if_the_username_is_unchanged(void) {
   char first[DL_AUTH_TOKEN_MAX];
   reset_gate();
   dl_auth_t *auth = open_gate(NULL);
@@ -248,11 +248,11 @@ static void the_token_stays_only_where_the_username_does(void) {
   dl_auth_free(auth);
 }
 
-static void who_waits_for_a_disowned_refresh_gets_the_token_of_the_next(void) {
+static void waiters_of_a_cancelled_refresh_get_the_token_of_the_next_login(void) {
   static struct asker one;
   reset_gate();
   plan("[{'do':'hang','then':{'do':'status','status':401}}]");
-  dl_auth_t *auth = open_gate("username", "canary-nobody", NULL);
+  dl_auth_t *auth = open_gate("username", "canary-unknown", NULL);
   one.auth = auth;
   pthread_t thread = start(get_token, &one);
   wait_for("hanging", 1);
@@ -265,7 +265,7 @@ static void who_waits_for_a_disowned_refresh_gets_the_token_of_the_next(void) {
   dl_auth_free(auth);
 }
 
-static void a_ready_token_is_handed_out_and_costs_no_request(void) {
+static void a_ready_token_is_returned_without_a_request(void) {
   char jwt[128], token[DL_AUTH_TOKEN_MAX];
   seen(make_jwt("{\"exp\":4102444800,\"iat\":1700000000}", jwt));
   dl_auth_config_t *config = way_to_the_gate();
@@ -292,26 +292,26 @@ static void a_ready_token_is_handed_out_and_costs_no_request(void) {
   dl_auth_config_free(config);
 }
 
-static void a_look_at_a_handle_tells_its_story(void) {
+static void info_reports_the_state_of_a_handle(void) {
   char claims[DL_AUTH_TOKEN_MAX];
   reset_gate();
   set_gate("{'lifetime':3600,'date_offset':86400,'iat_offset':86400}");
   dl_auth_t *auth = open_gate("wait", "599s", NULL);
   dl_auth_info_t info = info_of(auth), nothing = DL_AUTH_INFO_INIT;
   nothing.wait_ms = 599000;
-  CHECK(memcmp(&info, &nothing, sizeof info) == 0); /* nothing has happened yet, and looking at it is nothing either */
+  CHECK(memcmp(&info, &nothing, sizeof info) == 0); /* nothing has happened yet, and dl_auth_info changes nothing */
   CHECK_NUMBER(0, dl_auth_generation(auth));
   CHECK_NUMBER(0, count("connections"));
 
   plan("{'do':'status','status':500}");
   CHECK_STATUS(DL_AUTH_E_GATE, dl_auth_claims(auth, claims, sizeof claims, NULL, &failure));
-  CHECK_RETRY_WITHIN(FIRST_COOL_DOWN_MS);
+  CHECK_RETRY_WITHIN(FIRST_COOLDOWN_MS);
   info = info_of(auth);
   CHECK_NUMBER(DL_AUTH_STATE_EMPTY, info.state);
   CHECK_NUMBER(1, info.failures);
   CHECK_NUMBER(DL_AUTH_E_GATE, info.last_status);
   CHECK_NUMBER(500, info.last_http_status);
-  CHECK(info.retry_in_ms >= 0 && info.retry_in_ms <= FIRST_COOL_DOWN_MS);
+  CHECK(info.retry_in_ms >= 0 && info.retry_in_ms <= FIRST_COOLDOWN_MS);
   if (info.retry_in_ms > 0) CHECK_NUMBER(DL_AUTH_ACTIVITY_COOLING, info.activity);
 
   wait_until_it_may_refresh(auth);
@@ -327,7 +327,7 @@ static void a_look_at_a_handle_tells_its_story(void) {
   CHECK_NUMBER(number_in(claims, "exp"), info.expires_at);
   CHECK(info.expires_in_ms > 0 && info.expires_in_ms <= 3601000);
   CHECK(info.refresh_in_ms > 0 && info.refresh_in_ms < info.expires_in_ms);
-  /* The gate is a day ahead of the machine, and this program is ahead of it by what it has slept. */
+  /* The gate's clock is a day ahead of the machine's, and this program's clock is ahead by the time it has slept. */
   long long ahead_ms = 1000 * (DAY - slept);
   CHECK(info.clock_skew_ms > ahead_ms - 120000 && info.clock_skew_ms < ahead_ms + 120000);
   CHECK_NUMBER(1, info.logins);
@@ -338,7 +338,7 @@ static void a_look_at_a_handle_tells_its_story(void) {
   CHECK_NUMBER(0, info.waiting);
   CHECK_NUMBER(DL_AUTH_OK, info.last_status);
   CHECK_NUMBER(0, info.last_http_status);
-  CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= LONGEST_BRAKE_MS); /* for it has just worked */
+  CHECK(info.retry_in_ms > 0 && info.retry_in_ms <= LONGEST_MIN_INTERVAL_MS); /* because a login has just succeeded */
   CHECK_NUMBER(0, info.reserved);
   dl_auth_free(auth);
 }
@@ -346,19 +346,19 @@ static void a_look_at_a_handle_tells_its_story(void) {
 int main(void) {
   begin();
   a_poll_is_pending_until_the_token_is_there();
-  who_waits_no_longer_gets_a_timeout_and_the_refresh_goes_on();
-  a_wait_of_none_by_configuration_is_a_poll();
-  the_longest_wait_is_no_overflow();
-  more_life_than_a_token_has_is_too_short_and_asks_nobody();
-  all_who_wait_share_one_request_and_its_token();
-  all_who_wait_share_a_failure_and_nobody_queues_to_try_again();
-  many_who_report_the_same_refused_token_cause_one_refresh(false);
-  many_who_report_the_same_refused_token_cause_one_refresh(true);
-  a_token_that_was_refused_within_the_brake_stays_until_another_may_be_fetched();
-  other_credentials_are_used_at_once();
-  the_token_stays_only_where_the_username_does();
-  who_waits_for_a_disowned_refresh_gets_the_token_of_the_next();
-  a_ready_token_is_handed_out_and_costs_no_request();
-  a_look_at_a_handle_tells_its_story();
+  a_caller_gets_a_timeout_at_its_deadline_and_the_refresh_continues();
+  with_a_wait_of_zero_each_call_is_a_poll();
+  the_longest_wait_does_not_overflow();
+  a_demand_beyond_the_lifetime_is_too_short_and_sends_no_request();
+  all_waiters_share_one_request_and_its_token();
+  all_waiters_share_a_failure_and_none_of_them_retries();
+  many_reports_of_the_same_rejected_token_cause_one_refresh(false);
+  many_reports_of_the_same_rejected_token_cause_one_refresh(true);
+  a_token_rejected_within_the_minimum_interval_is_kept_until_it_is_over();
+  other_credentials_are_used_immediately();
+  the_token_is_kept_only_if_the_username_is_unchanged();
+  waiters_of_a_cancelled_refresh_get_the_token_of_the_next_login();
+  a_ready_token_is_returned_without_a_request();
+  info_reports_the_state_of_a_handle();
   return done();
 }

@@ -1,33 +1,34 @@
-/* A secret is gone from memory once it is dropped: the library is made to hold secrets, and then the memory of this
- * process is searched for them. The README lists what is left; nothing else may be.
+/* A secret is wiped from memory when it is dropped. The test makes the library hold secrets, and then searches the
+ * memory of this process for them. The README lists what remains; nothing else may remain.
  *
- * A secret is one piece of eight bytes, repeated: a copy of it is a row of equal words, and a copy whose ends something
- * has been written over is found too. The secret stands in this program's constants. Only writable memory is searched,
- * and whatever else needs the secret in plain text, such as an order to the gate, is done by a child process. So each
- * copy that is found is the library's.
+ * A secret is one piece of eight bytes, repeated. So a copy of it is a row of equal words, and a copy whose ends are
+ * overwritten is found too. The secrets are constants of this program. The search covers only writable memory, and a
+ * child process does everything else that needs a secret in plain text, such as a request to the gate's control
+ * endpoint. So each copy that is found belongs to the library.
  *
- * Left by the TLS library of each answer are two copies in its buffers: the record, deciphered in place, and the text
- * taken out of it. No more of them are allowed.
+ * The TLS library leaves two copies of each answer in its buffers: the record, decrypted in place, and the text taken
+ * out of it. More than two are not allowed.
  *
- * Left by memcpy is what it has copied last, in registers: up to 640 bytes of a token. Where the registers are saved,
- * this is on a stack. The kernel saves them for a signal handler, and the loader when a function is called for the first
- * time. `-z now` binds the calls of one program or library; all are bound before main by LD_BIND_NOW,
- * which the driver sets.
+ * memcpy leaves its last bytes in registers: up to 640 bytes of a token. If the registers are saved, these bytes are on
+ * a stack. The kernel saves the registers for a signal handler, and the loader saves them when a function is called for
+ * the first time. `-z now` binds the calls of one program or library; LD_BIND_NOW, which the driver sets, binds all
+ * calls before main.
  *
- * Valgrind and the sanitizers keep for long what was freed, as it was: there a copy has to be wiped, where otherwise
- * something else may have been written over it. */
+ * Valgrind and the sanitizers keep freed memory unchanged for a long time. So a copy must be wiped there, while
+ * otherwise new data may have overwritten it. */
 #include "gate.h"
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <sys/wait.h>
 
-/* A copy is a row of so many equal words. Valgrind holds the registers in memory: there it is more than they hold. */
+/* A copy is a row of at least this many equal words. Valgrind keeps the registers in memory: there the number is larger
+ * than what they can hold. */
 static int least_row(void) { return is_plain() ? 2 : 9; }
 
 enum { LEFT_BY_TLS = 2 };
 
-/* The secrets, of 24 pieces each, and told apart by the letter at the end of a piece. */
+/* The secrets. Each has 24 pieces, and the last letter of its piece identifies it. */
 #define EIGHT(text) text text text text text text text text
 #define SECRET(piece) EIGHT(piece piece piece)
 #define USERNAME SECRET("canary-u")
@@ -37,17 +38,18 @@ enum { LEFT_BY_TLS = 2 };
 #define SHORT_PASSWORD "canary-fcanary-fcanary-f"
 #define REFRESH_TOKEN SECRET("canary-r")
 #define NEXT_REFRESH_TOKEN SECRET("canary-s")
-/* Tokens that are good until the year 2100. In their claims are SECRET("canary-c") and SECRET("canary-d"). */
+/* Tokens that are valid until the year 2100. Their claims hold SECRET("canary-c") and SECRET("canary-d"). */
 #define HEAD "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDAsImlzIjoi"
 #define TOKEN HEAD EIGHT("Y2FuYXJ5LWNjYW5hcnktY2NhbmFyeS1j") "In0." SECRET("canary-t")
 #define READY_TOKEN HEAD EIGHT("Y2FuYXJ5LWRjYW5hcnktZGNhbmFyeS1k") "In0." SECRET("canary-k")
 #define READY_CLAIMS "{\"exp\":4102444800,\"is\":\"" SECRET("canary-d") "\"}"
 #define LETTERS "upnwfrstkcd"
 
-/* How often each secret was found. */
+/* The number of copies of each secret. */
 static int copies[UCHAR_MAX + 1];
 
-/* The letter of the secret that this word is a piece of, wherever in it the word begins; 0: it is of none. */
+/* The letter of the secret to which this word belongs, at any offset of the word in the piece. 0: the word belongs to
+ * no secret. */
 static unsigned char letter_in(uint64_t word) {
   char twice[2 * sizeof word + 1] = "";
   memcpy(twice, &word, sizeof word);
@@ -63,7 +65,7 @@ static void search_range(int memory, off_t from, off_t to) {
   int row = 0, least = least_row();
   for (ssize_t got; from < to; from += got) {
     got = pread(memory, window, to - from < (off_t)sizeof window ? (size_t)(to - from) : sizeof window, from);
-    if (got <= 0) give_up("memory that cannot be read");
+    if (got <= 0) give_up("cannot read the memory");
     for (const uint64_t *word = window; word < window + got / (ssize_t)sizeof *word; word++) {
       row = *word == last ? row + 1 : 1;
       last = *word;
@@ -72,53 +74,53 @@ static void search_range(int memory, off_t from, off_t to) {
   }
 }
 
-/* Counts the copies in all that a process can write to and nobody else can. */
+/* Counts the copies in all memory that this process can write to and does not share. */
 static void search_process(pid_t process) {
   char path[64], line[512], access[5];
   snprintf(path, sizeof path, "/proc/%d/maps", (int)process);
   FILE *maps = fopen(path, "r");
   snprintf(path, sizeof path, "/proc/%d/mem", (int)process);
   int memory = open(path, O_RDONLY);
-  if (!maps || memory < 0) give_up("the memory of a process cannot be opened");
+  if (!maps || memory < 0) give_up("cannot open the memory of a process");
   while (fgets(line, sizeof line, maps)) {
     unsigned long long from, to;
-    if (sscanf(line, "%llx-%llx %4s", &from, &to, access) != 3) give_up("a list of memory that cannot be read");
-    /* What is larger is a sanitizer's own: terabytes, next to nothing of them there. */
+    if (sscanf(line, "%llx-%llx %4s", &from, &to, access) != 3) give_up("cannot read the list of memory");
+    /* A larger range belongs to a sanitizer: terabytes, nearly all of them empty. */
     if (access[1] == 'w' && access[3] == 'p' && to - from < 1ULL << 30) search_range(memory, (off_t)from, (off_t)to);
   }
   fclose(maps);
   close(memory);
 }
 
-/* Counts the copies in this process. Whoever searches has before him what he has found: a child does it, in a child of
- * its own that stands still. */
+/* Counts the copies in this process. The searching process has what it found in its own memory. So a child process
+ * searches the memory of its child process, which is paused. */
 static void search(void) {
   int pipe_ends[2];
-  if (pipe(pipe_ends)) give_up("no pipe");
+  if (pipe(pipe_ends)) give_up("cannot make a pipe");
   pid_t searcher = fork();
   if (searcher == 0) {
     pid_t searched = fork();
     begin();
-    if (searched < 0) give_up("no child can be made");
+    if (searched < 0) give_up("cannot create a child process");
     if (searched == 0)
       for (;;) pause();
     memset(copies, 0, sizeof copies);
     search_process(searched);
     kill(searched, SIGKILL);
-    if (write(pipe_ends[1], copies, sizeof copies) != sizeof copies) give_up("the pipe takes nothing");
+    if (write(pipe_ends[1], copies, sizeof copies) != sizeof copies) give_up("cannot write to the pipe");
     _exit(0);
   }
   close(pipe_ends[1]);
-  if (searcher < 0 || read(pipe_ends[0], copies, sizeof copies) != sizeof copies) give_up("memory was not searched");
+  if (searcher < 0 || read(pipe_ends[0], copies, sizeof copies) != sizeof copies) give_up("cannot search the memory");
   close(pipe_ends[0]);
-  if (waitpid(searcher, NULL, 0) != searcher) give_up("a child cannot be waited for");
+  if (waitpid(searcher, NULL, 0) != searcher) give_up("cannot wait for the child process");
 }
 
-/* The letters of what has come in an answer so far. */
+/* The letters of the secrets that an answer has contained so far. */
 static const char *answered = "";
 
-/* Searches for all secrets. Of those with the letters in `held` there must be a copy, of those that came in an answer
- * there may be what TLS left of it, and of all others there is none. */
+/* Searches for all secrets. A secret whose letter is in `held` must have a copy. A secret that was in an answer may
+ * have the copies that TLS leaves. Any other secret must have no copy. */
 static void check_memory(int line, const char *held) {
   WAIT_UNTIL(other_threads() == 0);
   search();
@@ -131,20 +133,20 @@ static void check_memory(int line, const char *held) {
 }
 #define CHECK_MEMORY(held) check_memory(__LINE__, (held))
 
-/* Does it in a child process, whose memory is not searched. */
+/* Runs it in a child process, whose memory is not searched. */
 static void elsewhere(void (*what)(void)) {
   int how;
   pid_t child = fork();
   if (child == 0) {
     begin();
-    failed_checks = 0; /* those were its parent's */
+    failed_checks = 0; /* the count of the parent process */
     what();
     _exit(done());
   }
-  if (child < 0 || waitpid(child, &how, 0) != child || how) give_up("a child has failed");
+  if (child < 0 || waitpid(child, &how, 0) != child || how) give_up("a child process failed");
 }
 
-/* What the library has copied for this program. */
+/* The text that the library has copied for this program. */
 static char text[DL_AUTH_TOKEN_MAX];
 
 static void check_and_wipe_text(const char *wanted) {
@@ -154,7 +156,7 @@ static void check_and_wipe_text(const char *wanted) {
 
 static dl_auth_t *made_of(dl_auth_config_t *config) {
   dl_auth_t *auth;
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("cannot make a handle");
   dl_auth_config_free(config);
   return auth;
 }
@@ -173,15 +175,15 @@ static void a_ready_token_is_wiped(void) {
   CHECK_MEMORY("");
 }
 
-static void order_a_login_and_a_refresh(void) {
+static void plan_a_login_and_a_refresh(void) {
   seen(TOKEN);
   set_gate("{'username':'" USERNAME "','password':'" PASSWORD "'}");
   plan("[{'do':'ok','on':'login','lifetime':20,'refresh_token':'" REFRESH_TOKEN "'},"
        "{'do':'ok','on':'refresh','id_token':'" TOKEN "','refresh_token':'" NEXT_REFRESH_TOKEN "'}]");
 }
 
-static void what_a_login_and_a_refresh_gave_and_got_is_wiped(void) {
-  elsewhere(order_a_login_and_a_refresh);
+static void secrets_of_a_login_and_a_refresh_are_wiped(void) {
+  elsewhere(plan_a_login_and_a_refresh);
   dl_auth_config_t *config = way_to_the_gate();
   set_option(config, "proxy", "none");
   set_option(config, "username", USERNAME);
@@ -191,7 +193,7 @@ static void what_a_login_and_a_refresh_gave_and_got_is_wiped(void) {
   CHECK_MEMORY("up");
 
   answered = "r";
-  CHECK_STATUS(DL_AUTH_OK, dl_auth_token(auth, text, sizeof text, NULL, &failure)); /* one of the gate's own */
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_token(auth, text, sizeof text, NULL, &failure)); /* a token that the gate has made */
   CHECK_MEMORY("upr");
   wait_until_it_may_refresh(auth);
   answered = "rst";
@@ -203,20 +205,20 @@ static void what_a_login_and_a_refresh_gave_and_got_is_wiped(void) {
 
   CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, NULL, NEXT_PASSWORD, &failure));
   CHECK_MEMORY("untc");
-  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "nobody", NEXT_PASSWORD, &failure));
+  CHECK_STATUS(DL_AUTH_OK, dl_auth_set_credentials(auth, "unknown", NEXT_PASSWORD, &failure));
   CHECK_MEMORY("n");
   dl_auth_free(auth);
   CHECK_MEMORY("");
 }
 
-static void order_a_refusal(void) {
+static void plan_a_refusal(void) {
   FILE *file = fopen("password", "w");
-  if (!file || fputs(WRONG_PASSWORD "\n", file) < 0 || fclose(file)) give_up("the password's file cannot be written");
+  if (!file || fputs(WRONG_PASSWORD "\n", file) < 0 || fclose(file)) give_up("cannot write the password file");
   plan("{'do':'status','status':401,'body':'{\\'message\\':\\'not with " WRONG_PASSWORD "\\'}'}");
 }
 
-static void a_password_of_a_file_that_the_gate_repeats_is_wiped(void) {
-  elsewhere(order_a_refusal);
+static void a_password_from_a_file_that_the_gate_repeats_is_wiped(void) {
+  elsewhere(plan_a_refusal);
   dl_auth_config_t *config = way_to_the_gate();
   set_option(config, "proxy", "none");
   set_option(config, "username", USERNAME);
@@ -234,14 +236,15 @@ static void a_password_of_a_file_that_the_gate_repeats_is_wiped(void) {
 
 static void write_a_short_password(void) {
   FILE *file = fopen("short", "w");
-  if (!file || fputs(SHORT_PASSWORD "\n", file) < 0 || fclose(file)) give_up("the password's file cannot be written");
+  if (!file || fputs(SHORT_PASSWORD "\n", file) < 0 || fclose(file)) give_up("cannot write the password file");
 }
 
-/* One that fits into a small buffer on a stack. It is shorter than the rows that are searched for under valgrind. */
-static void a_password_of_a_file_is_read_into_wiped_memory_alone(void) {
+/* A password that fits into a small buffer on a stack. It is shorter than the rows that the search finds under
+ * valgrind. */
+static void a_password_file_is_read_only_into_memory_that_is_wiped(void) {
   if (!is_plain()) return;
   elsewhere(write_a_short_password);
-  /* Nothing more is read after it, so that nothing is written over what is left on the stack. */
+  /* Nothing else is read after the password, so nothing overwrites what remains on the stack. */
   dl_auth_config_t *config = dl_auth_config_new();
   set_option(config, "username", USERNAME);
   set_option(config, "password_file", "short");
@@ -254,7 +257,7 @@ static void a_password_of_a_file_is_read_into_wiped_memory_alone(void) {
 }
 
 /* The arrays are constants, which are not searched. */
-static void an_environment_that_is_handed_over_is_wiped(void) {
+static void a_passed_environment_is_wiped(void) {
   static const char *const first[] = {"DL_AUTH_PASSWORD=" WRONG_PASSWORD, NULL};
   static const char *const refused[] = {"DL_AUTH_PASSWORD=" NEXT_PASSWORD, "HOME", NULL};
   static const char *const used[] = {"DL_AUTH_USERNAME=" USERNAME, "DL_AUTH_PASSWORD=" PASSWORD,
@@ -273,7 +276,7 @@ static void an_environment_that_is_handed_over_is_wiped(void) {
     CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, not_utf8[i], &failure));
     CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_new(config, &auth, &failure));
     CHECK_MEMORY("up");
-    CHECK_NUMBER(1, copies['u']); /* the array's */
+    CHECK_NUMBER(1, copies['u']); /* the copy in the array */
     CHECK_NUMBER(1, copies['p']);
   }
   CHECK_STATUS(DL_AUTH_OK, dl_auth_config_set_environ(config, used, &failure));
@@ -287,10 +290,10 @@ static void an_environment_that_is_handed_over_is_wiped(void) {
 int main(void) {
   begin();
   CHECK_MEMORY("");
-  a_password_of_a_file_is_read_into_wiped_memory_alone();
-  an_environment_that_is_handed_over_is_wiped();
+  a_password_file_is_read_only_into_memory_that_is_wiped();
+  a_passed_environment_is_wiped();
   a_ready_token_is_wiped();
-  what_a_login_and_a_refresh_gave_and_got_is_wiped();
-  a_password_of_a_file_that_the_gate_repeats_is_wiped();
+  secrets_of_a_login_and_a_refresh_are_wiped();
+  a_password_from_a_file_that_the_gate_repeats_is_wiped();
   return done();
 }

@@ -1,4 +1,4 @@
-/* Prints the sizes of the structs and the constants that CONSTANTS lists, by the header or by the declarations. */
+/* Prints the sizes of the structs and the constants that CONSTANTS lists, from the header or from the declarations. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>

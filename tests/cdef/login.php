@@ -44,7 +44,7 @@ echo 'token ', FFI::string($C->cast('char *', FFI::addr($buffer))), "\n";
 $info = $C->new('dl_auth_info_t');
 $info->size = FFI::sizeof($info);
 $must($C->dl_auth_info($auth, FFI::addr($info), $error));
-check($info->state === $C->DL_AUTH_STATE_FRESH && $info->logins === 1, 'the info is wrong');
+check($info->state === $C->DL_AUTH_STATE_FRESH && $info->logins === 1, 'dl_auth_info returned wrong values');
 $C->dl_auth_free($auth);
 $closed = $C->dl_auth_token($auth, $buffer, FFI::sizeof($buffer), null, $error);
 check($closed === $C->DL_AUTH_E_CLOSED && $failure->status === $C->DL_AUTH_E_CLOSED, 'the handle is not closed');

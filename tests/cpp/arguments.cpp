@@ -1,4 +1,4 @@
-// What may be handed to dl_auth.hpp: strings, memory, durations and handles, good and bad.
+// What a program may pass to dl_auth.hpp: strings, memory, durations and handles, valid and invalid.
 #include "gate.hpp"
 
 #include <limits>
@@ -56,7 +56,7 @@ void strings_with_a_nul_are_refused() {
   check([&] { dl::jwt_expiry(view); });
 }
 
-void a_view_ends_where_it_says() {
+void a_string_view_ends_at_its_length() {
   const std::string_view line = "timeout=5s;";
   dl::config config;
   config.set(line.substr(0, 7), line.substr(8, 2)).set(line.substr(0, 7), "6s"s).set("timeout", "7s");
@@ -64,7 +64,7 @@ void a_view_ends_where_it_says() {
   CHECK(status_of([&] { config.set("timeout", std::string_view()); }) == DL_AUTH_E_INVALID_VALUE);
 }
 
-void null_and_other_bytes_are_errors() {
+void null_and_invalid_bytes_are_errors() {
   const dl::auth auth = open_gate();
   dl::config config;
   CHECK(status_of([&] { config.set(nullptr, "x"); }) == DL_AUTH_E_NULL_ARGUMENT);
@@ -82,8 +82,8 @@ void null_and_other_bytes_are_errors() {
   }
 }
 
-void memory_of_any_size() {
-  set_gate("{'pad_to':8191}"); // the longest that there is
+void buffers_of_any_size_work() {
+  set_gate("{'pad_to':8191}"); // the longest possible token
   const dl::auth auth = open_gate();
   const std::string token = auth.token(), header = auth.bearer();
   CHECK(token.size() == DL_AUTH_TOKEN_MAX - 1 && header.size() == DL_AUTH_BEARER_MAX - 1);
@@ -106,7 +106,7 @@ void memory_of_any_size() {
   CHECK(dl::jwt_claims(jwt + ".c2ln") == claims);
 }
 
-void durations_of_any_kind() {
+void durations_of_any_type_work() {
   using hours = std::chrono::hours;
   constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinite = std::numeric_limits<double>::infinity();
   const auto ms = [](dl::duration duration) { return duration.milliseconds; };
@@ -123,7 +123,7 @@ void durations_of_any_kind() {
   CHECK(gate_count("requests") == 1);
 }
 
-void handles_move() {
+void handles_can_be_moved() {
   dl::auth one = open_gate(), none{nullptr};
   dl_auth_t *handle = one.get();
   none = std::move(one);
@@ -143,15 +143,15 @@ void handles_move() {
   config = std::move(other);
   const std::string token = dl::auth(config).token();
   CHECK(token == last_token() && look_at(taken).logins == 0 && look_at(again).logins == 0);
-  CHECK(!dl::auth::open(other)); // what was moved from is empty, and can be used
+  CHECK(!dl::auth::open(other)); // a moved-from configuration is empty, and can be used
   other.set(dl::key::username, "x");
   config = std::move(other);
   CHECK(!dl::auth::open(other));
   const dl::option named{dl::key::username, std::string("a name that is longer than a string's own memory")};
-  other.set(named.key, named.value); // a temporary's text is kept with it
+  other.set(named.key, named.value); // a copy of a temporary's text is kept in it
 }
 
-void new_credentials() {
+void new_credentials_replace_refused_ones() {
   const dl::auth auth = open_gate({{dl::key::password, "a wrong one of arguments.cpp"}});
   CHECK(status_of([&] { auth.token(); }) == DL_AUTH_E_DENIED);
   auth.set_credentials(nullptr, gate("GATE_PASSWORD"));
@@ -160,7 +160,7 @@ void new_credentials() {
   CHECK(auth.token() == token && gate_count("refused") == 1 && gate_count("issued") == 1);
 }
 
-void environments_of_any_kind() {
+void environments_of_any_type_work() {
   const std::string username = "DL_AUTH_USERNAME=" + gate("GATE_USERNAME"), url = "DL_AUTH_URL=" + gate("GATE_URL"),
                     password = "DL_AUTH_PASSWORD=" + gate("GATE_PASSWORD"), ca = "DL_AUTH_CA_FILE=" + gate("GATE_CA_FILE");
   CHECK(setenv("DL_AUTH_PASSWORD", "canary of the process", 1) == 0);
@@ -197,7 +197,7 @@ void environments_of_any_kind() {
     CHECK(error.status() == DL_AUTH_E_INVALID_VALUE && !holds(error.what(), "canary"));
     CHECK(status_of([&] { config.set_environ(std::vector{wrong}); }) == DL_AUTH_E_INVALID_VALUE);
   }
-  logs_in(); // what is refused changes nothing
+  logs_in(); // a refused array changes nothing
   CHECK(unsetenv("DL_AUTH_PASSWORD") == 0);
 }
 
@@ -216,13 +216,13 @@ void failures_are_values() {
 
 int main(int count, char **names) {
   return run({{"strings_with_a_nul_are_refused", strings_with_a_nul_are_refused},
-              {"a_view_ends_where_it_says", a_view_ends_where_it_says},
-              {"null_and_other_bytes_are_errors", null_and_other_bytes_are_errors},
-              {"memory_of_any_size", memory_of_any_size},
-              {"durations_of_any_kind", durations_of_any_kind},
-              {"handles_move", handles_move},
-              {"new_credentials", new_credentials},
-              {"environments_of_any_kind", environments_of_any_kind},
+              {"a_string_view_ends_at_its_length", a_string_view_ends_at_its_length},
+              {"null_and_invalid_bytes_are_errors", null_and_invalid_bytes_are_errors},
+              {"buffers_of_any_size_work", buffers_of_any_size_work},
+              {"durations_of_any_type_work", durations_of_any_type_work},
+              {"handles_can_be_moved", handles_can_be_moved},
+              {"new_credentials_replace_refused_ones", new_credentials_replace_refused_ones},
+              {"environments_of_any_type_work", environments_of_any_type_work},
               {"failures_are_values", failures_are_values}},
              count, names);
 }

@@ -1,4 +1,5 @@
-/* The control client of the C tests, for those in C++: tests/c/gate.h is C11, so it is compiled here, and called. */
+/* The control client of the C tests; the C++ tests use it: tests/c/gate.h is C11, so this file compiles it and the tests
+ * call it. */
 #include "../c/gate.h"
 
 const char *gate_answer(const char *method, const char *path, const char *body) {

@@ -1,7 +1,8 @@
-// What the C++ tests share: the gate (its control client is the C tests'), handles for it, checks, and the table of
-// scenarios. It compiles without exceptions, for the tests of that form.
+// The common parts of the C++ tests: the gate (with the control client of the C tests), handles for it, checks, and the
+// table of scenarios. It compiles without exceptions, because some of the tests do.
 //
-// A program runs the scenarios that it is told by name, or all that need no other library, and writes `ok NAME`.
+// A program runs the scenarios that are named on its command line, or all that need no other library, and writes `ok
+// NAME`.
 #pragma once
 
 #include <dl_auth.hpp>
@@ -40,17 +41,17 @@ void wait_until(Condition condition) {
   while (!condition()) std::this_thread::sleep_for(2ms);
 }
 
-/** What the environment says of the gate, such as GATE_URL. */
+/** The gate's value of a variable such as GATE_URL. */
 inline std::string gate(const char *what) {
   const char *value = std::getenv(what);
   CHECK(value);
   return value;
 }
 
-/** Lets the gate misbehave: a behaviour, or an array of them, with ' for ". */
+/** Plans the gate's next behaviours: one, or an array, with ' instead of ". */
 inline void plan(const char *behaviours) { gate_answer("POST", "/plan", behaviours); }
 inline void set_gate(const char *settings) { gate_answer("POST", "/set", settings); }
-/** Lets all requests go on that hang. */
+/** Releases all requests that hang. */
 inline void release() {
   gate_answer("POST", "/release", "");
   wait_until([] { return gate_count("hanging") == 0; });
@@ -60,7 +61,7 @@ inline std::string last_token() {
   return json.substr(1, json.size() - 2);
 }
 
-/** A configuration for the gate: one try a refresh, so that requests can be counted. */
+/** A configuration for the gate, with one attempt per refresh, so that the number of requests is known. */
 inline dl::config gate_config(std::initializer_list<dl::option> more = {}) {
   dl::config config;
   const auto set = [&](const dl::text &key, const dl::text &value) { CHECK(config.try_set(key, value) == DL_AUTH_OK); };
@@ -92,7 +93,7 @@ inline dl_auth_info_t look_at(const dl::auth &auth) {
 struct scenario {
   const char *name;
   void (*run)();
-  bool at_the_gate = true; // else with the library of stub.c, when it is asked for
+  bool at_the_gate = true; // false: it runs with the library of stub.c, and only if it is named
 };
 
 inline int run(std::initializer_list<scenario> scenarios, int count, char **names) {

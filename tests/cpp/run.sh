@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The tests of include/dl_auth.hpp: by two compilers and two standards, with exceptions and without, under sanitizers;
-# and the page of the example. tests/hosts.rs says what the environment holds. All is compiled anew, into $SCRATCH.
+# The tests of include/dl_auth.hpp: with two compilers and two standards, with and without exceptions, under sanitizers;
+# and the page of the example. tests/hosts.rs describes the environment. Everything is compiled again, into $SCRATCH.
 set -eEuo pipefail
 trap 'echo "tests/cpp/run.sh: failed at line $LINENO" >&2' ERR
 cd "$(dirname "$0")/../.."
@@ -15,7 +15,7 @@ without=(-fno-exceptions -fno-rtti)
 link=(gate.o -L "$LIBRARY_DIR" -ldl_auth)
 
 jobs=()
-compile() { # COMPILER STANDARD ARGUMENTS...: beside the others
+compile() { # COMPILER STANDARD ARGUMENTS...: in parallel with the others
   "$1" "-std=c++$2" -pthread -I "$root/include" "${@:3}" &
   jobs+=($!)
 }
@@ -26,7 +26,7 @@ compiled() {
 run() { # DIRECTORY-OF-THE-LIBRARY PROGRAM ARGUMENTS...
   LD_LIBRARY_PATH=$1 patiently 1200 "${@:2}"
 }
-again() { # WHAT: the scenarios of a further run, which count for nothing by themselves
+again() { # WHAT: the scenarios of a further run, which do not count as separate scenarios
   sed "s/^ok /passed $1: /"
 }
 
@@ -45,7 +45,7 @@ done
 compile g++ 17 -g -O1 -fsanitize=thread "${warnings[@]}" "$tests/scenarios.cpp" "${link[@]}" -o scenarios-threads
 compiled
 
-# The header by itself and twice, in two units of one program, one of them without exceptions.
+# The header alone and twice, in two units of one program, one of them without exceptions.
 for compiler in g++ clang++; do
   for standard in 17 20; do
     units=units-$compiler-$standard
@@ -61,7 +61,7 @@ run "$LIBRARY_DIR" ./scenarios
 run "$STUB_FAILING" ./scenarios every_status
 run "$STUB_OLD" ./scenarios library_too_old
 if run "$SCRATCH/nowhere" ./scenarios first_token >missing 2>&1; then
-  echo "there was a library" >&2
+  echo "the program started without a library" >&2
   exit 1
 fi
 grep -q 'libdl_auth\.so\.0' missing
@@ -74,27 +74,29 @@ run "$STUB_OLD" ./noexcept library_too_old | again "without exceptions"
 for program in scenarios arguments noexcept; do
   run "$LIBRARY_DIR" ./$program-sanitized | again "under the sanitizers"
 done
-# The library is not instrumented, so what its threads do among themselves cannot be judged. Without address space
-# randomisation, for older run-times find no place under that of newer kernels.
+# The library is not instrumented, so what its threads do among themselves cannot be checked. Address space
+# randomisation is off, because older run-times find no free address range under newer kernels.
 steady=(); ! setarch -R true 2>/dev/null || steady=(setarch -R)
 TSAN_OPTIONS=ignore_noninstrumented_modules=1 run "$LIBRARY_DIR" "${steady[@]}" ./scenarios-threads \
   platform_401 many_at_once_make_one_login use_after_close | again "under the thread sanitizer"
 
-# The page: each block of C++ is the file that its first line names, each block of commands is run as it stands.
+# The page: each block of C++ becomes the file that its first line names, and each block of commands is run unchanged.
 beside_the_library page
 printf '%s\n' "$GATE_PASSWORD" >page/password.txt
 unpack "$root/examples/cpp/README.md" page
-follow() { # BLOCK LINES...: the block makes one login, and prints just these lines
+follow() { # BLOCK LINES...: the block makes one login and prints exactly these lines
   control POST /reset >/dev/null
   (cd page && as_a_user env -u DL_AUTH_PASSWORD DL_AUTH_PASSWORD_FILE=password.txt bash -e "$1" >"$1.told")
   logins_are 1
   [ "$(wc -l <"page/$1.told")" = $(($# - 1)) ]
   for line in "${@:2}"; do grep -qxE "$line" "page/$1.told"; done
 }
-follow block1.sh 'token   eyJ.*' 'claims  .*' 'expiry  .*' 'first   .*' 'cached  .*'
-LD_LIBRARY_PATH=$LIBRARY_DIR tells_the_story 5 page/token
+(cd page && bash -e block1.sh)
+follow block2.sh 'eyJ.{17}'
+follow block3.sh 'token   eyJ.*' 'claims  .*' 'expiry  .*' 'first   .*' 'cached  .*'
+LD_LIBRARY_PATH=$LIBRARY_DIR tells_the_story 5 page/longer
 echo "ok example"
-follow block2.sh 'Authorization: Bearer eyJ.{10}\.\.\.' 'answer  200'
-follow block3.sh 'online: [0-9]+ bytes'
-[ ! -e page/block4.sh ]
+follow block4.sh 'online: [0-9]+ bytes'
+follow block5.sh 'Authorization: Bearer eyJ.{10}\.\.\.' 'answer  200'
+[ ! -e page/block6.sh ]
 echo "ok readme"

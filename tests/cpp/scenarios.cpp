@@ -83,7 +83,7 @@ void gate_down_with_a_valid_token() {
   const std::string token = auth.token();
   plan("{'do':'status','status':503,'times':100}");
   wait_until([&] { return auth.info().state == DL_AUTH_STATE_DUE && auth.info().retry_in_ms == 0; });
-  CHECK(auth.token() == token); // and a refresh begins behind it
+  CHECK(auth.token() == token); // starts a refresh in the background
   wait_until([&] { return auth.info().failures == 1; });
   CHECK(auth.token() == token);
   CHECK(auth.info().last_status == DL_AUTH_E_GATE && auth.info().last_http_status == 503);
@@ -99,7 +99,8 @@ void gate_down_without() {
   CHECK(away.status() == DL_AUTH_E_UNREACHABLE && away.http_status() == 0 && away.retry_after() > 0ms);
 }
 
-/** Sends a request with the token: a function from a header to an HTTP status. After a 401 once more, with another. */
+/** Sends a request with the token. `send` takes a header and returns an HTTP status. After a 401, sends it once more
+ * with another token. */
 template <typename Send>
 int ask(const dl::auth &auth, Send send) {
   const std::string token = auth.token();
@@ -148,7 +149,7 @@ void use_after_close() {
   plan("{'do':'hang'}");
   dl::auth auth = open_gate();
   std::thread waiting([&] {
-    for (int i = 0; i < 2; i++) CHECK(thrown([&] { auth.token(); }).status() == DL_AUTH_E_CLOSED); // woken; at once
+    for (int i = 0; i < 2; i++) CHECK(thrown([&] { auth.token(); }).status() == DL_AUTH_E_CLOSED); // woken, then closed
   });
   wait_until([&] { return auth.info().waiting == 1; });
   gate_wait_for("hanging", 1);
@@ -166,7 +167,7 @@ void use_after_close() {
     CHECK(thrown([&] { auth.invalidate("x"); }).status() == DL_AUTH_E_CLOSED);
     CHECK(thrown([&] { auth.set_credentials("x", "y"); }).status() == DL_AUTH_E_CLOSED);
     CHECK(auth.generation() == 0);
-    if (i == 0) const dl::auth moved = std::move(auth); // and what is left behind is closed as well
+    if (i == 0) const dl::auth moved = std::move(auth); // the moved-from handle is closed as well
   }
 }
 
@@ -190,7 +191,7 @@ void cancellation() {
 }
 
 void every_status() {
-  for (dl_auth_status_t status = -1; status > -110; status--) { // all that there are, and some more
+  for (dl_auth_status_t status = -1; status > -110; status--) { // all statuses, and numbers that are not a status
     const dl::auth auth{{dl::key::token, std::to_string(status)}};
     char memory[DL_AUTH_BEARER_MAX];
     const auto check = [&](auto call) {

@@ -1,9 +1,9 @@
-// The header twice in each of two units of one program, of which the second is built without exceptions.
+// The header twice in each of the two units of one program. The second unit is built without exceptions.
 #include <dl_auth.hpp>
 #include <dl_auth.hpp>
 
 namespace {
-/** The failure of a call on an empty handle: it takes much of the header into this unit. */
+/** The failure of a call on an empty handle: it uses much of the header in this unit. */
 std::string_view closed(dl::failure &why) {
   char memory[DL_AUTH_TOKEN_MAX];
   std::string_view token;

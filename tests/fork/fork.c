@@ -1,11 +1,11 @@
 /* Handles across fork: `fork CASE [FORKS] [without-hook]`.
  *
- * A child has its parent's memory, with every lock as it was, and none of the threads that would release them. Here are
- * forks out of a crowd, by the thousand, and forks out of a moment that is held still. With `without-hook`, the library
- * is told to notice no fork (feature `test-panic`): the same program must then hang, which it tells by the exit code
- * HUNG.
+ * A child has its parent's memory, with every lock in its state at the fork, and without the threads that would release
+ * the locks. The cases fork out of a crowd of threads, thousands of times, or at a moment that the test holds still.
+ * With `without-hook`, the library does not notice a fork (feature `test-panic`): the same program must then hang, and
+ * reports this by the exit code HUNG.
  *
- * A child of the crowd makes no checks of check.h, for those take a lock that another thread may hold at the fork. */
+ * A child of the crowd uses no checks of check.h, because they take a lock that another thread may hold at the fork. */
 #include "../c/gate.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -18,17 +18,17 @@
 
 static bool without_hook, hung;
 
-/* In no header, for no released library has it. */
+/* No header has it, because no released library has it. */
 void dl_auth_test_without_fork_hook(void) __attribute__((weak));
 
 static pid_t forked(void) {
   pid_t child = fork();
-  if (child < 0) give_up("no child can be made");
-  if (child == 0) alarm(patience(without_hook ? 5 : 600)); /* ends it where it hangs */
+  if (child < 0) give_up("cannot create a child process");
+  if (child == 0) alarm(patience(without_hook ? 5 : 600)); /* ends a child that hangs */
   return child;
 }
 
-/* Checks how a child ended: by itself, and content. */
+/* Checks how a child ended: by itself, and without a failure. */
 static void ended(pid_t child, int how) {
   if (without_hook && WIFSIGNALED(how) && WTERMSIG(how) == SIGALRM) hung = true;
   else if (WIFSIGNALED(how)) complain(__FILE__, __LINE__, "child %d: signal %d", (int)child, WTERMSIG(how));
@@ -38,11 +38,11 @@ static void ended(pid_t child, int how) {
 static void reap(pid_t child) {
   int how;
   while (waitpid(child, &how, 0) != child)
-    if (errno != EINTR) give_up("a child cannot be waited for");
+    if (errno != EINTR) give_up("cannot wait for a child process");
   ended(child, how);
 }
 
-/* With `refresh_at=0.1`, a token is due after a second or two, but good for long enough on a machine that stalls. */
+/* With `refresh_at=0.1`, a token is due after one or two seconds, but is valid long enough on a slow machine. */
 #define SHORT "{'rotate':true,'lifetime':15}"
 
 static void *ask(void *auth) {
@@ -53,10 +53,10 @@ static void *ask(void *auth) {
 /* ---- the crowd ---- */
 
 #define ASKERS 16
-#define CHILDREN_AT_ONCE 8
+#define CHILDREN_AT_A_TIME 8
 
-static dl_auth_t *hot;  /* has a token, which is soon due, and whose refresh takes long */
-static dl_auth_t *cold; /* never had one, and is only looked at */
+static dl_auth_t *hot;  /* has a token that is soon due; its refresh takes long */
+static dl_auth_t *cold; /* never has a token; the parent only calls dl_auth_info on it */
 static atomic_bool over;
 
 static void pause_a_little(long ns) { nanosleep(&(struct timespec){0, ns}, NULL); }
@@ -77,8 +77,9 @@ static void *contend(void *number) {
   return NULL;
 }
 
-/* Makes and frees handles: one that would log in, and one of the timer, with a ready token and so no request. */
-static void *come_and_go(void *unused) {
+/* Makes and frees two handles: one that would log in, and a background handle with a ready token, which sends no
+ * request. */
+static void *make_and_free_handles(void *unused) {
   char ready[256];
   make_jwt("{\"exp\":4102444800}", ready);
   while (!atomic_load(&over)) {
@@ -86,7 +87,7 @@ static void *come_and_go(void *unused) {
     dl_auth_config_t *config = way_to_the_gate();
     set_option(config, "token", ready);
     set_option(config, "refresh", "background");
-    if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &timed, &failure))) give_up("no handle");
+    if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &timed, &failure))) give_up("cannot make a handle");
     dl_auth_config_free(config);
     dl_auth_free(auth);
     dl_auth_free(timed);
@@ -95,7 +96,7 @@ static void *come_and_go(void *unused) {
   return unused;
 }
 
-/* In a child: what must be so. */
+/* In a child: the condition must be true. */
 #define MUST(condition) \
   do { \
     if (!(condition)) { \
@@ -128,7 +129,7 @@ static void look(dl_auth_t *auth, dl_auth_info_t *info) {
   MUST_BE(DL_AUTH_OK, dl_auth_info(auth, info, &failure));
 }
 
-static _Noreturn void live_as_a_child(bool platform_refuses) {
+static _Noreturn void run_as_a_child(bool platform_refuses) {
   static struct taken of_hot, next_of_hot, of_cold[2];
   dl_auth_info_t info;
   expect_failure();
@@ -138,7 +139,7 @@ static _Noreturn void live_as_a_child(bool platform_refuses) {
   MUST(strncmp(of_hot.token, "eyJ", 3) == 0);
   look(hot, &info);
   MUST(info.generation > 0 && info.failures == 0);
-  if (platform_refuses) { /* then the inherited token does not serve, and the child needs one of its own */
+  if (platform_refuses) { /* then the inherited token is not valid, and the child needs a new one */
     MUST_BE(DL_AUTH_OK, dl_auth_invalidate(hot, of_hot.token, &failure));
     WAIT_UNTIL((next_of_hot.auth = hot, take(&next_of_hot), strcmp(of_hot.token, next_of_hot.token) != 0));
   }
@@ -177,33 +178,33 @@ static _Noreturn void live_as_a_child(bool platform_refuses) {
   _exit(0);
 }
 
-static void forks_out_of_a_crowd(int forks) {
+static void fork_in_a_crowd(int forks) {
   pthread_t askers[ASKERS], maker;
   reset_gate();
   set_gate(SHORT);
-  /* A refresh of `hot` takes a third of a second, so that many a fork comes upon its connection. */
+  /* A refresh of `hot` takes a third of a second, so that many forks happen during one. */
   plan("{'do':'slow','on':'refresh','bytes':100,'delay_ms':25,'times':1000000}");
   hot = open_gate("refresh_at", "0.1", NULL);
   cold = open_gate(NULL);
   token_of(hot);
   for (size_t n = 0; n < ASKERS; n++) askers[n] = start(contend, (void *)n);
-  maker = start(come_and_go, NULL);
+  maker = start(make_and_free_handles, NULL);
 
   int made = 0, alive = 0;
   while (alive || (made < forks && !failed_checks && !hung)) {
-    if (made < forks && !failed_checks && !hung && alive < CHILDREN_AT_ONCE) {
-      if (forked() == 0) live_as_a_child(made % 50 == 0);
+    if (made < forks && !failed_checks && !hung && alive < CHILDREN_AT_A_TIME) {
+      if (forked() == 0) run_as_a_child(made % 50 == 0);
       made++, alive++;
     } else {
       int how;
       pid_t child = wait(&how);
-      if (child < 0) give_up("a child cannot be waited for");
+      if (child < 0) give_up("cannot wait for a child process");
       ended(child, how);
       alive--;
     }
   }
   if (hung) return;
-  /* And the crowd goes on. */
+  /* The crowd continues. */
   dl_auth_info_t info = info_of(hot);
   WAIT_UNTIL(info_of(hot).refreshes > info.refreshes);
   atomic_store(&over, true);
@@ -217,7 +218,7 @@ static void forks_out_of_a_crowd(int forks) {
   CHECK(info.refreshes > 0);
   info = info_of(cold);
   CHECK_NUMBER(0, info.logins + info.refreshes + info.failures);
-  CHECK(count("logins") > forks); /* each child by its own login */
+  CHECK(count("logins") > forks); /* each child logs in by itself */
   CHECK_NUMBER(0, count("reused_refresh_tokens"));
   CHECK_NUMBER(0, count("refused_refreshes"));
   CHECK_NUMBER(0, count("refused"));
@@ -232,7 +233,7 @@ static void forks_out_of_a_crowd(int forks) {
 #define CHILD_MAKERS 8
 #define CHILD_ROUNDS 300
 
-/* How long a child may run. A child that runs longer hangs, and the parent kills it. */
+/* The time limit of a child. A child that runs longer hangs, and the parent kills it. */
 #ifndef CHILD_SECONDS
 #define CHILD_SECONDS 600
 #endif
@@ -243,15 +244,15 @@ static pthread_barrier_t all_there;
 
 static dl_auth_config_t *config_with(const char *key, const char *value) {
   dl_auth_config_t *config = dl_auth_config_new();
-  if (!config) give_up("no configuration");
+  if (!config) give_up("cannot make a configuration");
   set_option(config, "url", gate("GATE_URL"));
-  set_option(config, "tls_roots", "bundled"); /* no file is read: the threads spend their time with handles */
+  set_option(config, "tls_roots", "bundled"); /* no file is read: the threads spend their time on handles */
   set_option(config, "proxy", "none");
   set_option(config, key, value);
   return config;
 }
 
-/* Makes a handle, reads its token and frees it. The line of the call that went wrong, or 0. */
+/* Makes a handle, reads its token and frees it. Returns the line of the call that failed, or 0. */
 static int make_read_and_free(const dl_auth_config_t *config, const char *wanted) {
   char token[DL_AUTH_TOKEN_MAX];
   dl_auth_t *auth;
@@ -262,9 +263,9 @@ static int make_read_and_free(const dl_auth_config_t *config, const char *wanted
   return dl_auth_generation(auth) ? __LINE__ : 0;
 }
 
-/* Leaves much memory of large tokens behind. Whoever makes a handle for a small one searches it for a small piece, under
- * a lock that is then held for long. */
-static int leave_large_tokens_behind(void) {
+/* Frees many handles with large tokens, which leaves large free blocks in the allocator. A thread that then makes a
+ * handle with a small token searches these blocks for a small one, and holds a lock for a long time meanwhile. */
+static int leave_large_free_blocks(void) {
   enum { HANDLES = 1500 };
   dl_auth_t *handles[HANDLES];
   for (int n = 0; n < HANDLES; n++)
@@ -273,17 +274,17 @@ static int leave_large_tokens_behind(void) {
   return 0;
 }
 
-/* In the parent: until the test is over. */
+/* In the parent: makes handles until the test is over. */
 static void *make_handles(void *number) {
   int line = 0;
-  setpriority(PRIO_PROCESS, 0, 19); /* of this thread alone: so the children get the processor, and end soon */
+  setpriority(PRIO_PROCESS, 0, 19); /* only this thread: the children get the processor, and end soon */
   for (size_t turn = (size_t)number; !line && !atomic_load(&over); turn++)
     line = turn % 8 ? make_read_and_free(small, small_token) : make_read_and_free(login, NULL);
   if (line) complain(__FILE__, line, "a thread of the parent");
   return NULL;
 }
 
-/* In a child: some rounds, with reads of the parent's handle. The line that went wrong, or 0. */
+/* In a child: makes handles in some rounds, and reads the parent's handle. Returns the line that failed, or 0. */
 static void *make_handles_in_a_child(void *number) {
   char token[DL_AUTH_TOKEN_MAX];
   int line = 0;
@@ -299,7 +300,7 @@ static void *make_handles_in_a_child(void *number) {
 
 static _Noreturn void make_handles_as_a_child(void) {
   pthread_t threads[CHILD_MAKERS];
-  MUST(leave_large_tokens_behind() == 0);
+  MUST(leave_large_free_blocks() == 0);
   /* When a thread of the child ends, the C library unmaps the stacks of the parent's threads. */
   MUST(pthread_barrier_init(&all_there, NULL, 1) == 0);
   MUST(pthread_create(&threads[0], NULL, make_handles_in_a_child, NULL) == 0);
@@ -323,11 +324,11 @@ static bool hangs(pid_t child, int *how) {
   while ((ended = waitpid(child, how, WNOHANG)) == 0 && time(NULL) < limit) pause_a_little(1000000);
   if (ended == child) return false;
   kill(child, SIGKILL);
-  if (waitpid(child, how, 0) != child) give_up("a child cannot be waited for");
+  if (waitpid(child, how, 0) != child) give_up("cannot wait for a child process");
   return true;
 }
 
-static void forks_while_threads_make_and_free_handles(int forks) {
+static void fork_while_threads_make_and_free_handles(int forks) {
   pthread_t makers[MAKERS];
   char payload[4000] = "{\"exp\":4102444800,\"fill\":\"";
   int made = 0, crashed = 0, stuck = 0, wrong = 0;
@@ -339,15 +340,15 @@ static void forks_while_threads_make_and_free_handles(int forks) {
   large = config_with("token", large_token);
   login = config_with("username", gate("GATE_USERNAME"));
   set_option(login, "password", gate("GATE_PASSWORD"));
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(small, &hot, &failure))) give_up("no handle");
-  CHECK_NUMBER(0, leave_large_tokens_behind());
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(small, &hot, &failure))) give_up("cannot make a handle");
+  CHECK_NUMBER(0, leave_large_free_blocks());
   for (size_t n = 0; n < MAKERS; n++) makers[n] = start(make_handles, (void *)n);
 
   for (; made < forks && !stuck && !failed_checks; made++) {
     int how;
-    pause_a_little(5000000); /* for the threads to meet at locks */
+    pause_a_little(5000000); /* the threads meet at locks */
     pid_t child = fork();
-    if (child < 0) give_up("no child can be made");
+    if (child < 0) give_up("cannot create a child process");
     if (child == 0) make_handles_as_a_child();
     if (hangs(child, &how)) stuck++;
     else if (WIFSIGNALED(how)) crashed++;
@@ -363,11 +364,11 @@ static void forks_while_threads_make_and_free_handles(int forks) {
   dl_auth_config_free(login);
 }
 
-/* ---- moments held still ---- */
+/* ---- moments that the test holds still ---- */
 
-/* The parent's login hangs at the gate; the child logs in by itself, and so does its own child with a handle that it
- * asks first. */
-static void forks_while_a_refresh_is_in_flight(void) {
+/* The parent's login hangs at the gate. The child logs in by itself, and its own child logs in with a handle that it
+ * uses first. */
+static void fork_while_a_refresh_is_in_flight(void) {
   int pipe_ends[2];
   char byte = 0;
   reset_gate();
@@ -376,10 +377,10 @@ static void forks_while_a_refresh_is_in_flight(void) {
   pthread_t asker = start(ask, auth);
   wait_for("hanging", 1);
   WAIT_UNTIL(info_of(auth).waiting == 1);
-  if (pipe(pipe_ends)) give_up("no pipe");
+  if (pipe(pipe_ends)) give_up("cannot make a pipe");
   pid_t child = forked();
   if (child == 0) {
-    if (write(pipe_ends[1], &byte, 1) != 1) give_up("the pipe takes nothing");
+    if (write(pipe_ends[1], &byte, 1) != 1) give_up("cannot write to the pipe");
     token_of(auth);
     dl_auth_info_t info = info_of(auth);
     CHECK_NUMBER(1, info.logins);
@@ -389,7 +390,7 @@ static void forks_while_a_refresh_is_in_flight(void) {
     pid_t grandchild = forked();
     if (grandchild == 0) {
       token_of(auth);
-      CHECK_NUMBER(2, count("logins")); /* the one that it has inherited */
+      CHECK_NUMBER(2, count("logins")); /* it reads the inherited token */
       token_of(second);
       CHECK_NUMBER(3, count("logins"));
       dl_auth_free(auth);
@@ -399,17 +400,18 @@ static void forks_while_a_refresh_is_in_flight(void) {
     token_of(auth);
     CHECK_NUMBER(3, count("logins"));
     dl_auth_free(auth);
-    CHECK_NUMBER(1, count("hanging")); /* the parent's connection stands */
+    CHECK_NUMBER(1, count("hanging")); /* the parent's connection is still open */
     _exit(done());
   }
-  if (read(pipe_ends[0], &byte, 1) != 1) give_up("the child says nothing");
+  if (read(pipe_ends[0], &byte, 1) != 1) give_up("cannot read from the pipe");
   close(pipe_ends[0]);
   close(pipe_ends[1]);
-  /* The child is about to ask. Without the hook it waits for a thread that it does not have, and sends nothing. */
+  /* The child is about to ask for a token. Without the hook it waits for a thread that it does not have, and sends
+   * nothing. */
   control("GET", without_hook ? "/wait?requests=2&timeout_ms=3000" : "/wait?requests=2", "", 200, 504);
   int how;
   if (count("requests") == 1) kill(child, SIGKILL);
-  if (waitpid(child, &how, 0) != child) give_up("a child cannot be waited for");
+  if (waitpid(child, &how, 0) != child) give_up("cannot wait for a child process");
   hung = WIFSIGNALED(how) && WTERMSIG(how) == SIGKILL;
   if (!hung) ended(child, how);
   dl_auth_info_t info = info_of(auth);
@@ -426,26 +428,26 @@ static void forks_while_a_refresh_is_in_flight(void) {
   dl_auth_free(second);
 }
 
-/* A handle that trusts what SSL_CERT_FILE names, and nothing else. */
+/* A handle that trusts only the root certificates in the file that SSL_CERT_FILE names. */
 static dl_auth_t *open_with_the_systems_roots(void) {
   dl_auth_config_t *config = dl_auth_config_new();
   dl_auth_t *auth;
-  if (!config) give_up("no configuration");
+  if (!config) give_up("cannot make a configuration");
   set_option(config, "url", gate("GATE_URL"));
   set_option(config, "tls_roots", "system");
   set_option(config, "proxy", "none");
   set_option(config, "username", gate("GATE_USERNAME"));
   set_option(config, "password", gate("GATE_PASSWORD"));
   be_patient(config);
-  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("no handle");
+  if (CHECK_STATUS(DL_AUTH_OK, dl_auth_new(config, &auth, &failure))) give_up("cannot make a handle");
   dl_auth_config_free(config);
   return auth;
 }
 
-/* While `held`, who opens the file of the roots waits. */
+/* While `held` is set, a thread that opens the file of root certificates waits. */
 static atomic_bool held, reached;
 
-/* Stands in the place of the C library's: by it the library opens files. */
+/* Replaces the C library's function, which the library uses to open files. */
 int open64(const char *path, int flags, ...);
 int open64(const char *path, int flags, ...) {
   if (strcmp(path, "roots") == 0 && atomic_load(&held)) {
@@ -455,24 +457,24 @@ int open64(const char *path, int flags, ...) {
   return openat(AT_FDCWD, path, flags, 0600);
 }
 
-/* The parent is in the middle of the set-up of TLS, which all its handles with these roots share: it waits for the file of
- * the roots. The child makes a set-up of its own. */
-static void forks_while_tls_is_set_up(void) {
+/* The parent is in the set-up of TLS, which all its handles with these root certificates share: it waits for the file
+ * of root certificates. The child makes its own set-up. */
+static void fork_while_tls_is_set_up(void) {
   reset_gate();
-  /* The password is known to be good, so that no handle waits for what another hears of it. */
+  /* The gate has accepted the password, so no handle waits for the result of another handle's login. */
   dl_auth_t *proof = open_gate(NULL);
   token_of(proof);
-  if (setenv("SSL_CERT_FILE", "roots", 1)) give_up("no environment");
-  /* dl_auth_new finds no such file, and leaves it to the set-up. */
+  if (setenv("SSL_CERT_FILE", "roots", 1)) give_up("cannot set the environment");
+  /* dl_auth_new finds no such file. The set-up of TLS reads it later. */
   dl_auth_t *auth = open_with_the_systems_roots(), *second = open_with_the_systems_roots();
-  if (symlink(gate("GATE_CA_FILE"), "roots")) give_up("no file of roots");
+  if (symlink(gate("GATE_CA_FILE"), "roots")) give_up("cannot link the roots");
   atomic_store(&held, true);
   pthread_t asker = start(ask, auth);
   WAIT_UNTIL(atomic_load(&reached) && info_of(auth).waiting == 1);
   pid_t child = forked();
   if (child == 0) {
     atomic_store(&held, false);
-    /* Each comes upon the set-up in another way: a handle at rest, a new one, and the one in flight. */
+    /* Each handle finds the set-up in another state: an idle handle, a new handle, and the handle in flight. */
     dl_auth_t *const handles[] = {second, open_with_the_systems_roots(), auth};
     for (int n = 0; n < 3; n++) {
       token_of(handles[n]);
@@ -498,8 +500,9 @@ static void forks_while_tls_is_set_up(void) {
   dl_auth_free(proof);
 }
 
-/* A background handle has no thread in the child until the child's first call, and then goes on there with no call. */
-static void forks_with_a_background_handle(bool in_flight) {
+/* A background handle has no thread in the child until the child's first call. After that call it refreshes there
+ * without a call. */
+static void fork_with_a_background_handle(bool in_flight) {
   subject = in_flight ? "in flight" : "at rest";
   reset_gate();
   set_gate(SHORT);
@@ -513,12 +516,12 @@ static void forks_with_a_background_handle(bool in_flight) {
     token_of(auth);
     WAIT_UNTIL(library_threads() > 0);
     dl_auth_info_t first = info_of(auth), later;
-    do { /* only looking, which starts nothing */
+    do { /* dl_auth_info starts nothing */
       pause_a_little(2000000);
       later = info_of(auth);
     } while (later.generation < first.generation + 2);
     CHECK_NUMBER(0, later.failures);
-    CHECK_NUMBER(in_flight ? 1 : 2, later.logins); /* of which one may be the parent's */
+    CHECK_NUMBER(in_flight ? 1 : 2, later.logins); /* one of them may be the parent's */
     CHECK(later.refreshes > 0);
     dl_auth_free(auth);
     WAIT_UNTIL(library_threads() == 0);
@@ -527,7 +530,7 @@ static void forks_with_a_background_handle(bool in_flight) {
   reap(child);
   if (in_flight) {
     CHECK_NUMBER(0, info_of(auth).generation);
-    set_gate("{'lifetime':3600}"); /* a token counts from half-way between question and answer */
+    set_gate("{'lifetime':3600}"); /* a token's age counts from the middle between request and answer */
     release_hanging();
     token_of(auth);
   } else {
@@ -544,8 +547,8 @@ static void forks_with_a_background_handle(bool in_flight) {
   subject = "";
 }
 
-/* What the gate has refused its parent, a child does not send again. */
-static void forks_after_a_refused_password(void) {
+/* A child does not send a password again that the gate has refused to its parent. */
+static void fork_after_a_refused_password(void) {
   reset_gate();
   dl_auth_t *auth = open_gate("password", "canary donkey", NULL), *second = open_gate("password", "canary donkey", NULL);
   CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure));
@@ -565,14 +568,14 @@ static void forks_after_a_refused_password(void) {
     _exit(done());
   }
   reap(child);
-  CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure)); /* the child's password is its own */
+  CHECK_STATUS(DL_AUTH_E_DENIED, dl_auth_token(auth, NULL, 0, NULL, &failure)); /* the parent keeps the old password */
   CHECK_NUMBER(2, count("requests"));
   dl_auth_free(auth);
   dl_auth_free(second);
 }
 
-/* Nor does it come back before the time that the gate gave its parent. */
-static void forks_in_a_pause_after_a_failure(void) {
+/* A child sends no request before the time that the gate gave to its parent. */
+static void fork_in_the_cooldown_after_a_failure(void) {
   reset_gate();
   plan("{'do':'status','status':503,'headers':{'Retry-After':'600'}}");
   dl_auth_t *auth = open_gate(NULL);
@@ -589,8 +592,8 @@ static void forks_in_a_pause_after_a_failure(void) {
   dl_auth_free(auth);
 }
 
-/* A child whose first act is to free a handle makes others, each of which is its own. */
-static void forks_and_frees_first(void) {
+/* A child that first frees a handle can make other handles, and each is a separate handle. */
+static void fork_and_free_first(void) {
   enum { MADE = 64 };
   dl_auth_t *auth = open_gate(NULL), *kept = open_gate(NULL);
   pid_t child = forked();
@@ -598,7 +601,7 @@ static void forks_and_frees_first(void) {
     dl_auth_t *made[MADE];
     dl_auth_free(auth);
     for (int n = 0; n < MADE; n++) made[n] = open_gate(NULL);
-    for (int n = 0; n < MADE; n++) info_of(made[n]); /* open, all of them */
+    for (int n = 0; n < MADE; n++) info_of(made[n]); /* all of them are open */
     info_of(kept);
     for (int n = 0; n < MADE; n++) dl_auth_free(made[n]);
     _exit(done());
@@ -609,8 +612,8 @@ static void forks_and_frees_first(void) {
   dl_auth_free(kept);
 }
 
-/* A child whose first act is to say that the parent's token is refused means its own copy as well. */
-static void forks_and_invalidates_first(void) {
+/* A child that first reports the parent's token as rejected rejects its own copy of it. */
+static void fork_and_invalidate_first(void) {
   char token[DL_AUTH_TOKEN_MAX];
   reset_gate();
   dl_auth_t *auth = open_gate(NULL);
@@ -623,63 +626,65 @@ static void forks_and_invalidates_first(void) {
     _exit(done());
   }
   reap(child);
-  CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state); /* the parent goes by what it is told itself */
+  CHECK_NUMBER(DL_AUTH_STATE_FRESH, info_of(auth).state); /* the child's report does not affect the parent */
   dl_auth_free(auth);
 }
 
-/* How long before its end the handle's token is due, in milliseconds, one more or less: no clock has to be asked. */
+/* The time from the due time of the handle's token to its expiry, in milliseconds, plus or minus one: this needs no
+ * clock. */
 static long long due_before_the_end(const dl_auth_t *auth) {
   dl_auth_info_t info = info_of(auth);
   CHECK(info.expires_in_ms > 0);
   return info.expires_in_ms - info.refresh_in_ms;
 }
 
-/* The token is due after 0.8 of its life, drawn within a twentieth to either side. The draws of a few children lie more
- * than a second apart, and more than a second from their parent's: that they would not is one chance in 10^14. */
-static void children_draw(const dl_auth_t *auth) {
+/* The token is due after 0.8 of its lifetime, with a jitter of up to one twentieth to either side. The due times of a
+ * few children are more than a second apart, and more than a second from their parent's. The chance that they are not
+ * is one in 10^14. */
+static void check_the_jitters_of_children(const dl_auth_t *auth) {
   enum { CHILDREN = 8, LIFE_MS = 3600000, APART_MS = 1000 };
   long long own = due_before_the_end(auth), least = LIFE_MS, most = 0;
   int others = 0, pipe_ends[2];
-  if (pipe(pipe_ends)) give_up("no pipe");
+  if (pipe(pipe_ends)) give_up("cannot make a pipe");
   for (int n = 0; n < CHILDREN; n++) {
-    long long drawn;
+    long long childs_due;
     pid_t child = forked();
     if (child == 0) {
-      drawn = due_before_the_end(auth);
-      CHECK(llabs(drawn - due_before_the_end(auth)) <= 1); /* it draws once */
-      if (write(pipe_ends[1], &drawn, sizeof drawn) != sizeof drawn) give_up("the pipe takes nothing");
+      childs_due = due_before_the_end(auth);
+      CHECK(llabs(childs_due - due_before_the_end(auth)) <= 1); /* the jitter does not change */
+      if (write(pipe_ends[1], &childs_due, sizeof childs_due) != sizeof childs_due) give_up("cannot write to the pipe");
       _exit(done());
     }
     reap(child);
-    if (read(pipe_ends[0], &drawn, sizeof drawn) != sizeof drawn) give_up("the child says nothing");
-    /* Of the life, a minute may be over when the token comes: a second, for the gate tells its time in whole ones, and
-     * what the machine stalls. */
-    CHECK(drawn >= (LIFE_MS - 60000) * 15LL / 100 && drawn <= LIFE_MS * 25LL / 100 + 1);
-    if (llabs(drawn - own) > APART_MS) others++;
-    if (drawn < least) least = drawn;
-    if (drawn > most) most = drawn;
+    if (read(pipe_ends[0], &childs_due, sizeof childs_due) != sizeof childs_due) give_up("cannot read from the pipe");
+    /* A minute of the lifetime may be over when the token arrives: one second, because the gate's times are whole
+     * seconds, and the rest for a slow machine. */
+    CHECK(childs_due >= (LIFE_MS - 60000) * 15LL / 100 && childs_due <= LIFE_MS * 25LL / 100 + 1);
+    if (llabs(childs_due - own) > APART_MS) others++;
+    if (childs_due < least) least = childs_due;
+    if (childs_due > most) most = childs_due;
   }
   close(pipe_ends[0]);
   close(pipe_ends[1]);
   CHECK(others >= 2);
   CHECK(most - least > APART_MS);
-  CHECK(llabs(own - due_before_the_end(auth)) <= 1); /* its own stays */
+  CHECK(llabs(own - due_before_the_end(auth)) <= 1); /* the parent's jitter does not change */
 }
 
-/* And so do the children of a child that has drawn, though they begin with the state of its random numbers. */
-static void forks_and_draws_anew(void) {
+/* The children of a child also get new jitters, although they inherit the state of its random numbers. */
+static void fork_and_compare_jitters(void) {
   reset_gate();
   set_gate("{'lifetime':3600}");
   dl_auth_t *auth = open_gate(NULL);
   token_of(auth);
-  children_draw(auth);
+  check_the_jitters_of_children(auth);
   pid_t child = forked();
   if (child == 0) {
-    children_draw(auth);
+    check_the_jitters_of_children(auth);
     _exit(done());
   }
   reap(child);
-  CHECK_NUMBER(1, count("requests")); /* it was one token all the time */
+  CHECK_NUMBER(1, count("requests")); /* one token is used all the time */
   dl_auth_free(auth);
 }
 
@@ -688,17 +693,17 @@ int main(int count, char **arguments) {
   without_hook = count > 2 && strcmp(arguments[count - 1], "without-hook") == 0;
   begin();
   if (without_hook) {
-    if (!dl_auth_test_without_fork_hook) give_up("this library cannot go without its hook");
+    if (!dl_auth_test_without_fork_hook) give_up("this library cannot run without its hook");
     dl_auth_test_without_fork_hook();
   }
-  if (strcmp(what, "crowd") == 0) forks_out_of_a_crowd(count > 2 ? atoi(arguments[2]) : 100);
-  else if (strcmp(what, "makers") == 0) forks_while_threads_make_and_free_handles(count > 2 ? atoi(arguments[2]) : 100);
-  else if (strcmp(what, "in-flight") == 0) forks_while_a_refresh_is_in_flight();
-  else if (strcmp(what, "set-up") == 0) forks_while_tls_is_set_up();
-  else if (strcmp(what, "background") == 0) forks_with_a_background_handle(true), forks_with_a_background_handle(false);
-  else if (strcmp(what, "refused") == 0) forks_after_a_refused_password(), forks_in_a_pause_after_a_failure();
-  else if (strcmp(what, "first-act") == 0) forks_and_frees_first(), forks_and_invalidates_first();
-  else if (strcmp(what, "draw") == 0) forks_and_draws_anew();
-  else give_up("usage: fork crowd|makers|in-flight|set-up|background|refused|first-act|draw [FORKS] [without-hook]");
+  if (strcmp(what, "crowd") == 0) fork_in_a_crowd(count > 2 ? atoi(arguments[2]) : 100);
+  else if (strcmp(what, "makers") == 0) fork_while_threads_make_and_free_handles(count > 2 ? atoi(arguments[2]) : 100);
+  else if (strcmp(what, "in-flight") == 0) fork_while_a_refresh_is_in_flight();
+  else if (strcmp(what, "set-up") == 0) fork_while_tls_is_set_up();
+  else if (strcmp(what, "background") == 0) fork_with_a_background_handle(true), fork_with_a_background_handle(false);
+  else if (strcmp(what, "refused") == 0) fork_after_a_refused_password(), fork_in_the_cooldown_after_a_failure();
+  else if (strcmp(what, "first-call") == 0) fork_and_free_first(), fork_and_invalidate_first();
+  else if (strcmp(what, "jitter") == 0) fork_and_compare_jitters();
+  else give_up("usage: fork crowd|makers|in-flight|set-up|background|refused|first-call|jitter [FORKS] [without-hook]");
   return hung ? HUNG : done();
 }

@@ -1,8 +1,8 @@
 """Handles of a parent in the workers of a `multiprocessing.Pool` that forks, through ctypes.
 
-One has a token, and threads of the parent read it all the time; at the other a thread waits for a login that the gate
-holds back until the workers are done. Says nothing where all is right. The library's directory is the argument; the
-environment says where the gate is.
+One handle has a token, and threads of the parent read it all the time. On the other handle a thread waits for a login
+that the gate holds until the workers are done. The program prints nothing if everything is right. The argument is the
+library's directory; the environment has the gate's addresses.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ lib.dl_auth_free.argtypes, lib.dl_auth_free.restype = [P], None
 
 
 def new_handle():
-    """A handle for the gate, whose login may hang for as long as this program."""
+    """A handle for the gate. Its login may hang as long as this program runs."""
     config = lib.dl_auth_config_new()
     options = {"url": "GATE_URL", "ca_file": "GATE_CA_FILE", "username": "GATE_USERNAME", "password": "GATE_PASSWORD"}
     options = {key: os.environ[name] for key, name in options.items()}
@@ -52,15 +52,15 @@ def token(handle):
 
 
 def gate(path, body=None):
-    """A call to the gate's control endpoint: POST where there is a body, else GET."""
+    """A call to the gate's control endpoint: POST with a body, GET without one."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(os.environ["GATE_CONTROL_URL"] + path, body, HANG_GUARD_SECONDS) as answer:
         return json.load(answer)
 
 
 def work(_):
-    """In a worker: the parent's token, and one of its own."""
-    everyone.wait()  # so that each worker has one task
+    """In a worker: the parent's token, and a token of a separate login."""
+    everyone.wait()  # so that each worker gets one task
     inherited, own = token(read), token(waited)
     assert token(waited) == own
     return os.getpid(), inherited, own
@@ -90,14 +90,14 @@ if __name__ == "__main__":
         results = pool.map_async(work, range(WORKERS), chunksize=1).get(timeout=HANG_GUARD_SECONDS - 20)
     pids, inherited, own = (set(column) for column in zip(*results))
     assert len(pids) == WORKERS and os.getpid() not in pids, pids
-    assert inherited == {first}, "the parent's token is every worker's"
-    assert len(own) == WORKERS and first not in own, "each worker logged in for itself, once"
-    assert came == [] and gate("/counts")["hanging"] == 1, "the parent still waits"
+    assert inherited == {first}, "every worker must have the parent's token"
+    assert len(own) == WORKERS and first not in own, "each worker must log in once by itself"
+    assert came == [] and gate("/counts")["hanging"] == 1, "the parent must still wait"
     over.set()
     gate("/release", b"")
     for thread in threads:
         thread.join()
-    assert len(came) == 1 and came[0] not in own | {first}, "the parent's own"
+    assert len(came) == 1 and came[0] not in own | {first}, "the parent must get a separate token"
     counts = gate("/counts")
     wanted = {"logins": 2 + WORKERS, "issued": 2 + WORKERS, "requests": 2 + WORKERS, "refreshes": 0, "bad_requests": 0}
     assert counts | wanted == counts, counts

@@ -1,8 +1,8 @@
-# What the bindings' tests/run.sh share; to be sourced. tests/hosts.rs says what the environment holds.
+# The common functions of the bindings' tests/run.sh, which source this file. tests/hosts.rs describes the environment.
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
-# Runs a command under a limit that ends it where it hangs: `patiently SECONDS COMMAND...`. The factor is the setting that
-# all tests read.
+# Runs a command under a limit that ends a hanging command: `patiently SECONDS COMMAND...`. All tests use the same
+# factor.
 patiently() { timeout $(($1 * ${DL_AUTH_TEST_PATIENCE:-1})) "${@:2}"; }
 
 # The test gate's control endpoint: `control POST /reset`, `control GET /counts`. Prints the answer's JSON.
@@ -13,23 +13,24 @@ control() {
   local answer
   answer=$(patiently 900 cat <&9)
   exec 9<&-
-  [[ $answer == "HTTP/1.1 200 "* ]] || { echo "the gate says to $1 $2: $answer" >&2; return 1; }
+  [[ $answer == "HTTP/1.1 200 "* ]] || { echo "the gate answers $1 $2 with: $answer" >&2; return 1; }
   tail -n 1 <<<"$answer"
 }
 
-# Runs a command in a user's environment, which says who logs in, and where. A busy machine must not reach a limit.
+# Runs a command in a user's environment, which has the URL and the credentials. The limits are so long that a busy
+# machine does not reach them.
 as_a_user() {
   DL_AUTH_WAIT=10m DL_AUTH_CONNECT_TIMEOUT=5m DL_AUTH_TIMEOUT=10m DL_AUTH_URL=$GATE_URL DL_AUTH_CA_FILE=$GATE_CA_FILE DL_AUTH_PROXY=none \
     DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD=$GATE_PASSWORD patiently 900 "$@"
 }
 
-# Checks how often the gate has been logged in at since its reset.
+# Checks the number of logins at the gate since its reset.
 logins_are() {
   control GET /counts | grep -q "\"logins\":$1," || { echo "the gate has not counted $1 logins" >&2; return 1; }
 }
 
-# tells_the_story LINES COMMAND...: runs a host's example, which must log in once and write the lines of
-# examples/c/token.c: five, and a sixth with a platform's answer, where it was given one to ask.
+# tells_the_story LINES COMMAND...: runs a host's example. It must log in once and print the lines of
+# examples/c/token.c: five, and a sixth with the answer of a platform, if it gets the URL of one.
 tells_the_story() {
   local told n wanted=('token   eyJ.{17}\.\.\. \([0-9]+ bytes\)' 'claims  \{.*\}' 'expiry  [0-9]+ \(Unix seconds\)'
     'first   [0-9.]+ ms \(login over TLS\)' 'cached  [0-9.]+ ms \(mean of 1000 calls\)' 'answer  200')
@@ -42,11 +43,11 @@ tells_the_story() {
   logins_are 1
 }
 
-# The fenced blocks of a page in a language, one after the other: `blocks sh README.md`.
+# Prints the fenced blocks of a page in a language, one after the other: `blocks sh README.md`.
 blocks() { awk -v begin="^\`\`\`$1\$" '/^```$/ {on = 0} on; $0 ~ begin {on = 1}' "$2"; }
 
-# Unpacks a page into a directory: each program into the file that its first line names behind the comment's mark, and the
-# blocks of commands, in their order, into block1.sh and so on.
+# Unpacks a page into a directory: each program into the file that its first line names after the comment mark, and the
+# command blocks in order into block1.sh and so on.
 unpack() {
   (cd "$2" && awk '
     /^```/ && file == "" { if ($0 == "```sh") file = "block" ++blocks ".sh"; else { getline; file = $2; sub(/:$/, "", file) } }
@@ -54,7 +55,7 @@ unpack() {
     file != "" && !/^```/ { print >file }' "$1")
 }
 
-# An empty directory with the library's own beside it, as the pages have it.
+# Makes an empty directory, with links to the library's files next to it, as the pages expect.
 beside_the_library() {
   rm -rf "$1"
   mkdir -p "$1"

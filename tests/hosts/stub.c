@@ -1,4 +1,4 @@
-/* A library that fails on order, for the tests of the bindings: what stands for the option `token` is the number of the
+/* A library that fails on request. The tests of the bindings use it: the value of the option `token` is the number of the
  * status that every call on the handle returns, with HTTP status 418, a retry time of 1,500 ms and an empty message.
  * Compiled with -DSTUB_ABI=0, it is too old for every binding. */
 #include "dl_auth.h"
@@ -31,7 +31,7 @@ CALL dl_auth_config_t *dl_auth_config_new(void) { return (dl_auth_config_t *)&ha
 CALL void dl_auth_config_free(dl_auth_config_t *config) { (void)config; }
 CALL dl_auth_status_t dl_auth_config_set(dl_auth_config_t *config, const char *key, const char *value, dl_auth_error_t *error) {
   (void)config;
-  if (STUB_ABI == 0) return wanted = DL_AUTH_E_UNKNOWN_KEY, fail(error); /* an old one knows fewer options */
+  if (STUB_ABI == 0) return wanted = DL_AUTH_E_UNKNOWN_KEY, fail(error); /* an old library has fewer options */
   if (strcmp(key, "token") == 0) wanted = atoi(value);
   return DL_AUTH_OK;
 }

@@ -1,7 +1,7 @@
 """Writes one line, `ADDRESS PORT`, for each TCP connection attempt that leaves this network namespace.
 
-An attempt is the first SYN of a source port to a destination; its retransmissions are not written. Writes `ready` when
-it listens. Ends when its standard input ends, after the packets that were sent before that.
+An attempt is the first SYN from a source port to a destination; its retransmissions are not written. The program writes
+`ready` when it listens. It ends when its standard input ends, after it has written the packets that were sent before.
 """
 
 import select

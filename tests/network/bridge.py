@@ -1,4 +1,4 @@
-"""Leads TCP ports of this network namespace to Unix sockets, which processes of any namespace can listen on.
+"""Forwards TCP ports of this network namespace to Unix sockets, on which processes of any namespace can listen.
 
 Usage: bridge.py PORT=SOCKET... Writes `ready` when it accepts connections.
 """

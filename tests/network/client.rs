@@ -1,4 +1,4 @@
-//! The client of these tests: `ask.c` with the library as it is shipped.
+//! The client of these tests: `ask.c` with the library as it is released.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,18 +8,18 @@ use dl_auth_gate::{Gate, Settings};
 
 /// The gate's user. Each secret of these tests contains the word "canary".
 pub const USER: &str = "canary-bot@example.com";
-/// Its password.
+/// The password of this user.
 pub const PASSWORD: &str = "canary horse battery staple";
 
-/// A gate that lets [`USER`] in.
+/// A gate that accepts [`USER`].
 pub fn gate() -> Gate {
     Gate::start_with(Settings { username: USER.to_owned(), password: PASSWORD.to_owned(), ..Settings::default() })
 }
 
-/// What the program wrote.
+/// The output of the program.
 #[derive(Debug)]
 pub struct Answer {
-    /// The status by its name.
+    /// The name of the status.
     pub status: String,
     /// The HTTP status, or 0.
     pub http_status: u16,
@@ -28,7 +28,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Whether the program got a token.
+    /// Returns whether the program got a token.
     pub fn has_token(&self) -> bool {
         self.status == "DL_AUTH_OK" && self.text.starts_with("eyJ")
     }
@@ -50,7 +50,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Compiles it. `name` tells the directories of the tests apart.
+    /// Compiles the program. `name` makes the directories of the tests different.
     pub fn compile(name: &str) -> Program {
         let scratch = Scratch::new(&format!("network-{name}"));
         let path = scratch.0.join("ask");
@@ -62,12 +62,12 @@ impl Program {
         Program { path, _scratch: scratch }
     }
 
-    /// Its file.
+    /// The file of the program.
     pub fn path(&self) -> &std::path::Path {
         &self.path
     }
 
-    /// Runs it in this network namespace, with these variables of the environment.
+    /// Runs the program in this network namespace, with these environment variables.
     pub fn ask(&self, gate: &Gate, options: &[&str], environment: &[(&str, &str)]) -> Answer {
         let mut command = Command::new(&self.path);
         let command = in_a_clean_environment(&mut command);
@@ -75,11 +75,11 @@ impl Program {
     }
 }
 
-/// Runs the program by this command. The options come after those that let it log in at this gate.
+/// Runs the program with this command. `options` follow the options for a login at this gate.
 pub fn ask(command: &mut Command, gate: &Gate, options: &[&str]) -> Answer {
     command.arg(format!("username={USER}")).arg(format!("password={PASSWORD}"));
     command.arg(format!("url={}", gate.url())).arg(format!("ca_file={}", gate.ca_file().display()));
-    // The machine may be busy. A test that lets a time-out pass sets a shorter one.
+    // The machine may be busy. A test in which a time limit must expire sets a shorter one.
     command.args(["wait=10m", "timeout=10m", "connect_timeout=5m"]);
     let told = run(command.arg("tls_roots=ca_file_only").args(options));
     let lines: Vec<&str> = told.lines().collect();
@@ -90,14 +90,14 @@ pub fn ask(command: &mut Command, gate: &Gate, options: &[&str]) -> Answer {
         text: text.to_owned(),
     };
     if !answer.has_token() {
-        keeps_secrets(&answer.text);
+        assert_no_secret(&answer.text);
     }
     answer
 }
 
-/// No message shows a secret, however it is written. It is one line of at most 512 bytes.
+/// Asserts that the message contains no secret in any encoding, and is one line of at most 512 bytes.
 #[track_caller]
-fn keeps_secrets(message: &str) {
+fn assert_no_secret(message: &str) {
     assert!(!message.is_empty() && message.len() <= 512, "{} bytes: {message}", message.len());
     for secret in ["canary", "eyj", "basic y2fuyxj5"] {
         assert!(!message.to_lowercase().contains(secret), "the message contains {secret:?}: {message}");

@@ -1,6 +1,7 @@
-//! Which addresses are tried, in which order (RFC 8305), and what the message says when none answers.
+//! Which addresses are tried, in which order (RFC 8305), and what the message says if none answers.
 //!
-//! The resolver gives IPv6 addresses first. An attempt follows the one before when that fails, else after 250 ms.
+//! The resolver returns IPv6 addresses first. The next attempt starts when the previous one fails, otherwise after 250
+//! ms.
 
 use crate::client::{Answer, Program, gate};
 use crate::namespaces::{Namespaces, PROHIBITED_6, WORKING_4, WORKING_6, dead_4, dead_6, port_of};
@@ -17,18 +18,18 @@ impl Network {
     fn new(name: &str) -> Network {
         let gate = gate();
         let ports = [(443, port_of(gate.url())), (3128, port_of(gate.proxy_url()))];
-        let namespaces = Namespaces::new(name).leads(&ports);
+        let namespaces = Namespaces::new(name).forwards(&ports);
         Network { program: Program::compile(name), gate, namespaces }
     }
 
-    /// Asks for a token of `gate.test`, which has these addresses.
+    /// Asks for a token from `gate.test`, which has these addresses.
     fn ask(&self, addresses: &[String], options: &[&str]) -> (Answer, Vec<(String, u16)>) {
         let url = ["url=https://gate.test/token?default"];
         self.namespaces.ask(&self.program, &self.gate, &[("gate.test", addresses)], &[&url, options].concat())
     }
 }
 
-/// Attempts at these addresses, in this order.
+/// Attempts to connect to these addresses, in this order.
 fn attempts(addresses: &[&str], port: u16) -> Vec<(String, u16)> {
     addresses.iter().map(|address| ((*address).to_owned(), port)).collect()
 }
@@ -38,7 +39,7 @@ fn owned(addresses: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn an_address_that_answers_is_the_only_one_that_is_tried() {
+fn if_the_first_address_answers_no_other_is_tried() {
     let network = Network::new("one");
     let (answer, tried) = network.ask(&owned(&[WORKING_6, WORKING_4]), &[]);
     assert!(answer.has_token(), "{answer:?}");
@@ -46,7 +47,7 @@ fn an_address_that_answers_is_the_only_one_that_is_tried() {
 }
 
 #[test]
-fn an_ipv6_address_that_drops_packets_leads_to_the_ipv4_address() {
+fn if_the_ipv6_address_drops_packets_the_ipv4_address_is_tried() {
     let network = Network::new("dead6");
     let (answer, tried) = network.ask(&[dead_6(1), WORKING_4.to_owned()], &[]);
     assert!(answer.has_token(), "{answer:?}");
@@ -54,7 +55,7 @@ fn an_ipv6_address_that_drops_packets_leads_to_the_ipv4_address() {
 }
 
 #[test]
-fn addresses_of_both_families_are_tried_in_turn_and_each_once() {
+fn addresses_of_both_families_are_tried_alternately_and_each_once() {
     let network = Network::new("many");
     let six = (1..=8).map(dead_6);
     let four = (1..=3).map(dead_4).chain([WORKING_4.to_owned()]);
@@ -67,7 +68,7 @@ fn addresses_of_both_families_are_tried_in_turn_and_each_once() {
 }
 
 #[test]
-fn an_address_that_a_firewall_prohibits_leads_to_the_next_one() {
+fn if_a_firewall_prohibits_an_address_the_next_one_is_tried() {
     let network = Network::new("prohibit");
     let (answer, tried) = network.ask(&owned(&[PROHIBITED_6, WORKING_4]), &[]);
     assert!(answer.has_token(), "{answer:?}");
@@ -75,9 +76,9 @@ fn an_address_that_a_firewall_prohibits_leads_to_the_next_one() {
 }
 
 #[test]
-fn a_gate_whose_addresses_all_drop_packets_did_not_connect() {
+fn if_all_addresses_drop_packets_the_message_says_did_not_connect() {
     let network = Network::new("dropped");
-    // The refresh ends within its time while an attempt to connect is under way, as with the defaults.
+    // The time of the refresh ends during an attempt to connect, as with the default limits.
     for options in [&["connect_timeout=3s", "timeout=5s"][..], &["connect_timeout=3s", "max_attempts=1"]] {
         let (answer, tried) = network.ask(&[dead_6(1), dead_4(1)], options);
         answer.is_refused("DL_AUTH_E_TIMEOUT", 0, &["gate.test", "did not connect", "2 addresses"]);
@@ -88,7 +89,7 @@ fn a_gate_whose_addresses_all_drop_packets_did_not_connect() {
 }
 
 #[test]
-fn a_gate_that_no_route_leads_to_is_unreachable() {
+fn a_gate_without_a_route_is_unreachable() {
     let gate = gate();
     let namespaces = Namespaces::new("noroute").without_routes();
     let program = Program::compile("noroute");
@@ -96,11 +97,11 @@ fn a_gate_that_no_route_leads_to_is_unreachable() {
     let hosts = [("gate.test", &owned(&[WORKING_6, WORKING_4])[..])];
     let (answer, tried) = namespaces.ask(&program, &gate, &hosts, &options);
     answer.is_refused("DL_AUTH_E_UNREACHABLE", 0, &["gate.test", "did not connect (2 addresses tried"]);
-    assert_eq!(tried, [], "no packet leaves");
+    assert_eq!(tried, [], "no packet is sent");
 }
 
 #[test]
-fn the_way_to_a_proxy_is_found_in_the_same_manner() {
+fn the_addresses_of_a_proxy_are_tried_in_the_same_way() {
     let network = Network::new("proxy");
     let hosts = [("proxy.test", &[dead_6(1), WORKING_4.to_owned()][..])];
     let (answer, tried) =

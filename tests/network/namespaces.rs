@@ -1,6 +1,7 @@
-//! Two network namespaces, a client's and a server's, joined by a veth pair. Everything goes away with the value.
+//! Two network namespaces, one for the client and one for the server, joined by a veth pair. Both are removed when the
+//! value is dropped.
 //!
-//! The server's namespace routes. Its routes decide what becomes of a connection: an address of its own is accepted, a
+//! The server's namespace routes. Its routes decide the result of a connection: an address of the server is accepted, a
 //! `blackhole` route drops packets silently, and a `prohibit` route answers "administratively prohibited".
 
 use std::fs;
@@ -15,22 +16,22 @@ use crate::common::{Scratch, in_a_clean_environment, root, run};
 use crate::temporary;
 use dl_auth_gate::Gate;
 
-/// An address of the server. It is behind a router, so that the resolver does not prefer it (RFC 6724, rule 9).
+/// An IPv4 address of the server. It is behind a router, so that the resolver does not prefer it (RFC 6724, rule 9).
 pub const WORKING_4: &str = "198.51.100.10";
-/// The same.
+/// An IPv6 address of the server, also behind the router.
 pub const WORKING_6: &str = "2001:db8:600d::10";
-/// The nth address whose packets are dropped silently.
+/// The nth IPv4 address whose packets are dropped silently.
 pub fn dead_4(n: usize) -> String {
     format!("192.0.2.{n}")
 }
-/// The same.
+/// The nth IPv6 address whose packets are dropped silently.
 pub fn dead_6(n: usize) -> String {
     format!("2001:db8:dead::{n:x}")
 }
-/// An address that a router answers for: "administratively prohibited".
+/// An address for which a router answers "administratively prohibited".
 pub const PROHIBITED_6: &str = "2001:db8:f0b::1";
 
-/// The namespaces, and the ports of the server's that lead to this process.
+/// The namespaces, and the server's ports that lead to this process.
 pub struct Namespaces {
     client: String,
     server: String,
@@ -39,11 +40,11 @@ pub struct Namespaces {
 }
 
 impl Namespaces {
-    /// Makes them. `name` tells the tests apart.
+    /// Makes the namespaces. `name` makes the names of the tests different.
     pub fn new(name: &str) -> Namespaces {
         let id = std::process::id();
         let [client, server] = ["c", "s"].map(|side| format!("dl_auth-{id}-{name}-{side}"));
-        // Interfaces have names of at most 15 characters. Both exist in their namespaces only.
+        // Interface names have at most 15 characters. Both interfaces exist only in their namespaces.
         let made = Namespaces { client, server, scratch: temporary(&format!("net-{name}")), bridge: None };
         for namespace in [&made.client, &made.server] {
             let added = Command::new("ip").args(["netns", "add", namespace]).output();
@@ -84,8 +85,8 @@ impl Namespaces {
         }
         let forward = "for file in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 >/proc/sys/net/$file; done";
         run(Command::new("ip").args(["netns", "exec", &made.server, "sh", "-e", "-c", forward]));
-        // Both sides know the other's link address. Without that, the first packet of a family waits until the other side
-        // has told it, and the attempts leave in another order than they start.
+        // Each side has the other's link address. Without it, the first packet of a family waits until the other side
+        // has sent its link address, and the attempts are sent in another order than they start.
         for (here, there, host, link) in
             [(&made.client, &made.server, 2, "02:00:00:00:00:02"), (&made.server, &made.client, 1, "02:00:00:00:00:01")]
         {
@@ -113,7 +114,7 @@ impl Namespaces {
         run(ip.args(namespace.map(|namespace| ["-n", namespace]).into_iter().flatten()).args(arguments));
     }
 
-    /// Leaves the client without a way out.
+    /// Removes the client's default routes.
     pub fn without_routes(self) -> Namespaces {
         for family in ["-4", "-6"] {
             self.ip(Some(&self.client), &[family, "route", "delete", "default"]);
@@ -121,8 +122,8 @@ impl Namespaces {
         self
     }
 
-    /// Leads ports of the server's namespace to ports of 127.0.0.1 in this one. Call it once.
-    pub fn leads(mut self, ports: &[(u16, u16)]) -> Namespaces {
+    /// Forwards ports of the server's namespace to ports of 127.0.0.1 in this namespace. Call it once.
+    pub fn forwards(mut self, ports: &[(u16, u16)]) -> Namespaces {
         let mut bridge = Command::new("ip");
         bridge.args(["netns", "exec", &self.server, "python3"]).arg(root().join("tests/network/bridge.py"));
         for (outside, inside) in ports {
@@ -137,8 +138,8 @@ impl Namespaces {
         self
     }
 
-    /// Runs the program in the client's namespace, where these names have these addresses in this order. Gives the
-    /// answer and the connection attempts: address and port, in order.
+    /// Runs the program in the client's namespace, in which these names have these addresses in this order. Returns the
+    /// answer and the connection attempts in order: address and port.
     pub fn ask(
         &self,
         program: &Program,
@@ -148,15 +149,15 @@ impl Namespaces {
     ) -> (Answer, Vec<(String, u16)>) {
         let mounted = [
             ("hosts", self.hosts(hosts)),
-            ("host.conf", "multi on\n".to_owned()), // all lines of a name count
-            ("gai.conf", String::new()),            // the order is that of RFC 6724: IPv6 first
+            ("host.conf", "multi on\n".to_owned()), // all lines of a name are used
+            ("gai.conf", String::new()),            // the order of RFC 6724: IPv6 first
             ("nsswitch.conf", "hosts: files\n".to_owned()),
         ];
         let mut script = String::new();
         for (name, text) in mounted {
             let file = self.scratch.0.join(name);
             fs::write(&file, text).expect("a file of the resolver");
-            // A file that does not exist cannot be mounted over, and is then as good as an empty one.
+            // A file that does not exist cannot be mounted over. It has the same effect as an empty file.
             script += &format!("[ ! -e /etc/{name} ] || mount --bind '{}' /etc/{name} || exit 1\n", file.display());
         }
         let attempts = Attempts::listen(&self.client);
@@ -183,7 +184,7 @@ impl Drop for Namespaces {
     }
 }
 
-/// The connection attempts that leave a namespace, see `attempts.py`.
+/// The connection attempts from a namespace, see `attempts.py`.
 struct Attempts {
     child: Child,
     output: BufReader<ChildStdout>,
@@ -194,7 +195,7 @@ impl Attempts {
         let mut python = Command::new("ip");
         python.args(["netns", "exec", namespace, "python3"]).arg(root().join("tests/network/attempts.py"));
         let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("ip");
-        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut output = BufReader::new(child.stdout.take().expect("the output"));
         let mut line = String::new();
         output.read_line(&mut line).expect("a line");
         assert_eq!(line, "ready\n");
@@ -205,14 +206,14 @@ impl Attempts {
         drop(self.child.stdin.take());
         let mut text = String::new();
         self.output.read_to_string(&mut text).expect("the attempts");
-        assert!(self.child.wait().expect("its end").success());
+        assert!(self.child.wait().expect("the end of the program").success());
         let attempt =
             |line: &str| line.split_once(' ').map(|(address, port)| (address.to_owned(), port.parse().unwrap()));
         text.lines().map(|line| attempt(line).expect("an attempt")).collect()
     }
 }
 
-/// Leads each connection to a Unix socket on to a port of 127.0.0.1. The thread ends with the process.
+/// Forwards each connection to a Unix socket to a port of 127.0.0.1. The thread ends with the process.
 fn accept(listener: UnixListener, port: u16) {
     std::thread::spawn(move || {
         for near in listener.incoming().flatten() {
@@ -229,7 +230,7 @@ fn copy<From: Read, To: io::Write>(mut from: From, mut to: To, end: impl Fn(&To)
     end(&to).ok();
 }
 
-/// A port of a URL.
+/// The port of a URL.
 pub fn port_of(url: &str) -> u16 {
     let digits = url.rsplit(':').next().and_then(|rest| rest.split('/').next());
     digits.and_then(|port| port.parse().ok()).expect("a port")

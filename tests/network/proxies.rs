@@ -1,4 +1,4 @@
-//! Tunnels through squid, with and without a login, and what is said when there is none.
+//! Tunnels through squid, with and without a login, and the message if a login is missing.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -17,7 +17,8 @@ fn right_user() -> String {
     format!("{PROXY_USER}:{PROXY_PASSWORD}")
 }
 
-/// So many header lines in each answer of squid's own. It adds none to the answer that opens a tunnel.
+/// This number of header lines in each answer of squid's own. Squid does not add them to the answer that opens a
+/// tunnel.
 fn headers(count: usize) -> String {
     (0..count).map(|n| format!("reply_header_add X-Filler-{n} value all\n")).collect()
 }
@@ -25,7 +26,7 @@ fn headers(count: usize) -> String {
 #[test]
 fn squid_tunnels_without_a_login() {
     let (gate, squid, program) = start("open", Login::No, "");
-    for user in ["", "canary-nobody:canary"] {
+    for user in ["", "canary-unknown:canary"] {
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(user))], &[]);
         assert!(answer.has_token(), "{answer:?}");
     }
@@ -33,7 +34,7 @@ fn squid_tunnels_without_a_login() {
 }
 
 #[test]
-fn squid_lets_the_right_user_through() {
+fn squid_accepts_the_right_user() {
     let (gate, squid, program) = start("user", Login::Basic, "");
     let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(&right_user()))], &[]);
     assert!(answer.has_token(), "{answer:?}");
@@ -41,18 +42,18 @@ fn squid_lets_the_right_user_through() {
 }
 
 #[test]
-fn basic_is_used_where_squid_prefers_other_schemes() {
+fn basic_is_used_even_if_squid_prefers_other_schemes() {
     let (gate, squid, program) = start("all", Login::All, "");
     let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(&right_user()))], &[]);
     assert!(answer.has_token(), "{answer:?}");
     let answer = program.ask(&gate, &[&format!("proxy={}", squid.url("canary:canary"))], &[]);
     answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["refused the user"]);
-    assert_eq!(squid.asked(), 2, "the right password and the wrong one, once each");
+    assert_eq!(squid.asked(), 2, "it sends the right and the wrong password once each");
 }
 
 #[test]
-fn a_refused_user_is_sent_once_and_the_message_says_that_it_was_refused() {
-    // With and without many header lines: the status is never lost.
+fn a_refused_user_is_sent_once_and_the_message_reports_the_refusal() {
+    // With and without many header lines: the status is always found.
     for (name, more) in [("wrong", String::new()), ("wrong-40", headers(40))] {
         let (gate, squid, program) = start(name, Login::Basic, &more);
         // Squid does not ask its login program about an empty password.
@@ -61,14 +62,14 @@ fn a_refused_user_is_sent_once_and_the_message_says_that_it_was_refused() {
             let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(user)), "max_attempts=3"], &[]);
             let place = format!("127.0.0.1:{}", squid.port);
             answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["refused the user", &place]);
-            assert_eq!(squid.asked(), asked, "a password is sent once");
+            assert_eq!(squid.asked(), asked, "a password must be sent only once");
         }
         assert_eq!(gate.counts().connections, 0);
     }
 }
 
 #[test]
-fn a_proxy_that_needs_a_login_gets_advice_where_to_put_the_user() {
+fn if_a_proxy_requires_a_login_the_message_names_the_option() {
     for (name, more) in [("none", String::new()), ("none-40", headers(40))] {
         let (gate, squid, program) = start(name, Login::Basic, &more);
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(""))], &[]);
@@ -80,7 +81,7 @@ fn a_proxy_that_needs_a_login_gets_advice_where_to_put_the_user() {
 }
 
 #[test]
-fn a_proxy_without_basic_has_its_schemes_named() {
+fn if_a_proxy_does_not_offer_basic_the_message_names_its_schemes() {
     let (gate, squid, program) = start("ntlm", Login::Unsupported, "");
     for user in ["", &right_user()] {
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(user))], &[]);
@@ -90,7 +91,7 @@ fn a_proxy_without_basic_has_its_schemes_named() {
 }
 
 #[test]
-fn a_proxy_that_denies_the_gate_has_its_status_reported() {
+fn if_a_proxy_denies_the_gate_the_message_reports_the_status() {
     for (name, more) in [("deny", String::new()), ("deny-40", headers(40))] {
         let (gate, squid, program) = start(name, Login::No, &(more + "http_access deny all"));
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url("")), "max_attempts=1"], &[]);
@@ -99,7 +100,7 @@ fn a_proxy_that_denies_the_gate_has_its_status_reported() {
 }
 
 #[test]
-fn a_tunnel_is_opened_by_an_answer_with_many_headers() {
+fn an_answer_with_many_headers_opens_a_tunnel() {
     let (gate, program) = (gate(), Program::compile("headers"));
     for lines in [20, 21, 40, 100] {
         let port = proxy_with_headers(lines);
@@ -109,7 +110,7 @@ fn a_tunnel_is_opened_by_an_answer_with_many_headers() {
 }
 
 #[test]
-fn a_tunnel_goes_through_an_https_proxy() {
+fn a_tunnel_works_through_an_https_proxy() {
     let (gate, squid, program) = start("tls", Login::Basic, "");
     let both = fs::read_to_string(gate.ca_file()).unwrap() + &squid.ca();
     let ca_file = format!("ca_file={}", squid.file("both.pem", &both).display());
@@ -119,14 +120,14 @@ fn a_tunnel_goes_through_an_https_proxy() {
     let answer = program.ask(&gate, &[&ca_file, &url("canary:canary")], &[]);
     answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["refused the user"]);
     assert_eq!((gate.counts().logins, squid.asked()), (1, 2));
-    // Without the proxy's CA no login is sent to it.
+    // Without the proxy's CA, no login is sent to the proxy.
     let answer = program.ask(&gate, &[&url("canary:canary")], &[]);
     answer.is_refused("DL_AUTH_E_TLS", 0, &[&format!("localhost:{}", squid.tls_port)]);
     assert_eq!(squid.asked(), 2);
 }
 
 #[test]
-fn the_environment_names_the_proxy_and_the_hosts_that_do_without() {
+fn the_environment_sets_the_proxy_and_the_hosts_that_bypass_it() {
     let (gate, squid, program) = start("environment", Login::Basic, "");
     let by_address = format!("url={}", gate.url().replace("localhost", "127.0.0.1"));
     let good = squid.url(&right_user());
@@ -137,9 +138,9 @@ fn the_environment_names_the_proxy_and_the_hosts_that_do_without() {
             assert!(answer.has_token(), "{no_proxy}: {answer:?}");
         }
     }
-    assert_eq!(squid.asked(), 1, "the tunnel was used");
+    assert_eq!(squid.asked(), 1, "the tunnel must be used");
 
-    let dead = "http://canary:canary@127.0.0.1:1"; // a request that goes to it fails
+    let dead = "http://canary:canary@127.0.0.1:1"; // a request to this proxy fails
     let encode = "percent-encode";
     for (proxy, words) in [
         (dead, ("DL_AUTH_E_UNREACHABLE", "127.0.0.1:1")),
@@ -163,7 +164,7 @@ fn the_environment_names_the_proxy_and_the_hosts_that_do_without() {
     answer.is_refused("DL_AUTH_E_UNREACHABLE", 0, &["127.0.0.1:1"]);
 }
 
-/// A proxy that opens each tunnel with an answer of so many header lines. Its threads end with the process.
+/// A proxy that opens each tunnel with an answer of this number of header lines. Its threads end with the process.
 fn proxy_with_headers(lines: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();

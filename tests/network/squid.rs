@@ -8,21 +8,21 @@ use crate::common::server::{Server, free_port};
 use crate::common::{Scratch, run, script};
 use crate::temporary;
 
-/// The user that squid lets in.
+/// The user that squid accepts.
 pub const PROXY_USER: &str = "canary-user";
-/// Its password, as a URL has it. The characters after the word are `/#?@: %`.
+/// The password of this user, as it is written in a URL. The characters after the word are `/#?@: %`.
 pub const PROXY_PASSWORD: &str = "canary%2F%23%3F%40%3A%20%25";
-/// What squid asks its login program about the two. It encodes some of the characters.
+/// The line that squid sends to its login program for this user. Squid encodes some of the characters.
 const ASKED: &str = "canary-user canary/%23?@:%20%25";
 
-/// Which logins squid offers.
+/// The logins that squid offers.
 #[derive(Clone, Copy)]
 pub enum Login {
-    /// None is needed.
+    /// No login is needed.
     No,
     /// Basic.
     Basic,
-    /// Negotiate and NTLM. No user of a URL can satisfy them.
+    /// Negotiate and NTLM. A user in a URL cannot log in with them.
     Unsupported,
     /// Negotiate, NTLM and Basic, in this order.
     All,
@@ -30,7 +30,7 @@ pub enum Login {
 
 /// Squid and its files.
 pub struct Squid {
-    _server: Server, // before the segments: they are removed when squid has ended
+    _server: Server, // dropped before the segments, which are removed after squid has ended
     _segments: Segments,
     /// The port of the `http` proxy.
     pub port: u16,
@@ -64,7 +64,7 @@ impl Squid {
             "pinger_enable off\nvisible_hostname squid.test\nmax_filedescriptors 1024".to_owned(),
         ];
         for scheme in &schemes {
-            // Nothing is asked by Negotiate or NTLM, for the client speaks neither.
+            // Nothing is sent to Negotiate or NTLM, because the client supports neither.
             let program = if *scheme == "basic" { path("login") } else { "/bin/cat".to_owned() };
             lines.push(format!("auth_param {scheme} program {program}"));
             lines.push(format!("auth_param {scheme} children 1 startup=1 idle=1"));
@@ -82,23 +82,23 @@ impl Squid {
         Squid { _server: server, _segments: segments, port, tls_port, files }
     }
 
-    /// A proxy URL with this user, `user:password` as a URL has them, or without one.
+    /// A proxy URL with this user (`user:password` as in a URL), or without a user if `user` is empty.
     pub fn url(&self, user: &str) -> String {
         let at = if user.is_empty() { "" } else { "@" };
         format!("http://{user}{at}127.0.0.1:{}", self.port)
     }
 
-    /// How often a client has sent a user and a password. Squid asks about the same good ones once.
+    /// How often a client has sent a user and a password. Squid caches correct ones, so they count once.
     pub fn asked(&self) -> usize {
         fs::read_to_string(self.files.0.join("asked")).unwrap_or_default().lines().count()
     }
 
-    /// The CA of the `https` proxy, PEM.
+    /// The CA of the `https` proxy as PEM.
     pub fn ca(&self) -> String {
         fs::read_to_string(self.files.0.join("ca.pem")).expect("the CA")
     }
 
-    /// A file with this text beside squid's own.
+    /// Writes a file with this text next to squid's own files.
     pub fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.files.0.join(name);
         fs::write(&path, text).expect("a file");
@@ -106,12 +106,12 @@ impl Squid {
     }
 }
 
-/// The name of a squid, which is the first part of the names of its shared memory. Two squids that start at the same
-/// moment with the same name fail: each one replaces the other's segments.
+/// The name of a squid. The names of its shared memory begin with it. If two squids start at the same moment with the
+/// same name, both fail, because each replaces the other's segments.
 struct Segments(String);
 
 impl Drop for Segments {
-    /// A squid that was killed leaves its segments behind.
+    /// A squid that is killed does not remove its segments.
     fn drop(&mut self) {
         let start = format!("{}-", self.0);
         for segment in fs::read_dir("/dev/shm").into_iter().flatten().flatten() {
@@ -122,14 +122,14 @@ impl Drop for Segments {
     }
 }
 
-/// A CA, and a certificate of it for `localhost`.
+/// Makes a CA, and a certificate from it for `localhost`.
 fn certificate(files: &Scratch) {
     let request = |name: &str, arguments: &[&str]| {
         let mut openssl = Command::new("openssl");
         openssl.current_dir(&files.0).args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
         openssl.args(["-nodes", "-days", "30", "-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")]);
         run(openssl.args(arguments));
-        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644); // squid gives up being root
+        let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644); // squid drops root
         fs::set_permissions(files.0.join(format!("{name}.key")), readable).expect("the key's permissions");
     };
     request("ca", &["-subj", "/CN=dl_auth test proxy CA"]);

@@ -8,10 +8,10 @@ use std::process::Command;
 
 use crate::common::{Scratch, run};
 
-/// What a certificate says. See [`LEAF`] and [`CA`].
+/// The content of a certificate. See [`LEAF`] and [`CA`].
 #[derive(Clone, Copy)]
 pub struct Cert {
-    /// Its file, and the file of its key, are called so.
+    /// The name of its file and of the file of its key.
     pub name: &'static str,
     /// The kind of its key, see `Pki::key`.
     pub key: &'static str,
@@ -19,16 +19,16 @@ pub struct Cert {
     pub subject: &'static str,
     /// The name of the certificate that signs it, or its own.
     pub issuer: &'static str,
-    /// Lines of OpenSSL's configuration. None make a version 1 certificate.
+    /// Lines of OpenSSL's configuration. Without lines, the certificate has version 1.
     pub extensions: &'static str,
     pub hash: &'static str,
-    /// From this year to that.
+    /// It is valid from the first year to the second.
     pub years: (u16, u16),
     /// More options of `openssl ca`.
     pub options: &'static [&'static str],
 }
 
-/// A certificate for localhost, to be changed.
+/// The base of the certificates for localhost.
 pub const LEAF: Cert = Cert {
     name: "leaf",
     key: "p256",
@@ -40,7 +40,7 @@ pub const LEAF: Cert = Cert {
     options: &[],
 };
 
-/// A root, to be changed.
+/// The base of the root certificates.
 pub const CA: Cert = Cert {
     name: "ca",
     key: "p256",
@@ -96,10 +96,10 @@ impl Pki {
             "pss2048" => ("RSA-PSS", &["rsa_keygen_bits:2048"]),
             "rsa1024" => ("RSA", &["rsa_keygen_bits:1024"]),
             "rsa2048" => ("RSA", &["rsa_keygen_bits:2048"]),
-            // More primes are found sooner, and the public key is like any other.
+            // More primes are found sooner, and the public key looks like any other.
             "rsa4096" => ("RSA", &["rsa_keygen_bits:4096", "rsa_keygen_primes:4"]),
             "rsa8192" => ("RSA", &["rsa_keygen_bits:8192", "rsa_keygen_primes:5"]),
-            other => panic!("no kind of key: {other}"),
+            other => panic!("unknown kind of key: {other}"),
         };
         let mut arguments = vec!["genpkey", "-algorithm", name, "-out", file];
         options.iter().for_each(|option| arguments.extend(["-pkeyopt", option]));
@@ -110,7 +110,7 @@ impl Pki {
         run(Command::new("openssl").current_dir(self.directory()).env("OPENSSL_CONF", "ca.cnf").args(arguments));
     }
 
-    /// Makes a certificate, `{name}.pem`, with a key, `{name}.key`. The issuer must have been made before.
+    /// Makes a certificate, `{name}.pem`, with a key, `{name}.key`. The certificate of the issuer must exist.
     pub fn make(&self, cert: &Cert) {
         let key = self.key(cert.key);
         let (own, csr, out) =
@@ -136,7 +136,7 @@ impl Pki {
         self.openssl(&arguments);
     }
 
-    /// Joins PEM files: what a server sends, or a `ca_file`.
+    /// Joins PEM files: the chain that a server sends, or a `ca_file`.
     pub fn join(&self, names: &[&str]) -> PathBuf {
         let path = self.path(&format!("joined-{}.pem", names.join("+")));
         let text: String =

@@ -4,7 +4,7 @@ use dl_auth::Status;
 
 use crate::pki::{CA, Cert, LEAF};
 
-/// Who the server is, with the options that the row is about.
+/// The server program, with the options of the row.
 #[derive(Clone, Copy)]
 pub enum By {
     /// nginx, with lines of its configuration.
@@ -15,11 +15,11 @@ pub enum By {
     OpenSsl(&'static [&'static str]),
 }
 
-/// A set-up of a server, and what a login there gives.
+/// A configuration of a server, and the result of a login there.
 #[derive(Clone, Copy)]
 pub struct Row {
     pub name: &'static str,
-    /// The certificates that the server sends; it has the key of the first.
+    /// The certificates that the server sends. It has the key of the first.
     pub sends: &'static [&'static str],
     pub by: By,
     /// The certificates in the `ca_file`.
@@ -27,13 +27,13 @@ pub struct Row {
     pub host: &'static str,
     /// `None`: a token.
     pub status: Option<Status>,
-    /// What the message has, besides the host and the port.
+    /// Words that the message must contain, in addition to the host and the port.
     pub says: &'static [&'static str],
-    /// What it does not have.
+    /// Words that the message must not contain.
     pub never: &'static [&'static str],
 }
 
-/// A server that gives a token, to be changed.
+/// The base of the rows: a server whose login succeeds.
 const GOOD: Row = Row {
     name: "",
     sends: &["leaf"],
@@ -313,7 +313,7 @@ pub const ROWS: &[Row] = &[
         &["ca"],
         &["CA certificate \"Expired CA\"", "has expired"],
     ),
-    // A root is a name and a key. Its own dates are not part of the path (RFC 5280, section 6.1).
+    // A root certificate is only a name and a key. Its dates are not part of the path (RFC 5280, section 6.1).
     good("expired root", &["by-expired-ca"], &["expired-ca"]),
     // Names.
     Row { host: "a.gate.example", ..good("wildcard", &["wildcard"], &["ca"]) },
@@ -445,7 +445,7 @@ pub const ROWS: &[Row] = &[
         by: By::OpenSsl(&["-tls1_3", "-Verify", "1"]),
         ..bad("client certificate, TLS 1.3", &["leaf"], &["ca"], CLIENT)
     },
-    // nginx completes the handshake, and then answers 400 with a page of HTML.
+    // nginx completes the handshake, and then answers 400 with an HTML page.
     Row {
         by: By::Nginx("ssl_protocols TLSv1.2; ssl_verify_client on; ssl_client_certificate ca.pem;"),
         ..bad("client certificate, nginx, TLS 1.2", &["leaf"], &["ca"], CLIENT)

@@ -1,5 +1,5 @@
-//! One nginx with a server for each row, `openssl s_server` where nginx cannot do it, and a proxy that resolves every
-//! name to this machine.
+//! One nginx with a server for each row, `openssl s_server` for the rows that nginx cannot do, and a proxy that
+//! connects every name to this machine.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::common::server::{Server, free_port};
 use crate::pki::Pki;
 use crate::rows::{By, Row};
 
-/// The servers of all rows. They end with this.
+/// The servers of all rows. They end when this is dropped.
 pub struct Servers {
     /// In the order of the rows.
     pub ports: Vec<u16>,
@@ -27,7 +27,7 @@ pub struct Servers {
 
 impl Servers {
     pub fn start(pki: &Pki, rows: &[Row]) -> Servers {
-        // Debian's default refuses short keys, SHA-1 and old versions, which is what some rows are about.
+        // Debian's default refuses short keys, SHA-1 and old versions, which some rows test.
         let lenient = "openssl_conf=o\n[o]\nssl_conf=s\n[s]\nsystem_default=d\n[d]\nMinProtocol=TLSv1\n\
                        CipherString=DEFAULT:@SECLEVEL=0\n";
         let lenient_file = pki.path("lenient.cnf");
@@ -85,14 +85,14 @@ fn start_nginx(pki: &Pki, servers: &str, openssl: &Path, last: u16) -> Server {
     Server::start(&mut command, &pki.path("nginx.log")).listens(last)
 }
 
-/// A token answer, with a JWT that lasts until 2100.
+/// A token answer, with a JWT that expires in 2100.
 fn answer() -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let jwt = format!("{}.{}.{}", part(r#"{"alg":"RS256"}"#), part(r#"{"exp":4102444800}"#), part("signature"));
     format!(r#"{{"id_token":"{jwt}"}}"#)
 }
 
-/// Starts a proxy that connects every CONNECT to the port of this machine. Gives its URL.
+/// Starts a proxy that connects every CONNECT to the requested port of this machine. Returns its URL.
 fn start_proxy() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,7 +1,8 @@
-// Reads a cached token over and over, through dlauth and from the oauth2 package's ReuseTokenSource, from so many
-// goroutines. DL_AUTH_* say who logs in, and where.
+// Reads a cached token in a loop: through dlauth, and from the oauth2 package's ReuseTokenSource, on the given number
+// of goroutines. DL_AUTH_* have the credentials and the URL.
 //
-// Out: "ready". In: "WAY GOROUTINES MILLISECONDS" a line. Out: nanoseconds per read, on the average of all goroutines.
+// The program prints "ready". It reads lines "WAY GOROUTINES MILLISECONDS", and prints nanoseconds per read, the
+// average of all goroutines.
 package main
 
 import (
@@ -25,7 +26,7 @@ func (token static) Token() (*oauth2.Token, error) {
 	return &oauth2.Token{AccessToken: string(token), Expiry: time.Now().Add(24 * time.Hour)}, nil
 }
 
-// measure counts from when all goroutines may begin to when the last one has ended.
+// measure counts from the moment when all goroutines may start until the last one has ended.
 func measure(read func() bool, goroutines int, slice time.Duration) float64 {
 	var batches int64
 	var over int32

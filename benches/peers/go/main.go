@@ -1,8 +1,8 @@
-// Reads a cached token over and over from the oauth2 package's ReuseTokenSource, from so many goroutines, for a slice
-// of time. BENCH_TOKEN is the token.
+// Reads a cached token in a loop from the oauth2 package's ReuseTokenSource, on the given number of goroutines and for the
+// given time. BENCH_TOKEN is the token.
 //
-// Out: "ready". In: "THREADS MILLISECONDS" a line. Out: "READS_PER_SECOND NANOSECONDS_PER_READ": of all goroutines
-// together, and of one read on the average.
+// The program prints "ready". It reads lines "THREADS MILLISECONDS", and prints "READS_PER_SECOND
+// NANOSECONDS_PER_READ": of all goroutines together, and of one read on average.
 package main
 
 import (
@@ -19,7 +19,7 @@ import (
 
 const batch = 256
 
-// static is the source behind the cache; it is asked once.
+// static is the source behind the cache; the cache calls it once.
 type static string
 
 func (token static) Token() (*oauth2.Token, error) {
@@ -36,7 +36,7 @@ func readBatch(source oauth2.TokenSource) {
 	}
 }
 
-// measure counts from the first goroutine's first read to the last one's last.
+// measure counts from the first read of the first goroutine to the last read of the last one.
 func measure(source oauth2.TokenSource, threads int, slice time.Duration) (perSecond, perRead float64) {
 	var first, last time.Time
 	var readsOfAll float64

@@ -62,13 +62,16 @@ block() {
     "$package/README.md"
 }
 count() { grep -c "^\`\`\`$1$" "$package/README.md"; }
-[ "$(count csharp) $(count sh) $(grep -c '^```[a-z]' "$package/README.md")" = "3 1 4" ] || stop "readme: other blocks"
-expected=('^[A-Za-z0-9._-]{20}$' '^[0-9]+ bytes, OK$' '^frame [0-9]+: [0-9]+ characters$')
+[ "$(count csharp) $(count sh) $(count json) $(grep -c '^```[a-z]' "$package/README.md")" = "3 2 1 6" ] ||
+  stop "readme: other blocks"
+expected=('^[A-Za-z0-9._-]{20}$' '^frame [0-9]+: [0-9]+ characters$' '^[0-9]+ bytes, OK$')
 for n in 1 2 3; do
   beside_the_library "$made/readme$n"
   block csharp $n >"$made/readme$n/token.cs"
   control POST /reset >/dev/null
-  (cd "$made/readme$n" && unset LD_LIBRARY_PATH && PLATFORM_URL=$platform as_a_user bash -e -c "$(block sh 1)") >"$made/told"
+  printf '%s\n' "$GATE_PASSWORD" >"$made/readme$n/password.txt"
+  (cd "$made/readme$n" && PLATFORM_URL=$platform as_a_user env -u LD_LIBRARY_PATH -u DL_AUTH_PASSWORD \
+    DL_AUTH_PASSWORD_FILE=password.txt bash -e -c "$(block sh 1; block sh 2)") >"$made/told"
   grep -Eq "${expected[n - 1]}" "$made/told" && [ "$(wc -l <"$made/told")" = 1 ] || stop "readme: program $n"
   logins_are 1
 done

@@ -1,4 +1,4 @@
-// The main job: log in, hold the token, ask again. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the like.
+// Logs in, then reads the cached token. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the other variables.
 package main
 
 import (
@@ -46,7 +46,7 @@ func main() {
 	fmt.Printf("first   %.1f ms (login over TLS)\n", first.Seconds()*1e3)
 	fmt.Printf("cached  %.6f ms (mean of 1000 calls)\n", cached.Seconds()*1e3)
 
-	if len(os.Args) > 1 { // a platform to ask, with the token
+	if len(os.Args) > 1 { // a URL of the platform: request it with the token
 		client := http.Client{Transport: auth.RoundTripper(nil)}
 		answer, err := client.Get(os.Args[1])
 		if err != nil {

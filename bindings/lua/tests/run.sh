@@ -15,6 +15,7 @@ export DECLARATIONS=$root/include/dl_auth.cdef.h
 page=$SCRATCH/page
 beside_the_library "$page"
 unpack "$binding/README.md" "$page"
+printf '%s\n' "$GATE_PASSWORD" >"$page/password.txt"
 
 lua() { # with the binding, the tests and the page at hand
   LUA_PATH="$binding/?.lua;$tests/?.lua;$page/?.lua" LD_LIBRARY_PATH=${libraries-$LIBRARY_DIR} patiently 1200 luajit "$@"
@@ -52,7 +53,7 @@ LUA_PATH="$binding/?.lua" DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so patiently 1
 cd "$page"
 told() { # what a command prints, by one login
   control POST /reset >/dev/null
-  as_a_user bash -e -c "$1"
+  as_a_user env -u DL_AUTH_PASSWORD DL_AUTH_PASSWORD_FILE=password.txt bash -e -c "$1"
   logins_are "${2-1}"
 }
 [ -e block3.sh ]

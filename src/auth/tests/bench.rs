@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::super::*;
+use crate::attempt::Attempt;
 use crate::clock::fake::Fake;
 use crate::config::Config;
 use crate::gate::Grant;
@@ -30,7 +31,7 @@ pub(super) struct Gate {
 pub(super) struct Line(pub(super) Arc<Gate>, pub(super) Arc<Fake>);
 
 impl Transport for Line {
-    fn send(&self, request: &Request, _: Duration, _: &dyn Fn() -> bool) -> Result<Response, Failure> {
+    fn send(&self, request: &Request, _: &Attempt) -> Result<Response, Failure> {
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let text = |name: &str| body[name].as_str().unwrap().to_owned();
         lock(&self.0.seen).push(match request.grant {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::bench::*;
 use super::*;
+use crate::attempt::{Attempt, InFlight};
 use crate::clock::Boot;
 use crate::gate::{Grant, Request, Response};
 use crate::http::Failure;
@@ -185,13 +186,15 @@ impl Log {
 }
 
 impl Transport for Way {
-    fn send(&self, request: &Request, limit: Duration, wanted: &dyn Fn() -> bool) -> Result<Response, Failure> {
+    fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure> {
         let cut = || Err(Failure { error: Error::new(Status::Unreachable, "cut"), sent: true });
         let log = &self.0;
-        if !wanted() {
+        let (me, now) = (ME.get(), log.world.boot());
+        let _registered = attempt.register(Arc::new(Asleep(log.clone(), me)));
+        if attempt.is_cancelled() {
             return cut();
         }
-        let (me, now) = (ME.get(), log.world.boot());
+        let limit = attempt.deadline.saturating_sub(now);
         let body: Value = serde_json::from_slice(&request.body).unwrap();
         let mut seen = lock(&log.seen);
         log.keeps_its_pauses(&mut seen, now);
@@ -218,13 +221,28 @@ impl Transport for Way {
         result
     }
 
-    fn cancel(&self) {
-        let threads = std::mem::take(&mut lock(&self.0.seen).in_flight);
-        threads.into_iter().for_each(|thread| self.0.world.wake(thread));
-    }
-
     fn for_child(&self) -> Box<dyn Transport> {
         Box::new(Way(self.0.clone()))
+    }
+}
+
+/// A request in flight, by the number of the thread that sleeps until its answer is there.
+struct Asleep(Arc<Log>, u64);
+
+impl InFlight for Asleep {
+    fn end(&self) {
+        let mut seen = lock(&self.0.seen);
+        let before = seen.in_flight.len();
+        seen.in_flight.retain(|thread| *thread != self.1);
+        let ended = seen.in_flight.len() < before;
+        drop(seen);
+        if ended {
+            self.0.world.wake(self.1);
+        }
+    }
+
+    fn doing(&self) -> String {
+        "waiting for the gate of the simulation".to_owned()
     }
 }
 

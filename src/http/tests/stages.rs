@@ -14,7 +14,7 @@ fn server<T: Send + 'static>(serve: impl FnOnce(TcpStream) -> T + Send + 'static
 }
 
 fn failure_of(options: &[(&str, &str)], limit: Duration) -> Failure {
-    way_with_env(&[&[("tls_roots", "bundled")], options].concat(), &[]).send(&login(), limit, &|| true).err().unwrap()
+    client_with_env(&[&[("tls_roots", "bundled")], options].concat(), &[]).send(&login(), &within(limit)).err().unwrap()
 }
 
 /// Reads until the other side has closed the connection.

@@ -24,7 +24,7 @@ fn anchors() -> Anchors {
     Anchors { roots: RootCertStore::empty(), ca_file: Vec::new(), unreadable: 2, algorithms }
 }
 
-fn sentence(error: &Error, seen: Option<&Seen>, asked: bool) -> String {
+fn sentence(error: &Error, seen: Option<&Rejected>, asked: bool) -> String {
     let peer = Peer { shown: SHOWN, option: "url", secrets: Secrets::NONE };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
     Report { anchors: &anchors(), host: "gate.example", seen, asked, peer: &peer, now }.sentence(error)
@@ -279,7 +279,7 @@ fn every_error_of_the_tls_library_is_told_in_words() {
             .into_iter()
             .map(|error| Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(error))))),
     );
-    let junk = |trusted| Seen { chain: vec![b"junk".to_vec().into(), b"0".to_vec().into()], trusted };
+    let junk = |trusted| Rejected { chain: vec![b"junk".to_vec().into(), b"0".to_vec().into()], trusted };
     for error in &all {
         for seen in [None, Some(&junk(false)), Some(&junk(true))] {
             for asked in [false, true] {

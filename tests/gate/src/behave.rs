@@ -1,4 +1,4 @@
-//! What a plan can order, read from JSON. An unknown name or field is an error: see `fields`.
+//! The behaviours that a plan can have, read from JSON. An unknown name or field is an error: see `fields`.
 
 use crate::fields::Fields;
 use crate::settings::LONGEST_TOKEN;
@@ -41,7 +41,7 @@ pub(crate) enum Behaviour {
     Abrupt { head: String, body: Option<String> },
 }
 
-/// How an `ok` differs from the settings.
+/// The differences of an `ok` from the settings.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
     pub lifetime: Option<i64>,
@@ -58,7 +58,7 @@ pub(crate) struct Overrides {
     pub close_after: bool,
 }
 
-/// An answer given word by word.
+/// An answer that the plan states literally.
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
     pub status: u16,
@@ -95,7 +95,7 @@ impl Planned {
         Ok(planned)
     }
 
-    /// Whether the proxy can do it too: all that needs no token.
+    /// Returns an error if the proxy cannot do it: the proxy can do everything that needs no token.
     pub fn fits_proxy(&self) -> Result<(), String> {
         fn fits(behaviour: &Behaviour) -> bool {
             use Behaviour::{Close, Empty, Garbage, Html, Ok, Reset, Status};
@@ -159,7 +159,7 @@ impl Behaviour {
         Ok(then)
     }
 
-    /// What happens when nothing is planned.
+    /// The behaviour when nothing is planned.
     pub fn normal() -> Self {
         Self::Ok(Box::default())
     }

@@ -1,4 +1,4 @@
-//! The certificates: a CA of this gate alone, and the kinds of server that a client may meet.
+//! The certificates: a CA that only this gate uses, and the kinds of server that a client may meet.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -71,12 +71,12 @@ fn leaf(names: &[&str], expiry: i32) -> Fallible<(CertificateParams, KeyPair)> {
     params.distinguished_name.push(DnType::CommonName, names.first().copied().unwrap_or_default());
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true; // strict verifiers, such as Python's, ask for it
+    params.use_authority_key_identifier_extension = true; // strict verifiers, such as Python's, require it
     (params.not_before, params.not_after) = (date_time_ymd(2000, 1, 1), date_time_ymd(expiry, 12, 31));
     Ok((params, KeyPair::generate()?))
 }
 
-/// A server whose certificate so many intermediates stand above. All their keys are on the curve P-384.
+/// A server whose certificate has this many intermediates above it. All their keys are on the curve P-384.
 fn chain(intermediates: usize, names: &[&str], root: &Issuer<'_, KeyPair>) -> Fallible<Arc<ServerConfig>> {
     let mut certs = Vec::new();
     let mut above: Option<Issuer<'_, KeyPair>> = None;
@@ -104,7 +104,7 @@ fn config(certs: Vec<CertificateDer<'static>>, key: &KeyPair) -> Fallible<Arc<Se
     Ok(Arc::new(config))
 }
 
-/// A fresh folder, readable by its owner alone, with the CA in it; removed when dropped.
+/// A new folder that only its owner can read, with the CA in it. It is removed when dropped.
 pub(crate) struct Folder {
     path: PathBuf,
     ca_file: PathBuf,

@@ -1,8 +1,8 @@
-//! The control endpoint: what [`Gate`](crate::Gate) offers, for programs in other languages. Plain HTTP, one request a
-//! connection, JSON in and out, so that a client needs twenty lines of C.
+//! The control endpoint: it offers the functions of [`Gate`](crate::Gate) to programs in other languages. Plain HTTP,
+//! one request per connection, JSON in and out, so that a client needs only twenty lines of C.
 
 use crate::counts::Counts;
-use crate::http::{Incoming, Manner, Request, Response};
+use crate::http::{Extras, Incoming, Request, Response};
 use crate::state::{Shared, State};
 use crate::wire::Wire;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ const HELP: &str = "there are GET /counts /wait?COUNT=N&timeout_ms=M /last_reque
     POST /plan /set /release /reset /stop, DELETE /plan";
 
 pub(crate) fn serve(shared: &Shared, mut wire: Wire) {
-    let manner = Manner { date: None, close: true };
+    let extras = Extras { date: None, close: true };
     let mut stop = false;
     let response = match Request::read(&mut wire, &mut Vec::new()) {
         Incoming::Closed => return,
@@ -24,7 +24,7 @@ pub(crate) fn serve(shared: &Shared, mut wire: Wire) {
             answer(shared, &request, path, query.unwrap_or_default())
         }
     };
-    let _ = wire.write_all(&response.bytes(&manner));
+    let _ = wire.write_all(&response.bytes(&extras));
     if stop {
         shared.stop();
     }
@@ -49,7 +49,7 @@ fn answer(shared: &Shared, request: &Request, path: &str, query: &str) -> Respon
     }
 }
 
-/// How many requests the plan still has behaviours for.
+/// The number of requests for which the plan still has behaviours.
 pub(crate) fn planned(state: &State) -> usize {
     state.plan.iter().map(|planned| planned.times).sum()
 }
@@ -75,7 +75,7 @@ fn change(shared: &Shared, request: &Request, apply: fn(&mut State, &Value) -> R
     }
 }
 
-/// Blocks until each named count has come so far.
+/// Blocks until each named count has reached its number.
 fn wait(shared: &Shared, query: &str) -> Result<Response, String> {
     let (mut timeout, mut goals) = (crate::patience(crate::WAIT_SECONDS), Vec::new());
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {

@@ -1,4 +1,4 @@
-//! What the gate has seen. One list of names makes the struct, its JSON and the names that `/wait` takes.
+//! What the gate has counted. One list of names generates the struct, its JSON and the names that `/wait` accepts.
 
 use serde_json::{Map, Value, json};
 
@@ -21,27 +21,28 @@ macro_rules! counts {
 }
 
 counts! {
-    /// TCP connections accepted by a token listener (the silent one included; the proxy and the control endpoint not).
+    /// TCP connections accepted by a token listener (including the silent one, without the proxy and the control
+    /// endpoint).
     connections,
     /// TLS handshakes that were completed.
     handshakes,
-    /// `POST /token` requests read whole, well-formed or not.
+    /// Complete `POST /token` requests, well-formed or not.
     requests,
     /// Well-formed `user_credentials` requests.
     logins,
     /// Well-formed `refresh_token` requests.
     refreshes,
-    /// Tokens that the gate minted and sent whole. A token that a behaviour replaced or cut short is not counted.
+    /// Tokens that the gate minted and sent completely. A token that a behaviour replaced or cut short is not counted.
     issued,
     /// Logins refused because the user name or password was wrong (not those refused by a `status` behaviour).
     refused,
-    /// Refreshes refused because the refresh token was unknown or spent.
+    /// Refreshes refused because the refresh token was unknown or used up.
     refused_refreshes,
-    /// Refreshes that offered a refresh token which rotation had already spent.
+    /// Refreshes with a refresh token that rotation had already used up.
     reused_refresh_tokens,
     /// Tunnels that the proxy opened.
     proxied,
-    /// Requests that are held back at this moment. A reset leaves this one alone.
+    /// Requests that are held back at this moment. A reset does not change this count.
     hanging,
     /// Requests for `/elsewhere`, by any method: redirects that were followed.
     redirected_hits,
@@ -56,7 +57,7 @@ impl Counts {
     }
 }
 
-/// A request as it came over the wire. The body has the password in it: this is for tests only.
+/// A request as it arrived. Its body contains the password: this is only for tests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
     /// `POST`, ...

@@ -1,5 +1,5 @@
-//! A strict reader of JSON objects: every field is asked for by name, and what was not asked for is an error. A test
-//! whose order is misspelt must fail at the order, not pass because nothing went wrong.
+//! A strict reader of JSON objects: the code reads every field by name, and a field that was not read is an error. A
+//! test with a misspelt behaviour must fail when it plans it; otherwise it could pass because nothing went wrong.
 
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ impl Fields {
         }
     }
 
-    /// Any JSON, `null` too; `None` only where the field is absent.
+    /// Any JSON, including `null`; `None` only if the field is absent.
     pub fn any(&mut self, name: &'static str) -> Option<Value> {
         self.known.push(name);
         self.left.remove(name)
@@ -75,7 +75,7 @@ impl Fields {
         })
     }
 
-    /// Header names with string or number values, none of which can break out of its line.
+    /// Header names with string or number values. No value can contain a line break.
     pub fn headers(&mut self, name: &'static str) -> Result<Vec<(String, String)>, String> {
         let what = self.what.clone();
         let read = |(name, value): (String, Value)| {
@@ -86,14 +86,14 @@ impl Fields {
             };
             let clean = |s: &str| !s.contains(['\r', '\n']);
             if name.is_empty() || name.contains([':', ' ']) || !clean(&name) || !clean(&text) {
-                return Err(format!("{what}: `{name}` is no header name, or its value has a line break"));
+                return Err(format!("{what}: `{name}` is not a header name, or its value has a line break"));
             }
             Ok((name, text))
         };
         self.object(name)?.unwrap_or_default().into_iter().map(read).collect()
     }
 
-    /// To be called when all has been read.
+    /// Must be called after all fields have been read.
     pub fn finish(self) -> Result<(), String> {
         match self.left.keys().next() {
             None => Ok(()),

@@ -1,4 +1,4 @@
-//! The service's token protocol: which requests are token requests, and what a good gate answers.
+//! The service's token protocol: which requests are token requests, and what a well-behaved gate answers.
 
 use crate::behave::{Kind, Overrides};
 use crate::http::{Request, Response};
@@ -14,7 +14,7 @@ pub(crate) enum Grant {
     Refresh { refresh_token: String },
 }
 
-/// Where a request belongs.
+/// The kind of a request.
 pub(crate) enum Route {
     Token(Grant),
     /// A `POST` to the token endpoint that breaks the protocol, and why.
@@ -39,13 +39,13 @@ impl Route {
     }
 }
 
-/// `{"status", "message"}`, as the service words its errors.
+/// `{"status", "message"}`, the form of the service's errors.
 pub(crate) fn plain_error(status: u16, message: &str) -> Response {
     Response::json(status, &json!({"status": status, "message": message}))
 }
 
 impl Grant {
-    /// Takes the exact shape only: a client that sends anything else has a fault, and the 400 shows it.
+    /// Accepts only the exact form: a client that sends anything else has a bug, and the 400 shows it.
     fn read(request: &Request, query: Option<&str>) -> Result<Self, String> {
         if query != Some("default") {
             return Err(format!("the query must be the bare word `default`, not {query:?}"));
@@ -82,7 +82,7 @@ impl Grant {
 
 fn texts<const N: usize>(fields: &Map<String, Value>, names: [&str; N]) -> Result<[String; N], String> {
     if let Some(extra) = fields.keys().find(|key| *key != "type" && !names.contains(&key.as_str())) {
-        return Err(format!("the body has a field too many: `{extra}`"));
+        return Err(format!("the body has an unknown field: `{extra}`"));
     }
     let mut found = names.map(|_| String::new());
     for (slot, name) in found.iter_mut().zip(names) {
@@ -92,7 +92,7 @@ fn texts<const N: usize>(fields: &Map<String, Value>, names: [&str; N]) -> Resul
 }
 
 impl State {
-    /// The well-behaved answer, with what it changes: minted tokens, spent refresh tokens, refusals counted.
+    /// The answer of a well-behaved gate, and its effects: it mints tokens, uses up refresh tokens and counts refusals.
     pub fn answer(&mut self, grant: &Grant, overrides: &Overrides, now: i64) -> Answer {
         match grant {
             Grant::Login { username, password } => {
@@ -141,7 +141,8 @@ impl State {
         Answer { status: 200, body, token }
     }
 
-    /// What to put in the answer. A login always gets one; a refresh when they rotate, and then the old one is spent.
+    /// The refresh token for the answer. A login always gets one. A refresh gets one only with rotation, and then the
+    /// old one is used up.
     fn next_refresh_token(&mut self, overrides: &Overrides, spent: Option<&str>) -> Option<Value> {
         if overrides.omit_refresh_token {
             return None;

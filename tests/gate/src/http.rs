@@ -1,4 +1,5 @@
-//! HTTP/1.1 in the small: reads one request, writes one response. Nothing here knows what the gate is for.
+//! A small part of HTTP/1.1: reads one request, writes one response. This module does not depend on the rest of the
+//! gate.
 
 use crate::counts::Seen;
 use flate2::{Compression, write::GzEncoder};
@@ -8,27 +9,27 @@ use std::io::{Read, Write};
 const LONGEST_HEAD: usize = 64 << 10;
 const LONGEST_BODY: usize = 1 << 20;
 
-/// One request, read whole.
+/// One complete request.
 pub(crate) struct Request {
     pub method: String,
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
-    /// The client wants the connection closed after the answer.
+    /// The client requests that the connection is closed after the answer.
     pub last: bool,
 }
 
-/// What came over the connection.
+/// The result of reading from the connection.
 pub(crate) enum Incoming {
     Request(Request),
-    /// The other side is done, or gone.
+    /// The other side has closed or reset the connection.
     Closed,
-    /// Not HTTP, or more than we read: an answer with this message is the last thing to say.
+    /// Not HTTP, or too long: the gate sends an answer with this message and closes.
     Malformed(String),
 }
 
 impl Request {
-    /// Reads the next request; `rest` keeps what arrived beyond it.
+    /// Reads the next request. Bytes after it stay in `rest`.
     pub fn read(wire: &mut (impl Read + Write), rest: &mut Vec<u8>) -> Incoming {
         let (mut request, head) = loop {
             match parse_head(rest) {
@@ -58,14 +59,14 @@ impl Request {
         Incoming::Request(request)
     }
 
-    /// The value of a header that is there exactly once; the name in lower case.
+    /// The value of a header that occurs exactly once. The name is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut found = self.headers.iter().filter(|(n, _)| n == name);
         let first = found.next();
         first.filter(|_| found.next().is_none()).map(|(_, value)| value.as_str())
     }
 
-    /// The target in two: path, and query where there is a `?`.
+    /// The path, and the query if the target has a `?`.
     pub fn path_and_query(&self) -> (&str, Option<&str>) {
         match self.target.split_once('?') {
             Some((path, query)) => (path, Some(query)),
@@ -90,7 +91,7 @@ impl Request {
             return Ok(0);
         }
         let length = self.header("content-length").and_then(|value| value.parse().ok());
-        length.filter(|&n| n <= LONGEST_BODY).ok_or_else(|| "Content-Length is no number, double or too big".into())
+        length.filter(|&n| n <= LONGEST_BODY).ok_or_else(|| "Content-Length is not valid or too large".into())
     }
 }
 
@@ -125,7 +126,7 @@ fn parse_head(bytes: &[u8]) -> Result<Option<(Request, usize)>, String> {
     Ok(Some((request, length)))
 }
 
-/// One response, before it is bytes.
+/// One response, before it is converted to bytes.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     pub status: u16,
@@ -133,9 +134,9 @@ pub(crate) struct Response {
     pub body: Vec<u8>,
 }
 
-/// What every response of a connection says beside its own headers.
+/// What every response of a connection has in addition to its own headers.
 #[derive(Clone, Default)]
-pub(crate) struct Manner {
+pub(crate) struct Extras {
     /// The `Date`, in Unix seconds.
     pub date: Option<i64>,
     /// `Connection: close`.
@@ -151,7 +152,7 @@ impl Response {
         Self::new(status, "application/json", body.to_string())
     }
 
-    /// Sets a header, in place of one of the same name.
+    /// Sets a header. It replaces a header of the same name.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.headers.retain(|(n, _)| !n.eq_ignore_ascii_case(name));
         self.headers.push((name.into(), value.into()));
@@ -160,12 +161,12 @@ impl Response {
 
     pub fn gzip(mut self) -> Self {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-        let _ = encoder.write_all(&self.body); // a Vec takes everything
+        let _ = encoder.write_all(&self.body); // a Vec accepts everything
         self.body = encoder.finish().unwrap_or_default();
         self.with("Content-Encoding", "gzip")
     }
 
-    /// Cuts the body into chunks of 64 bytes.
+    /// Splits the body into chunks of 64 bytes.
     pub fn chunked(mut self) -> Self {
         let mut framed = Vec::new();
         for chunk in self.body.chunks(64) {
@@ -178,17 +179,17 @@ impl Response {
         self.with("Transfer-Encoding", "chunked")
     }
 
-    /// The bytes for the wire. A header that the response has already is not added to.
-    pub fn bytes(self, manner: &Manner) -> Vec<u8> {
+    /// The bytes for the connection. A header that the response already has is not added again.
+    pub fn bytes(self, extras: &Extras) -> Vec<u8> {
         let length = self.body.len().to_string();
         let mut response = self;
         if !response.has("transfer-encoding") && response.status != 204 {
             response = response.or("Content-Length", length);
         }
-        if let Some(date) = manner.date {
+        if let Some(date) = extras.date {
             response = response.or("Date", imf_date(date));
         }
-        if manner.close {
+        if extras.close {
             response = response.or("Connection", "close".into());
         }
         let mut bytes = format!("HTTP/1.1 {} {}\r\n", response.status, reason(response.status)).into_bytes();
@@ -209,7 +210,7 @@ impl Response {
     }
 }
 
-/// A date as headers write it, from Unix seconds; years outside 1970 to 9999 are pulled inside.
+/// A date in the format of headers, from Unix seconds. A year outside 1970 to 9999 is moved to the nearest limit.
 pub(crate) fn imf_date(seconds: i64) -> String {
     let seconds = u64::try_from(seconds).unwrap_or(0).min(253_402_300_799);
     httpdate::fmt_http_date(std::time::UNIX_EPOCH + std::time::Duration::from_secs(seconds))

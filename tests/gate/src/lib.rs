@@ -1,5 +1,6 @@
-//! A gate to test `dl_auth` against. It speaks the service's protocol over TLS on loopback ports, misbehaves on order,
-//! and counts what it sees. Blocking threads, one for each connection: a test is easier to follow than an event loop.
+//! A test gate for `dl_auth`. It speaks the service's protocol over TLS on loopback ports, misbehaves on request, and
+//! counts requests. It uses one blocking thread per connection, because that is easier to follow in a test than an
+//! event loop.
 //!
 //! ```
 //! use dl_auth_gate::Gate;
@@ -7,7 +8,7 @@
 //!
 //! let gate = Gate::start();
 //! gate.plan(json!([{"do": "status", "status": 503, "headers": {"Retry-After": 1}}, {"do": "ok", "lifetime": 60}]));
-//! // ... a client asks gate.url(), trusting gate.ca_file() ...
+//! // ... a client requests gate.url() and trusts gate.ca_file() ...
 //! assert_eq!(gate.counts().requests, 0);
 //! ```
 //!
@@ -43,12 +44,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// The limit of [`Gate::wait`] and `GET /wait`, before [`patience`] scales it. Clients that have a limit of their own need
-/// a longer one.
+/// The limit of [`Gate::wait`] and `GET /wait`, before [`patience`] multiplies it. A client with its own limit needs a
+/// longer one.
 pub(crate) const WAIT_SECONDS: u64 = 600;
 
-/// A limit that ends a test that hangs: so many seconds, times the factor in `DL_AUTH_TEST_PATIENCE` (a whole number,
-/// default 1). The tests in other languages read the same variable. Panics when the variable holds anything else.
+/// A limit that ends a test that hangs: this number of seconds, times the factor in `DL_AUTH_TEST_PATIENCE` (a whole
+/// number, default 1). The tests in other languages read the same variable. Panics if the variable holds anything else.
 #[must_use]
 pub fn patience(seconds: u64) -> Duration {
     let factor = std::env::var("DL_AUTH_TEST_PATIENCE").unwrap_or_default();
@@ -57,13 +58,13 @@ pub fn patience(seconds: u64) -> Duration {
     Duration::from_secs(seconds) * factor.expect("DL_AUTH_TEST_PATIENCE must be a whole number from 1")
 }
 
-/// A running gate; it stops when dropped. Any number can run in one process.
+/// A running gate. It stops when it is dropped. One process can run any number of gates.
 pub struct Gate {
     shared: Arc<Shared>,
     folder: Folder,
     urls: Urls,
     doors: Vec<JoinHandle<()>>,
-    /// Bound but not listening: the port stays ours, and whoever connects is refused.
+    /// Bound but not listening: the port stays reserved, and connections to it are refused.
     _refusing: socket2::Socket,
 }
 
@@ -82,24 +83,24 @@ struct Urls {
 }
 
 impl Gate {
-    /// Starts a gate with the default [`Settings`]. Panics when that fails.
+    /// Starts a gate with the default [`Settings`]. Panics if this fails.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(Settings::default())
     }
 
-    /// Starts a gate. Panics when that fails.
+    /// Starts a gate. Panics if this fails.
     #[must_use]
     pub fn start_with(settings: Settings) -> Self {
         Self::try_start(settings).unwrap_or_else(|e| panic!("the gate cannot start: {e}"))
     }
 
-    /// Starts a gate, or says why not.
+    /// Starts a gate, or returns the error.
     pub fn try_start(settings: Settings) -> io::Result<Self> {
         let certs = Certs::make().map_err(io::Error::other)?;
         let folder = Folder::with_ca(&certs.ca_pem)?;
         let shared = Arc::new(Shared::new(settings, seed()));
-        // A failure half-way must leave no listener behind.
+        // A failure in the middle must not leave a listener open.
         match open_all(&shared, certs) {
             Ok((urls, doors, refusing)) => Ok(Self { shared, folder, urls, doors, _refusing: refusing }),
             Err(e) => {
@@ -109,52 +110,52 @@ impl Gate {
         }
     }
 
-    /// The token endpoint, with a good certificate for `localhost`, `127.0.0.1` and `gate.test`.
+    /// The token endpoint, with a valid certificate for `localhost`, `127.0.0.1` and `gate.test`.
     pub fn url(&self) -> &str {
         &self.urls.good
     }
 
-    /// The same, with a certificate from the CA for `elsewhere.invalid` only.
+    /// The token endpoint with a certificate from the CA only for `elsewhere.invalid`.
     pub fn wrong_host_url(&self) -> &str {
         &self.urls.wrong_host
     }
 
-    /// The same, with a certificate from the CA that expired in 2001.
+    /// The token endpoint with a certificate from the CA that expired in 2001.
     pub fn expired_url(&self) -> &str {
         &self.urls.expired
     }
 
-    /// The same, with a certificate that the CA did not sign.
+    /// The token endpoint with a certificate that the CA did not sign.
     pub fn self_signed_url(&self) -> &str {
         &self.urls.self_signed
     }
 
-    /// The same, with a good certificate below two intermediates.
+    /// The token endpoint with a valid certificate below two intermediates.
     pub fn two_intermediates_url(&self) -> &str {
         &self.urls.two_intermediates
     }
 
-    /// The same, with a good certificate below six intermediates: the most that clients take.
+    /// The token endpoint with a valid certificate below six intermediates: the maximum that clients accept.
     pub fn six_intermediates_url(&self) -> &str {
         &self.urls.six_intermediates
     }
 
-    /// The same without TLS.
+    /// The token endpoint without TLS.
     pub fn http_url(&self) -> &str {
         &self.urls.http
     }
 
-    /// An `https` URL where connections are accepted and then nothing is ever said: the TLS handshake hangs.
+    /// An `https` URL whose listener accepts connections and then sends nothing: the TLS handshake hangs.
     pub fn silent_url(&self) -> &str {
         &self.urls.silent
     }
 
-    /// An `https` URL where connections are refused.
+    /// An `https` URL whose port refuses connections.
     pub fn refused_url(&self) -> &str {
         &self.urls.refused
     }
 
-    /// An HTTP proxy that takes `CONNECT` to `localhost` and `127.0.0.1`.
+    /// An HTTP proxy that accepts `CONNECT` to `localhost` and `127.0.0.1`.
     pub fn proxy_url(&self) -> &str {
         &self.urls.proxy
     }
@@ -164,31 +165,31 @@ impl Gate {
         &self.urls.control
     }
 
-    /// The CA's certificate, PEM.
+    /// The CA's certificate as PEM.
     pub fn ca_file(&self) -> &Path {
         self.folder.ca_file()
     }
 
-    /// Appends behaviours (an array, or a single one) to the plan. Panics when the plan is wrong.
+    /// Appends behaviours (an array, or a single one) to the plan. Panics if the plan is not valid.
     #[track_caller]
     pub fn plan(&self, plan: Value) {
-        self.shared.with(|state| state.add_plan(&plan)).unwrap_or_else(|e| panic!("a wrong plan: {e}"));
+        self.shared.with(|state| state.add_plan(&plan)).unwrap_or_else(|e| panic!("invalid plan: {e}"));
     }
 
-    /// Drops what is left of the plan.
+    /// Drops the rest of the plan.
     pub fn clear_plan(&self) {
         self.shared.with(|state| state.plan.clear());
     }
 
-    /// How many requests the plan still has behaviours for.
+    /// The number of requests for which the plan still has behaviours.
     pub fn planned(&self) -> usize {
         self.shared.with(|state| control::planned(state))
     }
 
-    /// Changes the settings that `settings` names. Panics when they are wrong.
+    /// Changes the settings that `settings` names. Panics if they are not valid.
     #[track_caller]
     pub fn set(&self, settings: Value) {
-        self.shared.with(|state| state.set(&settings)).unwrap_or_else(|e| panic!("wrong settings: {e}"));
+        self.shared.with(|state| state.set(&settings)).unwrap_or_else(|e| panic!("invalid settings: {e}"));
     }
 
     /// The counts at this moment.
@@ -196,7 +197,8 @@ impl Gate {
         self.shared.with(|state| state.counts)
     }
 
-    /// Waits until the counts are as `done` wants them, and returns them. Panics after [`patience`] for 10 minutes.
+    /// Waits until `done` is true for the counts, and returns them. Panics after 10 minutes, times the factor of
+    /// [`patience`].
     #[track_caller]
     pub fn wait(&self, done: impl Fn(&Counts) -> bool) -> Counts {
         let mut counts = Counts::default();
@@ -205,16 +207,17 @@ impl Gate {
             counts = state.counts;
             done(&counts)
         });
-        assert!(came, "the gate waited {limit:?} in vain: {counts:?}");
+        assert!(came, "the counts were not reached within {limit:?}: {counts:?}");
         counts
     }
 
-    /// Lets all requests that hang go on.
+    /// Releases all requests that hang.
     pub fn release(&self) {
         self.shared.release();
     }
 
-    /// Counts to zero, plans away, settings as at the start. Refresh tokens stay good, and what hangs keeps hanging.
+    /// Sets the counts to zero, drops the plans and restores the settings of the start. Refresh tokens stay valid, and
+    /// requests that hang keep hanging.
     pub fn reset(&self) {
         self.shared.with(State::reset);
     }
@@ -234,7 +237,7 @@ impl Gate {
         self.shared.with(|state| state.last_token.clone())
     }
 
-    /// Waits until the control endpoint has been told to stop, at most so long; tells whether it has.
+    /// Waits at most this long for a stop by the control endpoint. Returns whether it came.
     pub fn stopped_within(&self, timeout: Duration) -> bool {
         self.shared.wait(timeout, |state| state.stopping)
     }
@@ -290,7 +293,7 @@ fn open_all(shared: &Arc<Shared>, certs: Certs) -> io::Result<(Urls, Vec<JoinHan
     Ok((urls, doors, refusing))
 }
 
-/// Different for each gate, so that no two gates mint the same token.
+/// A different number for each gate, so that no two gates mint the same token.
 fn seed() -> u64 {
     static STARTED: AtomicU64 = AtomicU64::new(0);
     let nanos = UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos() as u64;

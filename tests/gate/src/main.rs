@@ -1,5 +1,5 @@
-//! The gate as a program, for tests in other languages: prints one line of JSON that says where everything is, then
-//! serves until it is told to stop, its time is up, or the process that started it is gone.
+//! The gate as a program, for tests in other languages. It prints one line of JSON with all addresses. It then serves
+//! until it is stopped, its time is up, or its parent process has ended.
 
 use dl_auth_gate::{Gate, Settings, patience};
 use std::io::Write as _;
@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 const HELP: &str = "\
-dl_auth_gate: a gate to test dl_auth against, on 127.0.0.1
+dl_auth_gate: a test gate for dl_auth, on 127.0.0.1
 
 Options:
-  --lifetime S      seconds that a token lives (86400)
-  --rotate          each refresh spends the refresh token and gives a new one
-  --username U      the user name that is let in (bot@example.com)
-  --password P      the password that is let in (correct horse battery staple)
-  --max-seconds N   end after so long in any case (3600)
+  --lifetime S      lifetime of a token in seconds (86400)
+  --rotate          each refresh uses up the refresh token and issues a new one
+  --username U      the accepted user name (bot@example.com)
+  --password P      the accepted password (correct horse battery staple)
+  --max-seconds N   end after this time in any case (3600)
   --help            this text
 
 Prints one line of JSON: url, ca_file, control_url, ... Ends at POST /stop on
@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     };
     let mut stdout = std::io::stdout();
     if writeln!(stdout, "{}", gate.describe()).and_then(|()| stdout.flush()).is_err() {
-        return ExitCode::FAILURE; // nobody will ever know where we are
+        return ExitCode::FAILURE; // no client can learn the addresses
     }
     while !gate.stopped_within(Duration::from_millis(200)) {
         if Instant::now() >= end || self::parent() != parent {
@@ -60,7 +60,7 @@ struct Options {
 }
 
 impl Options {
-    /// `None` is a call for help.
+    /// `None` means `--help`.
     fn read(mut arguments: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
         let mut options = Self { settings: Settings::default(), max_time: patience(3600) };
         while let Some(name) = arguments.next() {
@@ -83,7 +83,7 @@ fn number<T: std::str::FromStr>(name: &str, text: &str) -> Result<T, String> {
     text.parse().map_err(|_| format!("{name} needs a whole number, not {text}"))
 }
 
-/// Changes when the parent has ended and another process inherits us.
+/// The parent's process id. It changes when the parent has ended.
 fn parent() -> u32 {
     #[cfg(unix)]
     return std::os::unix::process::parent_id();

@@ -1,8 +1,8 @@
-//! An HTTP proxy for `CONNECT` that leads to this machine and nowhere else.
+//! An HTTP proxy for `CONNECT`. It connects only to this machine.
 
 use crate::behave::Behaviour;
 use crate::grant::plain_error;
-use crate::http::{Incoming, Manner, Request, Response};
+use crate::http::{Extras, Incoming, Request, Response};
 use crate::reply::{Answer, End, Reply};
 use crate::serve::write;
 use crate::state::Shared;
@@ -28,17 +28,17 @@ pub(crate) fn serve(shared: &Arc<Shared>, mut wire: Wire) {
         other => other,
     };
     if !matches!(behaviour, Behaviour::Ok(_)) {
-        let manner = Manner { date: None, close: true };
+        let extras = Extras { date: None, close: true };
         let answer = |_: &_| Answer { status: 200, body: json!({}), token: None };
         let now = shared.with(|state| state.date());
-        return finish(shared, wire, Reply::to(&behaviour, answer, &manner, now));
+        return finish(shared, wire, Reply::to(&behaviour, answer, &extras, now));
     }
     match destination(&request).and_then(|address| {
         TcpStream::connect_timeout(&address, crate::patience(60)).map_err(|e| plain_error(502, &e.to_string()))
     }) {
         Ok(tcp) => tunnel(shared, wire, Arc::new(tcp), &rest),
         Err(refusal) => {
-            let reply = Reply::whole(refusal, &Manner { date: None, close: true });
+            let reply = Reply::whole(refusal, &Extras { date: None, close: true });
             finish(shared, wire, reply);
         }
     }
@@ -55,11 +55,11 @@ fn finish(shared: &Shared, mut wire: Wire, reply: Reply) {
 
 fn destination(request: &Request) -> Result<SocketAddr, Response> {
     if request.method != "CONNECT" {
-        return Err(plain_error(405, "this proxy takes CONNECT only").with("Allow", "CONNECT"));
+        return Err(plain_error(405, "this proxy accepts only CONNECT").with("Allow", "CONNECT"));
     }
     match request.target.rsplit_once(':').map(|(host, port)| (host, port.parse())) {
         Some(("localhost" | "127.0.0.1", Ok(port))) => Ok((Ipv4Addr::LOCALHOST, port).into()),
-        _ => Err(plain_error(403, "this proxy leads to localhost:PORT and 127.0.0.1:PORT only")),
+        _ => Err(plain_error(403, "this proxy connects only to localhost:PORT and 127.0.0.1:PORT")),
     }
 }
 
@@ -77,7 +77,7 @@ fn tunnel(shared: &Arc<Shared>, mut wire: Wire, far: Arc<TcpStream>, early: &[u8
     });
 }
 
-/// Copies until one side ends. An end is passed on; an error ends both directions.
+/// Copies until one side ends. It passes an end on; an error ends both directions.
 fn copy(from: &TcpStream, to: &TcpStream) {
     let (mut reader, mut writer) = (from, to);
     match io::copy(&mut reader, &mut writer) {

@@ -1,7 +1,7 @@
-//! From a behaviour to what goes over the wire. Pure: whoever calls supplies the well-behaved answer and the time.
+//! Converts a behaviour into the bytes of the answer. Pure: the caller supplies the well-behaved answer and the time.
 
 use crate::behave::{Behaviour, Overrides, Status};
-use crate::http::{Manner, Response, imf_date};
+use crate::http::{Extras, Response, imf_date};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 pub(crate) struct Answer {
     pub status: u16,
     pub body: Value,
-    /// The token in it, where it is one that the gate minted.
+    /// The token in the answer, if the gate minted it.
     pub token: Option<String>,
 }
 
@@ -17,21 +17,21 @@ pub(crate) struct Answer {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Reply {
     pub bytes: Vec<u8>,
-    /// So many bytes at a time, with a rest between.
+    /// Write this many bytes at a time, with a pause between.
     pub pace: Option<(usize, Duration)>,
     pub end: End,
-    /// Counts as issued when all bytes are out.
+    /// Counted as issued when all bytes are written.
     pub token: Option<String>,
 }
 
-/// What becomes of the connection.
+/// What happens to the connection after the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
-    /// It takes the next request.
+    /// It accepts the next request.
     Open,
     /// TLS close_notify, then FIN.
     Close,
-    /// FIN, and no TLS close_notify before it.
+    /// FIN, without a TLS close_notify before it.
     Abrupt,
     /// TCP RST.
     Reset,
@@ -43,11 +43,11 @@ const BAD_UTF8: &[u8] = b"{\"access_token\":\"a\",\"id_token\":\"eyJ\xff\xfe\xc3
 const GARBAGE: &[u8] = b"\x00\xff\x16\x03 this is not HTTP \xde\xad\xbe\xef\r\n\r\n";
 
 impl Reply {
-    /// The reply that `behaviour` makes. `answer` is called at most once, and only where a normal answer is part of it.
+    /// The reply of `behaviour`. `answer` is called at most once, and only if a normal answer is part of the reply.
     /// `now` is the gate's clock as the `Date` header shows it.
-    pub fn to(behaviour: &Behaviour, answer: impl FnOnce(&Overrides) -> Answer, manner: &Manner, now: i64) -> Self {
+    pub fn to(behaviour: &Behaviour, answer: impl FnOnce(&Overrides) -> Answer, extras: &Extras, now: i64) -> Self {
         let normal = Overrides::default();
-        let whole = |response: Response| Self::whole(response, manner);
+        let whole = |response: Response| Self::whole(response, extras);
         match behaviour {
             Behaviour::Ok(overrides) => {
                 let Answer { status, body, token } = answer(overrides);
@@ -88,11 +88,11 @@ impl Reply {
                 let reply = whole(Response::json(status, &body)).issuing(token);
                 Self { pace: Some((*bytes, *delay)), ..reply }
             }
-            Behaviour::Hang { then } => Self::to(then, answer, manner, now),
+            Behaviour::Hang { then } => Self::to(then, answer, extras, now),
             Behaviour::Reset { after: 0 } => Self::raw(Vec::new(), End::Reset),
             Behaviour::Reset { after } => {
                 let Answer { status, body, .. } = answer(&normal);
-                let mut bytes = Response::json(status, &body).bytes(manner);
+                let mut bytes = Response::json(status, &body).bytes(extras);
                 bytes.truncate(*after);
                 Self::raw(bytes, End::Reset)
             }
@@ -107,9 +107,9 @@ impl Reply {
         }
     }
 
-    /// A response as it should be.
-    pub fn whole(response: Response, manner: &Manner) -> Self {
-        Self::raw(response.bytes(manner), if manner.close { End::Close } else { End::Open })
+    /// A complete response.
+    pub fn whole(response: Response, extras: &Extras) -> Self {
+        Self::raw(response.bytes(extras), if extras.close { End::Close } else { End::Open })
     }
 
     fn raw(bytes: Vec<u8>, end: End) -> Self {
@@ -140,7 +140,7 @@ impl Status {
     }
 }
 
-/// Adds a field in front of the others until the JSON is exactly so long, unless it is already longer.
+/// Adds a field before the others until the JSON has exactly this length, unless it is already longer.
 fn padded(mut body: Value, length: usize) -> Value {
     body["_padding"] = "".into();
     let missing = length.saturating_sub(body.to_string().len());

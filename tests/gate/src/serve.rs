@@ -1,8 +1,8 @@
-//! The listeners, and what happens on a connection to one that hands out tokens.
+//! The listeners, and the connections to a token listener.
 
 use crate::behave::Behaviour;
 use crate::grant::{Grant, Route, plain_error};
-use crate::http::{Incoming, Manner, Request, Response};
+use crate::http::{Extras, Incoming, Request, Response};
 use crate::reply::{End, Reply};
 use crate::state::{Shared, unix_now};
 use crate::wire::{Socket, Wire};
@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// What a listener is for.
+/// The kind of a listener.
 #[derive(Clone)]
 pub(crate) enum Door {
     Tls(Arc<ServerConfig>),
     Plain,
-    /// Accepts and never says a word.
+    /// Accepts and never sends anything.
     Silent,
     Proxy,
     Control,
@@ -34,7 +34,7 @@ pub(crate) fn bind() -> io::Result<(socket2::Socket, SocketAddr)> {
     Ok((socket, address))
 }
 
-/// Opens a listener on a port of its own.
+/// Opens a listener on a free port.
 pub(crate) fn open(shared: &Arc<Shared>, door: Door) -> io::Result<(SocketAddr, JoinHandle<()>)> {
     let (socket, address) = bind()?;
     socket.listen(1024)?;
@@ -53,14 +53,14 @@ fn accept(shared: &Arc<Shared>, listener: &TcpListener, door: &Door) {
             return;
         }
         match accepted {
-            Ok((tcp, _)) => greet(shared, tcp, door),
-            Err(_) => drop(shared.pause(Duration::from_millis(10))), // out of descriptors: some will be free again
+            Ok((tcp, _)) => serve_connection(shared, tcp, door),
+            Err(_) => drop(shared.pause(Duration::from_millis(10))), // no free descriptor: wait until one is closed
         }
     }
 }
 
-/// Gives the connection a thread of its own; where there is none to be had, the connection is dropped.
-fn greet(shared: &Arc<Shared>, tcp: TcpStream, door: &Door) {
+/// Serves the connection on a separate thread. If no thread is available, drops the connection.
+fn serve_connection(shared: &Arc<Shared>, tcp: TcpStream, door: &Door) {
     let _ = tcp.set_nodelay(true);
     let tcp = Arc::new(tcp);
     let Some(registered) = shared.register(&tcp) else { return };
@@ -92,11 +92,11 @@ fn serve(shared: &Shared, mut wire: Wire) {
         let reply = match Request::read(&mut wire, &mut rest) {
             Incoming::Closed => return,
             Incoming::Malformed(message) => {
-                let manner = shared.with(|state| {
+                let extras = shared.with(|state| {
                     state.counts.bad_requests += 1;
-                    Manner { date: Some(state.date()).filter(|_| state.settings.send_date), close: true }
+                    Extras { date: Some(state.date()).filter(|_| state.settings.send_date), close: true }
                 });
-                Some(Reply::whole(plain_error(400, &message), &manner))
+                Some(Reply::whole(plain_error(400, &message), &extras))
             }
             Incoming::Request(request) => respond(shared, &mut wire, &request),
         };
@@ -112,10 +112,10 @@ fn serve(shared: &Shared, mut wire: Wire) {
     }
 }
 
-/// The reply to one request; `None` where the client left while it was held, or the gate stops.
+/// The reply to one request. `None` if the client disconnected while it was held, or if the gate stops.
 fn respond(shared: &Shared, wire: &mut Wire, request: &Request) -> Option<Reply> {
     let route = Route::of(request);
-    let manner = shared.with(|state| {
+    let extras = shared.with(|state| {
         state.last_request = Some(request.seen());
         let counts = &mut state.counts;
         match &route {
@@ -128,7 +128,7 @@ fn respond(shared: &Shared, wire: &mut Wire, request: &Request) -> Option<Reply>
             Route::Elsewhere => counts.redirected_hits += 1,
         }
         let date = Some(state.date()).filter(|_| state.settings.send_date);
-        Manner { date, close: request.last || !state.settings.keep_alive }
+        Extras { date, close: request.last || !state.settings.keep_alive }
     });
     let response = match route {
         Route::Token(grant) => return token_reply(shared, wire, &grant, request.last),
@@ -136,7 +136,7 @@ fn respond(shared: &Shared, wire: &mut Wire, request: &Request) -> Option<Reply>
         Route::Other(response) => response,
         Route::Elsewhere => Response::json(200, &serde_json::json!({})),
     };
-    Some(Reply::whole(response, &manner))
+    Some(Reply::whole(response, &extras))
 }
 
 fn token_reply(shared: &Shared, wire: &mut Wire, grant: &Grant, last: bool) -> Option<Reply> {
@@ -154,13 +154,13 @@ fn token_reply(shared: &Shared, wire: &mut Wire, grant: &Grant, last: bool) -> O
     shared.with(|state| {
         let now = state.date();
         let date = Some(now).filter(|_| state.settings.send_date);
-        let manner = Manner { date, close: last || !state.settings.keep_alive };
-        Some(Reply::to(&taken.behaviour, |overrides| state.answer(grant, overrides, unix_now()), &manner, now))
+        let extras = Extras { date, close: last || !state.settings.keep_alive };
+        Some(Reply::to(&taken.behaviour, |overrides| state.answer(grant, overrides, unix_now()), &extras, now))
     })
 }
 
-/// Writes a reply. Its token is counted before, so that a client that has the answer finds it counted, and taken back
-/// when the client did not get it all.
+/// Writes a reply. The token is counted before the write, so that a client that has the answer finds it counted. If the
+/// client did not get the complete answer, the count is corrected.
 pub(crate) fn write(shared: &Shared, wire: &mut Wire, reply: Reply) -> bool {
     let issued = u64::from(reply.token.is_some());
     shared.with(|state| {

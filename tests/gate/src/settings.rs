@@ -1,27 +1,27 @@
-//! What a well-behaved answer looks like, until a behaviour says otherwise.
+//! The form of a well-behaved answer, unless a behaviour changes it.
 
 use crate::fields::Fields;
 use serde_json::Value;
 
-/// The longest token that can be ordered.
+/// The longest token that a test can request.
 pub(crate) const LONGEST_TOKEN: usize = 4 << 20;
 
 /// How the gate answers when nothing is planned. Each field is also a key of [`Gate::set`](crate::Gate::set).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// The user name that is let in.
+    /// The accepted user name.
     pub username: String,
-    /// The password that is let in.
+    /// The accepted password.
     pub password: String,
     /// Seconds from a token's `iat` to its `exp`. May be negative: already expired.
     pub lifetime: i64,
-    /// Whether each refresh gives a new refresh token and spends the old one.
+    /// Whether each refresh issues a new refresh token and uses up the old one.
     pub rotate: bool,
-    /// Seconds by which the `Date` header is off. The token's times follow `iat_offset`, not this.
+    /// Seconds by which the `Date` header is wrong. The token's times follow `iat_offset`, not this.
     pub date_offset: i64,
     /// Whether there is a `Date` header.
     pub send_date: bool,
-    /// Seconds by which a token's `iat`, and with it `exp`, is off.
+    /// Seconds by which a token's `iat`, and with it `exp`, is wrong.
     pub iat_offset: i64,
     /// Makes each token exactly this long, in bytes.
     pub pad_to: Option<usize>,
@@ -49,7 +49,7 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Takes over the settings that are there; `null` switches `pad_to` and `kid` off. All or nothing.
+    /// Changes the settings that are given; `null` switches `pad_to` and `kid` off. It changes all of them or none.
     pub(crate) fn change(&self, fields: &mut Fields) -> Result<Self, String> {
         let pad_to = match fields.any("pad_to") {
             None => self.pad_to,

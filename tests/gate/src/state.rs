@@ -1,4 +1,4 @@
-//! All that the threads of one gate share: one lock, and two conditions to wait on.
+//! The state that the threads of one gate share: one lock, and two conditions to wait on.
 
 use crate::behave::{Behaviour, Kind, Planned};
 use crate::counts::{Counts, Seen};
@@ -11,13 +11,13 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-/// How often a held request looks whether its client is still there.
-const GLANCE: Duration = Duration::from_millis(50);
+/// The interval at which a held request checks that its client is still connected.
+const PEER_CHECK_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Default)]
 pub(crate) struct State {
     pub settings: Settings,
-    /// What `reset` goes back to.
+    /// The settings that `reset` restores.
     pub first_settings: Settings,
     pub plan: VecDeque<Planned>,
     pub proxy_plan: VecDeque<Planned>,
@@ -25,27 +25,28 @@ pub(crate) struct State {
     pub last_request: Option<Seen>,
     pub last_connect: Option<Seen>,
     pub last_token: Option<String>,
-    /// Every refresh token ever issued, and whether it is still good.
+    /// Every refresh token ever issued, and whether it is still valid.
     pub refresh_tokens: HashMap<String, bool>,
     pub minted: u64,
     pub seed: u64,
-    /// Goes up at each release; who hangs waits for it to move.
+    /// Increases at each release. A held request waits until it changes.
     pub releases: u64,
     pub stopping: bool,
-    /// Where the listeners are, to wake them up.
+    /// The addresses of the listeners, to wake them up.
     pub doors: Vec<SocketAddr>,
     open: HashMap<u64, Weak<TcpStream>>,
     opened: u64,
 }
 
-/// The next behaviour, and, where it hangs, the release it hangs since (it counts as hanging already).
+/// The next behaviour. If it hangs, also the number of releases at its start (it already counts as hanging).
 pub(crate) struct Taken {
     pub behaviour: Behaviour,
     pub since: u64,
 }
 
 impl State {
-    /// The first entry meant for this kind of request. Without a kind, it is a `CONNECT` and the proxy's plan.
+    /// Takes the first entry for this kind of request. Without a kind, the request is a `CONNECT` and the plan is the
+    /// proxy's.
     pub fn take(&mut self, kind: Option<Kind>) -> Taken {
         let plan = if kind.is_some() { &mut self.plan } else { &mut self.proxy_plan };
         let found = plan.iter().position(|planned| planned.on.is_none() || planned.on == kind);
@@ -66,7 +67,7 @@ impl State {
         unix_now().saturating_add(self.settings.date_offset)
     }
 
-    /// Appends to the plan, all or nothing.
+    /// Appends all entries to the plan, or none.
     pub fn add_plan(&mut self, plan: &Value) -> Result<(), String> {
         let planned = Planned::read_all(plan)?;
         for entry in &planned {
@@ -82,7 +83,7 @@ impl State {
         Ok(())
     }
 
-    /// Changes settings, all or nothing. `proxy_plan` replaces the proxy's plan.
+    /// Changes all given settings, or none. `proxy_plan` replaces the proxy's plan.
     pub fn set(&mut self, settings: &Value) -> Result<(), String> {
         let mut fields = Fields::of("settings", settings)?;
         let proxy_plan = match fields.any("proxy_plan") {
@@ -100,7 +101,8 @@ impl State {
         Ok(())
     }
 
-    /// Counts to zero, plans away, settings as at the start. Refresh tokens, and what hangs, stay.
+    /// Sets the counts to zero, drops the plans and restores the settings of the start. Refresh tokens and held
+    /// requests stay.
     pub fn reset(&mut self) {
         self.counts = Counts { hanging: self.counts.hanging, ..Counts::default() };
         self.settings = self.first_settings.clone();
@@ -129,7 +131,8 @@ impl Shared {
         Self { state: Mutex::new(state), ..Self::default() }
     }
 
-    /// Runs `f` under the lock and wakes who waits for counts. A thread that panicked here has left numbers, not ruins.
+    /// Runs `f` under the lock and wakes the threads that wait for counts. If a thread panicked here, the state is
+    /// still usable.
     pub fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         let result = f(&mut self.lock());
         self.changed.notify_all();
@@ -140,7 +143,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until `done`, the time-out or the stop; tells whether `done` came true.
+    /// Waits until `done`, the time-out or the stop. Returns whether `done` became true.
     pub fn wait(&self, timeout: Duration, mut done: impl FnMut(&State) -> bool) -> bool {
         let end = Instant::now() + timeout;
         let mut state = self.lock();
@@ -156,7 +159,7 @@ impl Shared {
         }
     }
 
-    /// Rests for `time`; false if the gate stops meanwhile.
+    /// Waits for `time`. Returns false if the gate stops meanwhile.
     pub fn pause(&self, time: Duration) -> bool {
         let paused = self.released.wait_timeout_while(self.lock(), time, |state| !state.stopping);
         !paused.unwrap_or_else(PoisonError::into_inner).0.stopping
@@ -167,14 +170,15 @@ impl Shared {
         self.released.notify_all();
     }
 
-    /// Holds a request that [`State::take`] found hanging until a release; false if the client left or the gate stops.
+    /// Holds a request that [`State::take`] has marked as hanging, until a release. Returns false if the client
+    /// disconnected or the gate stops.
     pub fn hold(&self, wire: &mut Wire, since: u64) -> bool {
         let mut state = self.lock();
         let released = loop {
             if state.stopping || state.releases != since {
                 break !state.stopping;
             }
-            state = self.released.wait_timeout(state, GLANCE).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.released.wait_timeout(state, PEER_CHECK_INTERVAL).unwrap_or_else(PoisonError::into_inner).0;
             if !state.stopping && state.releases == since {
                 drop(state);
                 let gone = wire.peer_is_gone();
@@ -193,7 +197,8 @@ impl Shared {
         self.lock().stopping
     }
 
-    /// Ends everything: the flag for who waits, a shutdown for who reads or writes, a connection for who accepts.
+    /// Ends all threads: it sets a flag for those that wait, shuts the sockets down for those that read or write, and
+    /// connects to wake those that accept.
     pub fn stop(&self) {
         let (sockets, doors) = self.with(|state| {
             let doors = if state.stopping { Vec::new() } else { state.doors.clone() };
@@ -215,7 +220,7 @@ impl Shared {
         drop(self.changed.wait_timeout_while(state, timeout, |state| !state.open.is_empty()));
     }
 
-    /// Lists a connection among those that `stop` shuts down; `None` if the gate is stopping already.
+    /// Adds a connection to the list that `stop` shuts down. `None` if the gate is already stopping.
     pub fn register(self: &Arc<Self>, tcp: &Arc<TcpStream>) -> Option<Registered> {
         self.with(|state| {
             if state.stopping {
@@ -228,7 +233,7 @@ impl Shared {
     }
 }
 
-/// A connection on the list; dropping it takes it off, also in a panic.
+/// A connection on the list. Dropping it removes it from the list, also during a panic.
 pub(crate) struct Registered {
     shared: Arc<Shared>,
     id: u64,

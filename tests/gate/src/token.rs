@@ -1,4 +1,4 @@
-//! Mints JWTs of the documented shape. The signature is noise: a client that got its token over TLS does not check it.
+//! Mints JWTs of the documented form. The signature is noise: a client that got its token over TLS does not verify it.
 
 use crate::behave::Overrides;
 use crate::settings::Settings;
@@ -23,7 +23,7 @@ pub(crate) const CLAIMS: &[&str] = &[
     "jti",
 ];
 
-/// Makes the token numbered `number`; `seed` tells one gate's tokens from another's, `now` is in Unix seconds.
+/// Makes the token with this number. `seed` makes the tokens of each gate different; `now` is in Unix seconds.
 pub(crate) fn mint(
     settings: &Settings,
     overrides: &Overrides,
@@ -67,8 +67,8 @@ fn join(header: &str, claims: &Map<String, Value>, signature: &str) -> String {
     format!("{}.{}.{signature}", BASE64URL.encode(header), BASE64URL.encode(payload))
 }
 
-/// Fills a claim `pad` until the token is exactly `length` bytes. Unpadded base64 is never 4n+1 characters long; where
-/// the payload would have to be, white space in the header makes up for it.
+/// Fills a claim `pad` until the token has exactly `length` bytes. Unpadded base64 never has 4n+1 characters. If the
+/// payload would need such a length, spaces in the header change it.
 fn padded(length: usize, header: &str, mut claims: Map<String, Value>, signature: &str) -> Result<String, String> {
     claims.insert("pad".into(), "".into());
     let least = join(header, &claims, signature).len() + 2;
@@ -86,7 +86,7 @@ fn padded(length: usize, header: &str, mut claims: Map<String, Value>, signature
     Err(format!("`pad_to` of {length} bytes is too small: such a token has at least {least}"))
 }
 
-/// Bytes that look random and depend on the seed alone (SplitMix64).
+/// Bytes that look random and depend only on the seed (SplitMix64).
 pub(crate) fn noise(mut seed: u64, length: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(length + 8);
     while bytes.len() < length {

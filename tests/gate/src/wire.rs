@@ -6,7 +6,7 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Shared, because a stopping gate shuts down the sockets of threads that are blocked on them.
+/// Shared, because a gate that stops shuts down the sockets of blocked threads.
 pub(crate) struct Socket(pub Arc<TcpStream>);
 
 impl Read for Socket {
@@ -31,7 +31,7 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    /// Takes part in the TLS handshake to its end.
+    /// Completes the TLS handshake.
     pub fn handshake(tcp: Arc<TcpStream>, config: Arc<ServerConfig>) -> io::Result<Self> {
         let mut connection = ServerConnection::new(config).map_err(io::Error::other)?;
         let mut socket = Socket(tcp);
@@ -48,7 +48,7 @@ impl Wire {
         }
     }
 
-    /// Looks, without waiting, whether the client has closed or reset the connection.
+    /// Checks without waiting whether the client has closed or reset the connection.
     pub fn peer_is_gone(&mut self) -> bool {
         if self.tcp().set_nonblocking(true).is_err() {
             return true;
@@ -66,8 +66,8 @@ impl Wire {
         gone || blocking_again.is_err()
     }
 
-    /// Says that all has been said, then waits a little for the client to say so too: a socket closed while there is
-    /// something to read would be reset, and the client might lose the answer.
+    /// Sends the end of the stream, then waits a short time for the client to do the same. If a socket is closed while
+    /// it has unread data, it sends a reset, and the client might lose the answer.
     pub fn close(mut self) {
         if let Self::Tls(stream) = &mut self {
             stream.conn.send_close_notify();
@@ -76,7 +76,7 @@ impl Wire {
         self.close_without_notice();
     }
 
-    /// The same, without TLS's own end.
+    /// Closes like `close`, but without TLS's close_notify.
     pub fn close_without_notice(self) {
         let mut tcp = &**self.tcp();
         let _ = tcp.shutdown(Shutdown::Write);

@@ -1,4 +1,4 @@
-//! Each behaviour produces the bytes it says.
+//! Each behaviour produces its bytes.
 
 mod client;
 
@@ -9,14 +9,14 @@ use std::io::{Read as _, Write as _};
 use std::time::{Duration, Instant, SystemTime};
 use std::{io, panic, thread};
 
-/// The answer to a login that meets `behaviour`.
+/// The answer to a login under `behaviour`.
 fn meet(behaviour: Value) -> Answer {
     let gate = Gate::start();
     gate.plan(behaviour);
     login(&gate)
 }
 
-/// All bytes that a login that meets `behaviour` gets to see, and how they end.
+/// All bytes that a login under `behaviour` receives, and how they end.
 fn raw(gate: &Gate, behaviour: Value) -> (Vec<u8>, io::Result<()>) {
     gate.plan(behaviour);
     let mut wire = connect(gate);
@@ -25,7 +25,7 @@ fn raw(gate: &Gate, behaviour: Value) -> (Vec<u8>, io::Result<()>) {
 }
 
 #[test]
-fn a_plan_is_taken_in_order_and_then_the_gate_behaves() {
+fn a_plan_is_executed_in_order_and_then_the_gate_behaves_well() {
     let gate = Gate::start();
     gate.plan(json!([{"do": "status", "status": 500, "times": 2}, {"do": "status", "status": 429}]));
     gate.plan(json!({"do": "empty"}));
@@ -47,7 +47,7 @@ fn a_behaviour_for_refreshes_waits_for_one() {
 }
 
 #[test]
-fn an_ok_can_bend_the_claims() {
+fn an_ok_can_change_the_claims() {
     let claims = meet(json!({"do": "ok", "lifetime": 5})).claims();
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 5);
     for exp in [json!("tomorrow"), json!(1.5e9), json!(null), json!([1]), json!(-1)] {
@@ -59,7 +59,7 @@ fn an_ok_can_bend_the_claims() {
 }
 
 #[test]
-fn an_ok_can_bend_the_response() {
+fn an_ok_can_change_the_response() {
     for id_token in [json!(null), json!(5), json!("not a jwt"), json!({"a": 1})] {
         let answer = meet(json!({"do": "ok", "id_token": id_token}));
         assert_eq!((answer.status, answer.json().get("id_token")), (200, Some(&id_token)));
@@ -82,7 +82,7 @@ fn an_ok_still_checks_the_password() {
 }
 
 #[test]
-fn an_ok_can_come_compressed_or_in_chunks() {
+fn an_ok_can_be_compressed_or_chunked() {
     let answer = meet(json!({"do": "ok", "encoding": "gzip"}));
     assert_eq!(answer.header("content-encoding"), Some("gzip"));
     let mut body = String::new();
@@ -93,7 +93,7 @@ fn an_ok_can_come_compressed_or_in_chunks() {
 }
 
 #[test]
-fn an_ok_can_close_the_connection_unannounced() {
+fn an_ok_can_close_the_connection_without_announcing_it() {
     let gate = Gate::start();
     gate.plan(json!({"do": "ok", "close_after": true}));
     let mut wire = connect(&gate);
@@ -103,7 +103,7 @@ fn an_ok_can_close_the_connection_unannounced() {
 }
 
 #[test]
-fn a_status_is_given_word_by_word() {
+fn a_status_is_sent_literally() {
     let answer = meet(json!({"do": "status", "status": 429, "headers": {"Retry-After": 7, "X-A": "b"}, "body": "no",
         "content_type": "text/plain"}));
     assert_eq!((answer.status, answer.body.as_slice()), (429, b"no".as_slice()));
@@ -130,7 +130,7 @@ fn a_followed_redirect_is_counted() {
 }
 
 #[test]
-fn html_and_empty_and_bad_utf8_are_what_they_say() {
+fn html_and_empty_and_bad_utf8_send_what_they_name() {
     let html = meet(json!({"do": "html"}));
     assert_eq!((html.status, html.header("content-type")), (200, Some("text/html")));
     assert!(html.body.starts_with(b"<!DOCTYPE html>"));
@@ -163,7 +163,7 @@ fn overlong_is_valid_json_of_that_length() {
 }
 
 #[test]
-fn slow_is_slow_and_ends_well() {
+fn slow_is_slow_and_completes() {
     let start = Instant::now();
     let answer = meet(json!({"do": "slow", "bytes": 100, "delay_ms": 20}));
     assert_eq!((answer.status, answer.claims()["email"].as_str()), (200, Some(USERNAME)));
@@ -171,7 +171,7 @@ fn slow_is_slow_and_ends_well() {
 }
 
 #[test]
-fn reset_is_a_reset_after_so_many_bytes() {
+fn reset_sends_a_reset_after_the_given_bytes() {
     let gate = Gate::start();
     let (bytes, end) = raw(&gate, json!({"do": "reset"}));
     assert_eq!((bytes.len(), end.unwrap_err().kind()), (0, io::ErrorKind::ConnectionReset));
@@ -184,7 +184,7 @@ fn reset_is_a_reset_after_so_many_bytes() {
 }
 
 #[test]
-fn close_is_orderly_and_garbage_is_not_http() {
+fn close_sends_nothing_and_garbage_is_not_http() {
     let gate = Gate::start();
     assert!(matches!(raw(&gate, json!({"do": "close"})), (bytes, Ok(())) if bytes.is_empty()));
     let (bytes, end) = raw(&gate, json!({"do": "garbage"}));
@@ -192,7 +192,7 @@ fn close_is_orderly_and_garbage_is_not_http() {
 }
 
 #[test]
-fn hang_holds_until_the_release() {
+fn hang_holds_the_request_until_the_release() {
     let gate = Gate::start();
     gate.plan(json!([{"do": "hang"}, {"do": "hang", "then": {"do": "status", "status": 503}}]));
     thread::scope(|scope| {
@@ -207,7 +207,7 @@ fn hang_holds_until_the_release() {
 }
 
 #[test]
-fn hang_ends_when_the_client_leaves() {
+fn hang_ends_when_the_client_disconnects() {
     let gate = Gate::start();
     for url in [gate.url(), gate.http_url()] {
         gate.plan(json!({"do": "hang"}));
@@ -228,7 +228,7 @@ fn hang_ends_when_the_client_leaves() {
 }
 
 #[test]
-fn a_gate_that_stops_ends_all_its_waits() {
+fn a_stopping_gate_ends_all_waits() {
     let gate = Gate::start();
     gate.plan(json!([{"do": "hang"}, {"do": "slow", "bytes": 1, "delay_ms": 60000}]));
     let mut wires: Vec<_> = (0..3).map(|_| connect(&gate)).collect();
@@ -244,7 +244,7 @@ fn a_gate_that_stops_ends_all_its_waits() {
 }
 
 #[test]
-fn a_misspelt_plan_is_an_error_that_names_the_fault() {
+fn a_misspelt_plan_is_refused_with_the_fault() {
     let gate = Gate::start();
     for (plan, fault) in [
         (json!({"do": "okay"}), "no behaviour `okay`"),

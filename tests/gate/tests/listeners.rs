@@ -1,4 +1,4 @@
-//! The listeners beside the good one, the control endpoint and the program.
+//! The other listeners, the control endpoint and the program.
 
 mod client;
 
@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 #[test]
-fn the_good_certificate_is_good_for_both_names() {
+fn the_good_certificate_is_valid_for_both_names() {
     let gate = Gate::start();
     for name in ["localhost", "127.0.0.1"] {
         let mut wire = tls_over(tcp(gate.url()), gate.ca_file(), name).unwrap();
@@ -22,7 +22,7 @@ fn the_good_certificate_is_good_for_both_names() {
 }
 
 #[test]
-fn each_bad_certificate_is_bad_in_its_own_way() {
+fn each_bad_certificate_has_exactly_one_fault() {
     let gate = Gate::start();
     for (url, fault) in [
         (gate.wrong_host_url(), "not valid for name"),
@@ -49,7 +49,7 @@ fn plain_http_speaks_the_same_protocol() {
 }
 
 #[test]
-fn the_silent_listener_accepts_and_says_nothing_and_the_refused_one_refuses() {
+fn the_silent_listener_sends_nothing_and_the_refused_port_refuses() {
     let gate = Gate::start();
     let mut wire = tcp(gate.silent_url());
     wire.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
@@ -65,7 +65,7 @@ fn connect_request(to: &str) -> String {
 }
 
 #[test]
-fn the_proxy_leads_to_this_machine_only() {
+fn the_proxy_connects_only_to_this_machine() {
     let gate = Gate::start();
     let mut wire = tcp(gate.proxy_url());
     assert_eq!(exchange(&mut wire, &connect_request(authority(gate.url()))).unwrap().status, 200);
@@ -85,7 +85,7 @@ fn the_proxy_leads_to_this_machine_only() {
 }
 
 #[test]
-fn the_proxy_does_what_its_plan_says() {
+fn the_proxy_follows_its_plan() {
     let gate = Gate::start();
     gate.set(json!({"proxy_plan": [{"do": "status", "status": 407, "headers": {"Proxy-Authenticate": "Basic"}},
         {"do": "close"}, {"do": "reset"}, {"do": "hang"}]}));
@@ -106,7 +106,7 @@ fn the_proxy_does_what_its_plan_says() {
 }
 
 #[test]
-fn the_control_endpoint_does_what_the_library_does() {
+fn the_control_endpoint_has_the_functions_of_the_library() {
     let gate = Gate::start();
     let ask = |method, path, body| control(gate.control_url(), method, path, body);
     assert_eq!(ask("POST", "/plan", r#"[{"do": "status", "status": 500, "times": 3}, {"do": "ok"}]"#).0, 200);
@@ -176,7 +176,7 @@ fn gone(path: &Path) -> bool {
 }
 
 #[test]
-fn the_program_says_where_it_is_and_serves_until_it_is_told_to_stop() {
+fn the_program_prints_its_addresses_and_serves_until_it_is_stopped() {
     let options = ["--username", "me", "--password", "pw", "--lifetime", "7", "--rotate", "--max-seconds", "3600"];
     let mut child = program(&options).spawn().unwrap();
     let line = first_line(&mut child);
@@ -216,19 +216,19 @@ fn the_program_ends_when_its_parent_dies() {
     let line = first_line(&mut shell);
     let ca_file = Path::new(line["ca_file"].as_str().unwrap());
     thread::sleep(Duration::from_millis(500));
-    assert!(ca_file.exists(), "the parent lives");
+    assert!(ca_file.exists(), "the parent is still running");
     shell.kill().unwrap();
     shell.wait().unwrap();
     assert!(gone(ca_file));
 }
 
 #[test]
-fn the_program_refuses_what_it_does_not_know() {
+fn the_program_refuses_unknown_options() {
     for options in [&["--lifetme", "5"][..], &["--lifetime"], &["--lifetime", "x"], &["--max-seconds", "-1"]] {
         let output = program(options).output().unwrap();
         assert_eq!((output.status.code(), output.stdout.len()), (Some(2), 0), "{options:?}");
         assert!(String::from_utf8(output.stderr).unwrap().contains("--help"));
     }
     let help = program(&["--help"]).output().unwrap();
-    assert!(help.status.success() && help.stdout.starts_with(b"dl_auth_gate: a gate to test dl_auth against"));
+    assert!(help.status.success() && help.stdout.starts_with(b"dl_auth_gate: a test gate for dl_auth"));
 }

@@ -1,4 +1,4 @@
-//! The gate as a good gate: grants, tokens, the shape of requests.
+//! The gate as a well-behaved gate: grants, tokens, the form of requests.
 
 mod client;
 
@@ -51,7 +51,7 @@ fn a_wrong_password_is_refused_and_counted() {
 }
 
 #[test]
-fn without_rotation_the_refresh_token_stays_and_is_not_sent_again() {
+fn without_rotation_the_refresh_token_stays_valid_and_is_not_sent_again() {
     let gate = Gate::start();
     let first = login(&gate);
     for _ in 0..2 {
@@ -63,7 +63,7 @@ fn without_rotation_the_refresh_token_stays_and_is_not_sent_again() {
 }
 
 #[test]
-fn with_rotation_a_refresh_token_is_good_once() {
+fn with_rotation_a_refresh_token_is_valid_once() {
     let gate = Gate::start_with(Settings { rotate: true, ..Settings::default() });
     let first = login(&gate).text("refresh_token");
     let second = refresh(&gate, &first).text("refresh_token");
@@ -72,11 +72,11 @@ fn with_rotation_a_refresh_token_is_good_once() {
     assert_eq!((reused.status, reused.text("error")), (401, "invalid_grant".into()));
     assert_eq!(refresh(&gate, "never issued").status, 401);
     assert_eq!((gate.counts().reused_refresh_tokens, gate.counts().refused_refreshes), (1, 2));
-    assert_eq!(gate.counts().refused, 0, "that is for logins");
+    assert_eq!(gate.counts().refused, 0, "`refused` counts only logins");
 }
 
 #[test]
-fn a_request_that_is_not_the_documented_one_is_refused_and_takes_nothing_from_the_plan() {
+fn a_malformed_request_is_refused_and_does_not_use_up_the_plan() {
     let gate = Gate::start();
     gate.plan(json!({"do": "status", "status": 503}));
     let good = post(&login_body());
@@ -108,7 +108,7 @@ fn a_request_that_is_not_the_documented_one_is_refused_and_takes_nothing_from_th
 }
 
 #[test]
-fn the_last_request_is_there_as_it_was_sent() {
+fn the_last_request_is_kept_as_it_was_sent() {
     let gate = Gate::start();
     assert_eq!(gate.last_request(), None);
     login(&gate);
@@ -119,7 +119,7 @@ fn the_last_request_is_there_as_it_was_sent() {
 }
 
 #[test]
-fn a_connection_serves_many_requests_unless_told_otherwise() {
+fn a_connection_serves_many_requests_by_default() {
     let gate = Gate::start();
     let mut wire = connect(&gate);
     let request = post(&login_body());
@@ -163,7 +163,7 @@ fn dates_and_lifetimes_follow_the_settings() {
 }
 
 #[test]
-fn a_token_can_be_of_any_length_to_the_byte() {
+fn a_token_can_have_any_exact_length() {
     let gate = Gate::start();
     for length in (900..920).chain([8191, 8192, 8193]) {
         gate.set(json!({"pad_to": length}));
@@ -178,7 +178,7 @@ fn a_token_can_be_of_any_length_to_the_byte() {
 }
 
 #[test]
-fn two_hundred_and_fifty_six_connections_at_once_are_served() {
+fn the_gate_serves_256_connections_at_the_same_time() {
     let gate = Gate::start();
     gate.plan(json!({"do": "hang", "times": 256}));
     let tokens: HashSet<String> = thread::scope(|scope| {
@@ -191,7 +191,7 @@ fn two_hundred_and_fifty_six_connections_at_once_are_served() {
 }
 
 #[test]
-fn several_gates_run_side_by_side_and_start_and_stop_often() {
+fn several_gates_run_in_parallel_and_start_and_stop_often() {
     thread::scope(|scope| {
         for _ in 0..4 {
             scope.spawn(|| {

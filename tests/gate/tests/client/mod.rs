@@ -1,4 +1,4 @@
-//! A hand-made client, over rustls and plain TCP, that hides nothing of what came over the wire.
+//! A client written for these tests, over rustls and plain TCP. It hides nothing that it receives.
 
 #![allow(dead_code, missing_docs)] // each test file uses a part
 
@@ -30,7 +30,7 @@ pub fn tcp(url: &str) -> TcpStream {
     stream
 }
 
-/// A finished handshake with `localhost` that trusts the CA alone.
+/// A finished handshake with `localhost` that trusts only the CA.
 pub fn tls_over(tcp: TcpStream, ca_file: &Path, name: &str) -> io::Result<Tls> {
     let mut roots = RootCertStore::empty();
     for cert in CertificateDer::pem_file_iter(ca_file).unwrap() {
@@ -106,7 +106,7 @@ pub fn claims(token: &str) -> Value {
     serde_json::from_slice(&parts[1]).unwrap()
 }
 
-/// Sends, and reads one whole answer (by Content-Length or chunks).
+/// Sends a request and reads one complete answer (by Content-Length or chunks).
 pub fn exchange(wire: &mut (impl Read + Write), request: &str) -> io::Result<Answer> {
     wire.write_all(request.as_bytes())?;
     wire.flush()?;
@@ -149,14 +149,14 @@ fn byte(wire: &mut impl Read) -> io::Result<u8> {
     wire.read_exact(&mut byte).map(|()| byte[0])
 }
 
-/// Reads to the end; what came, and how it ended.
+/// Reads to the end. Returns the bytes, and how they ended.
 pub fn read_all(wire: &mut impl Read) -> (Vec<u8>, io::Result<()>) {
     let mut all = Vec::new();
     let end = wire.read_to_end(&mut all).map(drop);
     (all, end)
 }
 
-/// A login on a connection of its own.
+/// A login on a separate connection.
 pub fn login(gate: &Gate) -> Answer {
     exchange(&mut connect(gate), &post(&login_body())).unwrap()
 }

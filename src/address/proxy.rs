@@ -1,6 +1,6 @@
-//! The proxy to the gate: how its URL is read, and which hosts `NO_PROXY` exempts from it.
+//! The proxy to the gate: how its URL is parsed, and which hosts bypass it because of `NO_PROXY`.
 //!
-//! No I/O and no DNS. The user and the password never reach a URL parser whose copies are not wiped.
+//! No I/O and no DNS. User and password are not given to a URL parser, because the parser would not wipe its copies.
 
 use std::net::IpAddr;
 
@@ -10,13 +10,13 @@ use percent_encoding::percent_decode_str;
 use ureq::http::uri::Authority;
 use zeroize::Zeroizing;
 
-use crate::config::bare;
+use super::bare;
 use crate::secret::Secret;
 
 /// The proxy to the gate.
 #[derive(Clone)]
 pub struct Proxy {
-    /// Whether the way to the proxy is TLS (`https://`).
+    /// Whether the connection to the proxy uses TLS (`https://`).
     pub tls: bool,
     /// Its host, without brackets.
     pub host: String,
@@ -24,16 +24,16 @@ pub struct Proxy {
     pub port: u16,
     /// Host and port (IPv6 in brackets), which a message may show.
     pub shown: String,
-    /// The value of `Proxy-Authorization` ("Basic ..."), where the URL has a user. Wiped when dropped.
+    /// The value of `Proxy-Authorization` ("Basic ..."), if the URL has a user. Wiped when dropped.
     pub authorization: Option<Secret>,
 }
 
-/// What to do about a URL whose parts cannot be told apart.
+/// What to do about a URL whose parts cannot be separated.
 const ADVICE: &str =
     "percent-encode special characters of its user and password, such as `/` as `%2F`, `#` as `%23` and `@` as `%40`";
 
 impl Proxy {
-    /// Reads a proxy URL. The error says why it is none and shows no part of the URL after the scheme.
+    /// Parses a proxy URL. The error says why the URL is not valid and shows no part of the URL after the scheme.
     pub fn parse(url: &str) -> Result<Proxy, String> {
         let (scheme, rest) = split_scheme(url).ok_or("it has no scheme; put `http://` before the host")?;
         let tls = match scheme.to_ascii_lowercase().as_str() {
@@ -44,7 +44,7 @@ impl Proxy {
         if rest.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(format!("it contains a space or a control character; {ADVICE}"));
         }
-        // Without a user, it is not a password that is in the wrong form.
+        // Without a user there is no password that could be in the wrong form.
         let advice = if rest.contains('@') { ADVICE } else { "write it as `http://host:port`" };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
@@ -119,17 +119,17 @@ fn decoded(text: &str) -> Result<impl Iterator<Item = u8> + '_, String> {
         .to_owned())
 }
 
-/// Whether `NO_PROXY` says that this host is reached without a proxy.
+/// Whether connections to this host bypass the proxy because of `NO_PROXY`.
 ///
-/// The rules are curl's, with two additions: an entry may have a port, and white space separates entries as well. The
-/// table in the tests lists them.
+/// The rules are those of curl, with two additions: an entry may have a port, and white space also separates entries.
+/// The table in the tests lists them.
 pub fn bypasses(no_proxy: &str, host: &str, port: u16) -> bool {
     let host = without_dot(bare(host)).to_ascii_lowercase();
     let entries = no_proxy.split(|c: char| c == ',' || c.is_whitespace());
     no_proxy.trim() == "*" || entries.into_iter().any(|entry| covers(&entry.to_ascii_lowercase(), &host, port))
 }
 
-/// Whether one entry means this host. Both are in lower case.
+/// Whether one entry matches this host. Both are in lower case.
 fn covers(entry: &str, host: &str, port: u16) -> bool {
     let (entry, only) = split_port(entry);
     let entry = without_dot(entry);
@@ -152,7 +152,7 @@ fn without_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// Splits a port off. The last part of an IPv6 address without brackets is none.
+/// Splits a port off. The last part of an IPv6 address without brackets is not a port.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     let split = entry.rsplit_once(':').filter(|(host, _)| host.starts_with('[') || !host.contains(':'));
     match split.and_then(|(host, port)| Some((host, number(port)?))) {

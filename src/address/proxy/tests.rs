@@ -124,7 +124,7 @@ const PROXY: bool = false;
 const DIRECT: bool = true;
 
 #[test]
-fn no_proxy_exempts_the_hosts_that_curl_exempts() {
+fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
     for (list, host, port, bypassed) in [
         // CURLOPT_NOPROXY(3): "ample.com" matches ample.com, ample.com:80, and www.ample.com, but not www.example.com
         // or ample.com.org.
