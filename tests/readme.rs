@@ -1,12 +1,13 @@
-//! The README: its tables are those of the code, its program and its commands run.
+//! The README: its tables are the tables of the code, and its commands work in a fresh clone. The links of all pages.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -19,11 +20,37 @@ fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
 }
 
-/// The blocks of code in a language.
-fn blocks(language: &str) -> Vec<String> {
-    let readme = readme();
-    let begin = format!("```{language}\n");
-    readme.split(&begin).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+/// The shell commands of a page: its blocks of the language `sh`.
+fn shell_blocks(page: &str) -> Vec<String> {
+    page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
+/// The files that git tracks and that exist. A pattern selects some of them.
+fn tracked(pattern: &str) -> Vec<PathBuf> {
+    let listed = run(Command::new("git").current_dir(root()).args(["ls-files", "-z", "--", pattern]));
+    let paths = listed.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from);
+    paths.filter(|path| root().join(path).symlink_metadata().is_ok()).collect()
+}
+
+/// What `git clone` would give, with the changes that are not committed. The artefacts of this repository's release
+/// build are copied too, so that cargo compiles only what differs.
+fn fresh_clone(at: &Path) {
+    for path in tracked(".") {
+        let (from, to) = (root().join(&path), at.join(&path));
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(&from, &to).unwrap();
+        // Cargo compares times: a copy that seems newer is compiled again.
+        let modified = from.metadata().unwrap().modified().unwrap();
+        fs::File::options().append(true).open(&to).unwrap().set_modified(modified).unwrap();
+    }
+    library();
+    let release = at.join("target/release");
+    fs::create_dir_all(&release).unwrap();
+    // The fingerprints first: an artefact that another test builds at this moment has no fingerprint yet. Its temporary
+    // files may disappear, so an error of `cp` does not matter: cargo builds what is missing.
+    for part in [".fingerprint", "build", "deps"] {
+        command("cp").arg("-a").arg(target().join("release").join(part)).arg(&release).output().unwrap();
+    }
 }
 
 /// A command as a user gives it.
@@ -55,26 +82,118 @@ fn the_table_of_errors_is_the_one_in_the_header() {
     assert_eq!(told, defined);
 }
 
+/// The commands of the README that no test pastes, and what runs them instead.
+const RUN_ELSEWHERE: [(&str, &str); 2] = [
+    ("make demo", "make_demo_logs_in_at_the_test_gate_and_at_the_one_that_is_configured"),
+    ("make test", "CI"), // it cannot run inside itself
+];
+
 #[test]
-fn the_program_and_its_commands_get_a_token() {
-    let (program, commands) = (blocks("c").remove(0), blocks("sh").remove(0));
+fn every_command_works_when_it_is_pasted_in_a_fresh_clone() {
+    let program = readme().split_once("<<'END'\n").unwrap().1.split_once("END\n").unwrap().0.to_owned();
     assert_eq!(program.lines().count(), 15, "the README's program is short");
+    let process = fs::read_to_string(root().join("docs/process.md")).unwrap();
+    let elsewhere = |block: &str| block.lines().all(|line| RUN_ELSEWHERE.iter().any(|(command, _)| *command == line));
+    let (left_out, pasted): (Vec<String>, Vec<String>) =
+        shell_blocks(&readme()).into_iter().partition(|block| elsewhere(block));
+    let left_out = left_out.concat();
+    assert_eq!(left_out.lines().collect::<Vec<_>>(), RUN_ELSEWHERE.map(|(command, _)| command));
+    assert!(fs::read_to_string(root().join(".ci/run")).unwrap().ends_with("\nmake test\n"), "CI runs `make test`");
+    let (install, login) = (pasted[0].as_str(), pasted[1].as_str());
+    assert_eq!(pasted.len(), 2, "{pasted:?}");
+    assert!(login.contains("read -r DL_AUTH_USERNAME") && login.contains("read -rs DL_AUTH_PASSWORD"), "{login}");
+    let static_archive = shell_blocks(&process);
+    assert_eq!(static_archive.len(), 1, "{static_archive:?}");
+
     let gate = Gate::start();
-    let scratch = Scratch::new("readme");
-    library();
-    fs::write(scratch.0.join("token.c"), program).unwrap();
-    fs::write(scratch.0.join("password.txt"), "correct horse battery staple\n").unwrap();
-    symlink(root().join("include"), scratch.0.join("include")).unwrap();
-    symlink(target(), scratch.0.join("target")).unwrap();
-    // `make` runs where the Makefile is; all else as it stands, where the user's own program is.
-    let script = commands.replace("make lib", &format!("make -C '{}' --silent lib", root().display()));
-    let told = run(command("bash")
-        .current_dir(&scratch.0)
-        .args(["-e", "-c", &script])
-        .env("DL_AUTH_URL", gate.url())
-        .env("DL_AUTH_CA_FILE", gate.ca_file()));
-    assert!(told.contains("Authorization: Bearer eyJ"), "{told}");
-    assert_eq!(gate.counts().logins, 1);
+    let scratch = Scratch::new("clone");
+    fresh_clone(&scratch.0);
+    let Settings { username, password, .. } = Settings::default();
+    // The shell and the program read what the user types from the input, as in a terminal.
+    let typed =
+        [install, login, &username, "\n", &password, "\n", &static_archive[0], "./token\n", "echo end\n"].concat();
+    let mut bash = command("bash");
+    bash.current_dir(&scratch.0).arg("-e").env_remove("CARGO_TARGET_DIR");
+    bash.env("DL_AUTH_URL", gate.url()).env("DL_AUTH_CA_FILE", gate.ca_file());
+    let mut shell = bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    shell.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
+    let output = shell.wait_with_output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (told, errors) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success() && told.ends_with("end\n"), "{}\n{told}\n{errors}", output.status);
+    assert_eq!(told.matches("Authorization: Bearer eyJ").count(), 2, "{told}\n{errors}");
+    assert!(!told.contains(&password) && !errors.contains(&password), "{told}\n{errors}");
+    assert_eq!(gate.counts().logins, 2, "by the shared library and by the static archive");
+}
+
+/// The tests of the bindings run the commands of these pages.
+#[test]
+fn each_install_command_of_a_binding_is_on_its_page() {
+    let readme = readme();
+    let table = readme.split_once("| language | install |\n|---|---|\n").unwrap().1.split_once("\n\n").unwrap().0;
+    assert_eq!(table.lines().count(), 5);
+    for row in table.lines() {
+        let (link, cell) = row.trim_matches('|').split_once('|').unwrap();
+        let path = link.split_once("](").unwrap().1.split_once(')').unwrap().0;
+        let page = fs::read_to_string(root().join(path)).unwrap();
+        for command in cell.trim().split("<br>").map(|command| command.trim_matches('`')) {
+            assert!(page.contains(&format!("\n{command}\n")), "{path} has no line: {command}");
+        }
+    }
+}
+
+/// The text of a page without its blocks of code.
+fn prose(page: &str) -> String {
+    let parts = page.split("```").step_by(2);
+    parts.collect()
+}
+
+/// The anchors of a page's headings, as GitHub makes them.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let prose = prose(page);
+    let headings = prose.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+    let kept = |character: &char| character.is_alphanumeric() || " -_".contains(*character);
+    headings.map(|heading| heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")).collect()
+}
+
+#[test]
+fn every_relative_link_of_every_page_leads_to_a_file_and_a_heading() {
+    let mut links = 0;
+    let mut broken = Vec::new();
+    for path in tracked("*.md") {
+        let page = fs::read_to_string(root().join(&path)).unwrap();
+        for link in prose(&page).split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            if link.contains("://") {
+                continue;
+            }
+            links += 1;
+            let (file, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let to = if file.is_empty() { root().join(&path) } else { root().join(&path).with_file_name(file) };
+            let found =
+                to.exists() && (anchor.is_empty() || anchors(&fs::read_to_string(&to).unwrap()).contains(anchor));
+            if !found {
+                broken.push(format!("{}: {link}", path.display()));
+            }
+        }
+    }
+    assert!(links > 60, "{links} links");
+    assert_eq!(broken, [""; 0]);
+}
+
+#[test]
+fn every_target_of_make_that_a_page_names_exists() {
+    let makefile = fs::read_to_string(root().join("Makefile")).unwrap();
+    let mut named = BTreeSet::new();
+    for path in tracked("*.md") {
+        let page = fs::read_to_string(root().join(&path)).unwrap();
+        for rest in page.split("`make ").skip(1).chain(page.split("\nmake ").skip(1)) {
+            let name = |character: char| !(character.is_ascii_lowercase() || character == '-');
+            named.extend(Some(rest.split(name).next().unwrap().to_owned()).filter(|name| !name.is_empty()));
+        }
+    }
+    assert!(named.len() > 8, "{named:?}");
+    named.retain(|name| !makefile.contains(&format!("\n{name}:")));
+    assert_eq!(named, BTreeSet::new(), "the Makefile has no such targets");
 }
 
 #[test]
@@ -147,7 +266,7 @@ fn make_bench_peers_installs_the_module_and_the_sdk_where_they_are_looked_for() 
     assert!(pip.starts_with("pip install ") && pip.ends_with("--requirement requirements.txt\n"), "{pip}");
 }
 
-/// For each target, in a machine that has nothing but Rust and Go: where it would not be root, it says what it lacks.
+/// For each target, on a machine that has only Rust and Go, and without root: the script prints which packages are missing.
 #[test]
 fn each_target_installs_the_packages_with_its_marks() {
     let list = fs::read_to_string(root().join("tests/packages.txt")).unwrap();
