@@ -10,7 +10,7 @@ environment=$SCRATCH/environment python=$SCRATCH/environment/bin/python
 tree() { find . -not -path '*/__pycache__*' | sort; } # which other tests that install the package may leave
 before=$(tree)
 
-# An environment is good for one interpreter and one list of packages.
+# An environment is valid for one interpreter and one list of packages.
 wanted=$(python3 -c 'import sys; print(sys.version, sys.base_prefix)'; cat tests/requirements.txt)
 if [ "$(cat "$SCRATCH/environment.is" 2>/dev/null)" != "$wanted" ]; then
   echo "installing from PyPI, into $environment: $(grep -o '^[^#]*' tests/requirements.txt | xargs)"
