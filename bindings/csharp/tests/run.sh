@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the binding and its tests, runs them by Mono and by .NET Core, and writes "ok NAME" for each that has passed by
-# Mono. tests/hosts.rs starts the gate and says where it is; everything that is made goes into $SCRATCH.
+# Mono. tests/hosts.rs starts the gate and sets its address; all output goes into $SCRATCH.
 set -euo pipefail
 
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -28,7 +28,7 @@ compile $net "$binding" "-out:$made/mono/token.exe" "$package/Samples~/Token/Tok
 
 patiently 1200 mono "$made/mono/tests.exe"
 patiently 1200 mono "$made/mono/domains.exe"
-# Names a user who is none: the tests set others. `started COMMAND...`
+# Names a user that does not exist: the tests set other credentials. `started COMMAND...`
 started() {
   DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD="of the process" "$@" variables_of_managed_code_count
   DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME "$@" handles_are_made_while_variables_are_set

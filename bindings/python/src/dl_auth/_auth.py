@@ -131,7 +131,7 @@ class Auth:
     async def token_async(
         self, timeout: Optional[Duration] = None, *, sleep: Optional[Callable[[float], Awaitable[Any]]] = None
     ) -> str:
-        """As `token`, for an event loop, which it never blocks: it polls, sleeps, and polls again. A task that is
+        """As `token`, but it never blocks the event loop: it polls, sleeps, and polls again. A task that is
         cancelled meanwhile ends immediately, and the refresh continues. The more tasks wait, the less often each polls:
         with hundreds, once a second. `sleep` is the loop's; None: asyncio's.
         """
@@ -253,7 +253,7 @@ class _Patience:
         self._auth._looking.discard(self)
 
     def until_the_next_look(self, answer: Error) -> float:
-        """As `after`, for a caller that polls and sleeps in between: the more such callers, the longer it sleeps."""
+        """As `after`, if the caller polls and sleeps in between: the more such callers, the longer each sleeps."""
         self._auth._looking.add(self)
         pause = max(self._poll, min(len(self._auth._looking) / LOOKS, LONGEST_POLL))
         self._poll = min(self._poll * 1.5, LAST_POLL)
