@@ -1,7 +1,7 @@
 -- dl_auth: a Dataloop token for LuaJIT, over the C library of that name.
 --
 --   local dl_auth = require "dl_auth"
---   local auth = assert(dl_auth.new()) -- configured by DL_AUTH_USERNAME and the like
+--   local auth = assert(dl_auth.new()) -- configured by DL_AUTH_USERNAME and so on
 --   local header = assert(auth:bearer()) -- before each request: while the token is valid, that is a copy
 --
 -- A call that fails returns nil and an error. Only `require` throws, if the library is missing or too old. The library

@@ -1,5 +1,5 @@
-/* A control loop of 1 kHz that has a valid token at hand in every cycle and never waits for one: the library logs in
- * and refreshes behind it (`refresh=background`), and a call that may wait for 0 ms is a copy.
+/* A control loop of 1 kHz. It has a valid token in every cycle and never waits for one: the library logs in and refreshes
+ * in the background (`refresh=background`), and a call with a wait of 0 ms only copies the token.
  *
  *   control_loop [CYCLES]      configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and so on */
 #define _POSIX_C_SOURCE 200809L
@@ -42,7 +42,7 @@ int main(int argc, char **argv) {
     if (took > worst) worst = took;
     if (status == DL_AUTH_OK) with++; /* read the sensors, talk to the platform with jwt, move the arm */
     else if (with == 0) before++;     /* hold still: the first login is under way, or fails */
-    else gaps++;                      /* hold still: the gate was away for longer than a token lives */
+    else gaps++;                      /* hold still: the gate was down for longer than the life of a token */
   }
   printf("cycles   %ld\nwith     %ld (a token at hand)\nbefore   %ld (the first token)\n", cycles, with, before);
   printf("gaps     %ld (without one since)\nworst    %.1f us (the longest call)\n", gaps, (double)worst / 1e3);

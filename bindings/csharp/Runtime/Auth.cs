@@ -284,7 +284,9 @@ namespace Dataloop.DlAuth
             return kept != null && Generation == kept.Generation ? kept : null;
         }
 
-        /// <summary>The token that was just read, as a string. It is kept if the generation is the same before and after the read.</summary>
+        /// <summary>
+        /// The token that was just read, as a string. It is kept if the generation is the same before and after the read.
+        /// </summary>
         private string Keep(ulong before, ReadOnlySpan<byte> read)
         {
             string token = Interop.FromUtf8(read);

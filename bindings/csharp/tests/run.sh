@@ -47,7 +47,7 @@ LD_LIBRARY_PATH=$STUB_OLD patiently 1200 mono "$made/mono/tests.exe" library_too
 LD_LIBRARY_PATH=$made/empty patiently 1200 mono "$made/mono/tests.exe" library_missing
 LD_LIBRARY_PATH=$made/broken patiently 1200 mono "$made/mono/tests.exe" library_does_not_load
 
-# What the pages say, against a platform that wants a token, and which ends with its standard input.
+# The programs of the page, with a platform that requires a token. It ends at the end of its standard input.
 mkfifo "$made/input"
 patiently 1200 mono "$made/mono/tests.exe" serve <"$made/input" >"$made/url" &
 exec 3>"$made/input"

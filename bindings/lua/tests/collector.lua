@@ -87,7 +87,7 @@ function cases.reentrant()
   assert(runs > 100, runs)
 end
 
---- Two Lua states of one process; the second ends with its handles alive, and the first goes on.
+--- Two Lua states of one process; the second ends with its handles alive, and the first continues.
 function cases.states()
   ffi.cdef [[
     void *luaL_newstate(void);

@@ -26,7 +26,7 @@ export WHEEL=$(echo "$SCRATCH"/wheel/*.whl)
 echo "installing $WHEEL"
 patiently 1200 "$python" -m pip install --quiet --no-deps --no-index --force-reinstall "$WHEEL"
 
-patiently 900 "$python" tests/race.py >"$SCRATCH/race" 2>&1 & # for 30 s, beside the other tests
+patiently 900 "$python" tests/race.py >"$SCRATCH/race" 2>&1 & # for 30 s, in parallel with the other tests
 race=$!
 patiently 1200 "$python" -m mypy --cache-dir "$SCRATCH/mypy" src/dl_auth backend.py example/login.py tests
 patiently 1800 "$python" tests/run.py

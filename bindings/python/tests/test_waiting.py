@@ -72,7 +72,7 @@ class WaitingTest(GateTest):
         self.assertLess(asyncio.run(pause_beside(1)), 0.05, "those that gave up do not count")
 
     def test_cancellation(self) -> None:
-        """By a time-out, by asyncio, and by Ctrl-C; the refresh goes on each time."""
+        """By a time-out, by asyncio, and by Ctrl-C; the refresh continues each time."""
         gate("/plan", {"do": "hang"})
         auth = self.open(wait="300ms")
         for late in (lambda: auth.token(timeout=0.05), auth.token, lambda: asyncio.run(auth.token_async(0.05))):

@@ -196,7 +196,7 @@ static class Http
         }
     }
 
-    /// <summary>Follows a redirect as no good handler does: with the token.</summary>
+    /// <summary>Follows a redirect with the token, which a correct handler does not do.</summary>
     sealed class Careless : DelegatingHandler
     {
         public Careless() : base(new HttpClientHandler { AllowAutoRedirect = false })

@@ -130,7 +130,7 @@ static class Waits
         Check.Equal(0, unobserved, "unobserved exceptions");
     }
 
-    /// <summary>Whether it is told, right after its token has ended, that the next comes later than it may wait.</summary>
+    /// <summary>Whether TokenAsync fails, directly after the token has expired, because the next token comes later than it may wait.</summary>
     static bool IsTold()
     {
         using (var auth = Gate.Handle(Key.Wait, "100ms"))

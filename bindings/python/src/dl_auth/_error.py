@@ -59,7 +59,7 @@ def failure(status: int, message: bytes, http_status: int, retry_after_ms: int) 
 
 
 def member(kind: type[Known], number: int) -> Known:
-    """The member of that number. A later library may have one more than this package knows: then UNKNOWN."""
+    """The member of that number. A number of a later library that this package does not have is UNKNOWN."""
     try:
         return kind(number)
     except ValueError:

@@ -17,7 +17,7 @@ Duration = Union[float, timedelta]
 """Seconds, or a timedelta."""
 
 LONGEST = 1e9
-"""Seconds, some thirty years: no wait is longer, and no token lives so long."""
+"""Seconds, about thirty years. No wait and no token is longer."""
 
 
 def text_of(value: object, what: str) -> str:
