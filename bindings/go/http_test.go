@@ -293,7 +293,7 @@ func TestATrailerArrivesWhereTheBaseSendsTheRequestAgain(t *testing.T) {
 	}
 }
 
-// The platform refuses before it has read the body, so the first try may go on beside the second one.
+// The platform refuses before it has read the body, so the first try may continue during the second one.
 func TestATrailerArrivesWithTheSecondTryAfterA401(t *testing.T) {
 	gate := newGate(t)
 	gate.set(`{"lifetime": 20}`)

@@ -1,14 +1,14 @@
 -- dl_auth: a Dataloop token for LuaJIT, over the C library of that name.
 --
 --   local dl_auth = require "dl_auth"
---   local auth = assert(dl_auth.new()) -- configured by DL_AUTH_USERNAME and the like
---   local header = assert(auth:bearer()) -- before each request: while the token is good, that is a copy
+--   local auth = assert(dl_auth.new()) -- configured by DL_AUTH_USERNAME and so on
+--   local header = assert(auth:bearer()) -- before each request: while the token is valid, that is a copy
 --
--- What fails returns nil and an error. Nothing throws but `require`, where the library is missing or too old; and the
--- library never calls back into Lua, so that no coroutine, trace or collector is ever in the middle of it.
+-- A call that fails returns nil and an error. Only `require` throws, if the library is missing or too old. The library
+-- never calls Lua, so no coroutine, trace or collector runs inside a call.
 --
--- One auth serves all coroutines of its Lua state. A call that may wait holds the whole state: a program that must not
--- stand still asks with `auth:token(0)`.
+-- One auth serves all coroutines of its Lua state. A call that may wait blocks the whole state. A program that must not
+-- block calls `auth:token(0)`.
 
 local ffi = require "ffi"
 
@@ -60,20 +60,20 @@ local status = {
 }
 -- names: end
 
---- Why a call failed: its second result, after nil. As text it is its message.
+--- Why a call failed: the second result, after nil. As text it is its message.
 ---@class dl_auth.Error
 ---@field status integer one of `dl_auth.status`
 ---@field name string the status's name there, such as "DENIED"
----@field http_status integer of the answer behind the failure; 0: there was none
+---@field http_status integer of the answer that caused the failure; 0: there was no answer
 ---@field retry_after_ms number until the library itself tries again; 0: at the next call, or never
----@field message string what happened, to what, and what to do; never empty, never with a secret
+---@field message string what happened, to what, and what to do; never empty, and without secrets
 local Error = {}
 function Error.__tostring(err) return err.message end
 function Error.__concat(left, right) return tostring(left) .. tostring(right) end
 
--- Once for each Lua state, though this file may run there again and again: its table of types only grows, and not for
--- ever. The structs have names of our own and go as `void *`, so that a program may declare the library's header too.
--- Whoever changes a declaration changes the number at the end of those names.
+-- Runs once for each Lua state, even if this file runs several times, because LuaJIT's table of types only grows and has a
+-- limit. The structs have separate names and are passed as `void *`, so that a program may declare the library's header
+-- too. If you change a declaration, change the number at the end of these names.
 if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
   ffi.cdef [[
     typedef struct {
@@ -127,7 +127,7 @@ end
 local NEEDED_ABI = 1
 local BUFFER_SIZE = 8199 -- DL_AUTH_BEARER_MAX: every token and its claims fit as well
 
---- The file that an address of this process comes from, where the system tells (Linux).
+--- The file that an address of this process comes from, if the system says so (Linux).
 local function file_of(address)
   local maps, file = io.open "/proc/self/maps", nil
   if not maps then return end
@@ -148,7 +148,7 @@ local function is_privileged()
   return is_bsd and is_set_id
 end
 
---- The library's namespace; throws where there is no library, or none that serves.
+--- The library's namespace. Throws if the library is missing or not usable.
 local function open_library()
   local given = os.getenv "DL_AUTH_LIBRARY"
   if given == "" or is_privileged() then given = nil end
@@ -174,8 +174,8 @@ end
 
 local library = open_library()
 
---- Frees a handle that the collector has found. It is not the C function itself: this closure holds `library`, which
---- the collector could else close before.
+--- Frees a handle that the collector has found. It is not the C function itself: this closure holds `library`. Otherwise
+--- the collector could close the library first.
 local function free(handle) library.dl_auth_free(handle) end
 
 local status_names = {}
@@ -189,8 +189,8 @@ local function fail(code, message, http_status, retry_after_ms)
   return nil, setmetatable(err, Error)
 end
 
--- Where C writes what a call gives. Taken for the length of a call: a finaliser that the collector runs in between, and
--- that calls this module too, finds none here and gets its own.
+-- The memory into which C writes the results of a call. A call takes it until it ends. If the collector runs a finaliser in
+-- between, and that finaliser calls this module, it finds no spare memory and gets separate memory.
 local spare
 
 local function take()
@@ -224,17 +224,17 @@ local function text(out, code, buffer)
   return copied
 end
 
---- True for a string that C sees to its end; else nil and an error, which never holds the value.
+--- True for a string without a NUL. Otherwise nil and an error, which never contains the value.
 local function is_text(value, name)
   if value == nil then return fail(status.NULL_ARGUMENT, name .. " is nil") end
   if type(value) ~= "string" then
     return fail(status.INVALID_VALUE, name .. " must be a string, and is a " .. type(value))
   end
-  if value:find("\0", 1, true) then return fail(status.INVALID_VALUE, name .. " holds a NUL character") end
+  if value:find("\0", 1, true) then return fail(status.INVALID_VALUE, name .. " contains a NUL character") end
   return true
 end
 
---- Milliseconds as C takes them: rounded up; 0 for what is negative, and for ever for what is huge.
+--- Milliseconds for C: rounded up; 0 for a negative number, the maximum for a very large one.
 local function milliseconds(value, name)
   if value == nil then return fail(status.NULL_ARGUMENT, name .. " is nil") end
   if type(value) ~= "number" or value ~= value then
@@ -244,8 +244,8 @@ local function milliseconds(value, name)
   return math.min(math.max(math.ceil(value), 0), 2 ^ 53)
 end
 
--- What each auth has: its handle, the copy of its token, and the copy's generation. It stands here and not in the auth,
--- so that a program which prints its tables prints no token.
+-- The state of each auth: its handle, the copy of its token, and the copy's generation. It is kept here and not in the auth,
+-- so that a program that prints its tables prints no token.
 local states = setmetatable({}, { __mode = "k" })
 
 ---@return nil, dl_auth.Error
@@ -254,14 +254,14 @@ local function no_auth(self)
   return fail(status.INVALID_VALUE, "auth must be what dl_auth.new returned, and is another " .. type(self))
 end
 
---- A handle on one user's token. `close` frees it, or the collector.
+--- A handle for one user's token. `close` or the garbage collector frees it.
 ---@class dl_auth.Auth
 local Auth = {}
 Auth.__index = Auth
 
---- A valid token: at once while there is one, else after the refresh in flight, which this call begins where there is
---- none. It waits at most for `wait_ms`, by default for the option `wait`; with 0 not at all, and then `PENDING` says
---- that a refresh is under way.
+--- Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and blocks
+--- for up to `wait_ms` (default: the option `wait`). With 0 it does not block: `PENDING` then means that a refresh is in
+--- flight.
 ---@param wait_ms? number
 ---@return string? token, dl_auth.Error? err
 function Auth:token(wait_ms)
@@ -284,13 +284,13 @@ function Auth:token(wait_ms)
   end
   if not token then return nil, err end
   if generation ~= 0 and generation == tonumber(library.dl_auth_generation(state.handle)) then
-    state.generation, state.copy = generation, token -- it was this generation's all the time
+    state.generation, state.copy = generation, token -- the generation was the same before and after the call
   end
   return token
 end
 
---- As `token`, but one that is valid for another `min_valid_ms`. `TOO_SHORT`: no token of the gate lives so long; or,
---- where `retry_after_ms` is not 0, another may be fetched only then.
+--- As `token`, but one that is valid for another `min_valid_ms`. `TOO_SHORT`: the gate's tokens are not valid for so long,
+--- or, if `retry_after_ms` is not 0, another token may be fetched only then.
 ---@param min_valid_ms number
 ---@param wait_ms number
 ---@return string? token, dl_auth.Error? err
@@ -316,7 +316,7 @@ function Auth:bearer()
   return text(out, library.dl_auth_bearer(state.handle, out.buffer, BUFFER_SIZE, out.length, out.error))
 end
 
---- As `token`, but the claims of it: a JSON object, as the gate wrote it. Lua has no JSON; any library reads it.
+--- As `token`, but returns its claims: a JSON object, as the gate wrote it. Lua has no JSON; use any library for it.
 ---@return string? json, dl_auth.Error? err
 function Auth:claims()
   local state = states[self]
@@ -325,8 +325,8 @@ function Auth:claims()
   return text(out, library.dl_auth_claims(state.handle, out.buffer, BUFFER_SIZE, out.length, out.error))
 end
 
---- The number of the present token, counted from 1, where it needs no refresh; else 0. While it is the same, so is the
---- token. (Numbers of 64 bits come as Lua's numbers, exact to 2^53.)
+--- The number of the current token, counted from 1. 0 if a refresh is due. While the number is the same, the token is the
+--- same. (Numbers of 64 bits become Lua numbers, exact up to 2^53.)
 ---@return number? generation, dl_auth.Error? err
 function Auth:generation()
   local state = states[self]
@@ -341,7 +341,7 @@ local NUMBERS = {
   "failures", "shared_hits", "store_failures", "waiting", "last_status", "last_http_status", "retry_in_ms", "wait_ms",
 }
 
---- A look at the auth, which waits for nothing: the fields of `dl_auth_info_t` as numbers; but `state` is "empty",
+--- The state of the auth, without waiting: the fields of `dl_auth_info_t` as numbers, except that `state` is "empty",
 --- "fresh", "due" or "expired", and `activity` "idle", "refreshing", "cooling" or "denied".
 ---@return table? info, dl_auth.Error? err
 function Auth:info()
@@ -356,7 +356,7 @@ function Auth:info()
   return info
 end
 
---- Tells that the platform refused that token with 401. Where it is still the current one, the next call gets another.
+--- Reports that the platform refused this token with 401. If it is still the current token, the next call gets another.
 ---@param rejected_token string
 ---@return true? ok, dl_auth.Error? err
 function Auth:invalidate(rejected_token)
@@ -368,7 +368,7 @@ function Auth:invalidate(rejected_token)
   return done(out, library.dl_auth_invalidate(state.handle, rejected_token, out.error))
 end
 
---- Logs in with these from now on. `username` nil keeps the one there is.
+--- Replaces the credentials. `username` nil keeps the current username.
 ---@param username string?
 ---@param password string
 ---@return true? ok, dl_auth.Error? err
@@ -383,19 +383,19 @@ function Auth:set_credentials(username, password)
   return done(out, library.dl_auth_set_credentials(state.handle, username, password, out.error))
 end
 
---- Frees the handle; from then on every call is `CLOSED`. Closing again does nothing. A refresh in flight is not waited
---- for.
+--- Frees the handle. Each later call fails with `CLOSED`. A second `close` does nothing. It does not wait for a refresh in
+--- flight.
 ---@return true? ok, dl_auth.Error? err
 function Auth:close()
   local state = states[self]
   if not state then return no_auth(self) end
   ffi.gc(state.handle, nil)
-  library.dl_auth_free(state.handle) -- a freed handle stays, and is recognised
+  library.dl_auth_free(state.handle) -- the library recognises a freed handle
   state.generation, state.copy = nil, nil
   return true
 end
 
---- Options as C takes them, in the order of their keys, so that of several faults it is always the same that is told.
+--- Options for C, in the order of their keys, so that of several faults the same one is always reported.
 local function settings(options)
   if options == nil then options = {} end
   if type(options) ~= "table" then
@@ -418,7 +418,7 @@ local function settings(options)
   return keys, texts
 end
 
---- Variables as C takes them, "NAME=VALUE", in a list; nil without an error where none are given.
+--- Variables for C, "NAME=VALUE", in a list. nil without an error if no variables are given.
 local function entries(environ)
   if environ == nil then return end
   if type(environ) ~= "table" then
@@ -443,10 +443,10 @@ end
 
 local dl_auth = { status = status }
 
---- Makes an auth. What `options` do not set comes from the environment (DL_AUTH_USERNAME and the like), else from the
---- defaults. Numbers and booleans may be given as such. Nothing is sent: the first token logs in.
+--- Makes an auth. An option that is not set comes from the environment (DL_AUTH_USERNAME and so on). Otherwise it has its
+--- default. Numbers and booleans are allowed. It sends nothing: the first call for a token logs in.
 ---
---- The option `environ` maps names of variables to values, and is used in place of the environment of the process, which
+--- The option `environ` maps names of variables to values, and is used instead of the environment of the process, which
 --- is then not read. With {} there are no variables.
 ---@param options? dl_auth.Options|{ environ?: table<string, string> }
 ---@return dl_auth.Auth? auth, dl_auth.Error? err
@@ -485,7 +485,7 @@ function dl_auth.jwt_claims(jwt)
   return text(out, library.dl_auth_jwt_claims(jwt, buffer, #jwt + 1, out.length, out.error), buffer)
 end
 
---- When a JWT ends, in Unix seconds.
+--- When a JWT expires, in Unix seconds.
 ---@param jwt string
 ---@return number? unix_seconds, dl_auth.Error? err
 function dl_auth.jwt_expiry(jwt)

@@ -1,7 +1,7 @@
 """Makes the wheel: this package, and the library of LIBRARY_DIR in it (PEP 517, PEP 427).
 
-A backend of its own, and not setuptools': the wheel is a few files and one tag, its version is the library's, nothing
-has to be downloaded to build it, and no build/ or egg-info is left beside it.
+This is a separate backend instead of setuptools: the wheel is a few files and one tag, and its version is the library's
+version. The build downloads nothing, and leaves no build/ or egg-info.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _library() -> Path:
     if not directory:
         _give_up(f"set LIBRARY_DIR to the directory of {FILE}, which is to go into the wheel")
     if not os.path.isabs(directory):
-        _give_up(f"LIBRARY_DIR must be an absolute path, not {directory}, for pip builds in a directory of its own")
+        _give_up(f"LIBRARY_DIR must be an absolute path, not {directory}, because pip builds in a separate directory")
     library = Path(directory, FILE)
     if not library.is_file():
         _give_up(f"LIBRARY_DIR is {directory}, but there is no {FILE}")

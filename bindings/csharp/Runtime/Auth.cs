@@ -1,7 +1,7 @@
-// A user's token, for any number of threads. All that matters is the library's: when to log in, when to refresh, who waits.
+// One user's token, safe for any number of threads. The library decides when to log in, when to refresh and which calls wait.
 //
-// What is kept here is a copy of the token as a .NET string, so that a read makes no garbage: the library tells by a number
-// whether the copy is still the token.
+// This class keeps a copy of the token as a .NET string, so that a read makes no garbage. The library's generation number
+// says whether the copy is still the current token.
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
@@ -11,9 +11,9 @@ namespace Dataloop.DlAuth
 {
     /// <summary>
     /// Holds one user's token. It logs in at the first call that needs a token, not before. Every member may be called
-    /// from any thread, at the same time; Dispose too, which wakes those that wait. Each call but Dispose,
-    /// <see cref="TryGetToken"/> and <see cref="Generation"/> throws <see cref="DlAuthException"/>: with status Closed
-    /// after Dispose, else with what the library says.
+    /// from any thread, at the same time, Dispose included, which wakes the waiters. Each call except Dispose,
+    /// <see cref="TryGetToken"/> and <see cref="Generation"/> may throw <see cref="DlAuthException"/>: with status Closed
+    /// after Dispose, otherwise with the library's status.
     /// </summary>
     public sealed partial class Auth : IDisposable
     {
@@ -21,8 +21,8 @@ namespace Dataloop.DlAuth
         private volatile Copy copy;
 
         /// <summary>
-        /// Configured by the environment: DL_AUTH_USERNAME and the like, which are read here and now, as
-        /// Environment.GetEnvironmentVariable gives them.
+        /// Configured by the environment: DL_AUTH_USERNAME and so on. The constructor reads the variables, as
+        /// Environment.GetEnvironmentVariable returns them.
         /// </summary>
         /// <exception cref="DlAuthException">
         /// Status NoCredentials or InvalidValue; Unsupported: an option that is not built in, or no usable library.
@@ -32,8 +32,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Configured by options, and by the environment for what they leave out. <see cref="Key"/> has the options'
-        /// names, and the library's README the form of each value. All are copied.
+        /// Configured by options. An option that is not given comes from the environment. <see cref="Key"/> has the names of
+        /// the options. The library's README says which values are valid. All values are copied.
         /// </summary>
         /// <exception cref="DlAuthException">
         /// Status UnknownKey, whose message names the nearest key; InvalidValue, NotUtf8, NoCredentials, Unsupported.
@@ -69,12 +69,12 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// A valid token: at once while there is one; else after the refresh in flight, which this call begins where there
-        /// is none, and at most after the option `wait`. A token that is read again is the same string.
+        /// Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and
+        /// blocks for up to the option `wait`. Two reads of the same token return the same string.
         /// </summary>
         /// <exception cref="DlAuthException">
         /// Status Denied, Timeout, Unreachable, RateLimited, Gate, BadResponse, Tls, NoCredentials, TooShort, Closed;
-        /// Pending where `wait` is 0.
+        /// Pending if `wait` is 0.
         /// </exception>
         public string Token()
         {
@@ -99,12 +99,12 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// As <see cref="Token"/>, for a caller with needs of its own: a token that is valid for another `minValid`, and
-        /// a wait of at most `wait`. Both are rounded up to milliseconds. With zero and zero it never waits.
+        /// As <see cref="Token"/>, but the token is valid for at least `minValid`, and the call blocks for up to `wait`. Both are
+        /// rounded up to milliseconds. With zero and zero it never waits.
         /// </summary>
         /// <exception cref="DlAuthException">
-        /// As Token; and Pending: `wait` is zero and a refresh is under way; TooShort: no token lives for `minValid`, or
-        /// RetryAfter is not zero and another may be fetched then.
+        /// As Token; and Pending: `wait` is zero and a refresh is in flight; TooShort: no token is valid for `minValid`, or
+        /// RetryAfter is not zero and another token may be fetched then.
         /// </exception>
         /// <exception cref="ArgumentOutOfRangeException">One of them is negative.</exception>
         public string TokenWithin(TimeSpan minValid, TimeSpan wait)
@@ -115,7 +115,7 @@ namespace Dataloop.DlAuth
             return failure == null ? token : throw failure;
         }
 
-        /// <summary>Asks once. The token, or why there is none.</summary>
+        /// <summary>Calls the library once. Returns null and the token, or the failure.</summary>
         private DlAuthException Ask(ulong minValidMs, ulong waitMs, out string token)
         {
             var buffer = new NativeBuffer();
@@ -134,13 +134,13 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Copies a valid token into memory of the caller's: the read of a frame loop. It never waits, never throws, and
-        /// makes no garbage but once for each new token. Where there is no valid token, it begins a refresh, unless one is
-        /// in flight or the last one has just failed.
+        /// Copies a valid token into the caller's memory, as a frame loop needs. It never waits and never throws. It allocates
+        /// only once for each new token. If there is no valid token, it starts a refresh, unless one is in flight or the last
+        /// one has just failed.
         /// </summary>
         /// <param name="destination">8191 characters always suffice.</param>
         /// <param name="length">
-        /// The token's length. Where the call returns false: more than `destination` has, which is then too small; or 0:
+        /// The token's length. If the call returns false: a length larger than that of `destination`, which is too small; or 0:
         /// there is no token, and <see cref="TokenWithin"/> with zero and zero says why.
         /// </param>
         public bool TryGetToken(Span<char> destination, out int length)
@@ -175,8 +175,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// The payload of a valid token, a JSON object (RFC 7519), as text. Waits as <see cref="Token"/> does. It says
-        /// what the token says of itself; the signature is not checked.
+        /// The payload of a valid token, a JSON object (RFC 7519), as text. Waits as <see cref="Token"/> does. The
+        /// signature is not checked.
         /// </summary>
         public string Claims()
         {
@@ -195,8 +195,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// The number of the present token, where it needs no refresh; else 0. While the number is the same, so is the
-        /// token. Never waits and never throws; 0 after Dispose.
+        /// The number of the current token, unique per token. 0 if a refresh is due. While the number is the same, the token is
+        /// the same. Never waits and never throws; 0 after Dispose.
         /// </summary>
         public ulong Generation
         {
@@ -208,7 +208,7 @@ namespace Dataloop.DlAuth
             }
         }
 
-        /// <summary>How it stands. Starts no refresh and waits for nothing.</summary>
+        /// <summary>The state of the handle. Starts no refresh and does not wait.</summary>
         public Info Info()
         {
             var info = NativeInfo.New();
@@ -220,9 +220,9 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Tells that the platform refused a token with 401: give the very token that was refused. Where it is still the
-        /// present one, the next call refreshes; else nothing is done, and so many who saw a 401 cause one refresh. A
-        /// token that has just been fetched stays until another may be.
+        /// Reports that the platform refused a token with 401. Pass exactly the refused token. If it is still the current
+        /// token, the next call refreshes it. Otherwise nothing happens, so many callers that get a 401 cause one refresh. A
+        /// token that was just fetched is kept until another may be fetched.
         /// </summary>
         public void Invalidate(string rejectedToken)
         {
@@ -235,8 +235,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Logs in with these from now on; `username` null keeps the one there is. The present token stays only where the
-        /// username does.
+        /// Replaces the credentials. `username` null keeps the current username. The current token is kept only if the
+        /// username is unchanged.
         /// </summary>
         /// <exception cref="DlAuthException">Status InvalidValue, NoCredentials (no username to keep), NotUtf8.</exception>
         public void SetCredentials(string username, string password)
@@ -252,8 +252,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Gives the token up. Who waits on another thread gets a <see cref="DlAuthException"/> with status Closed, and
-        /// so does who calls later. Again: nothing.
+        /// Frees the handle. Waiters on other threads get a <see cref="DlAuthException"/> with status Closed, and so does each
+        /// later call. A second call does nothing.
         /// </summary>
         public void Dispose()
         {
@@ -277,14 +277,16 @@ namespace Dataloop.DlAuth
             }
         }
 
-        /// <summary>The copy, while it is the token; else null.</summary>
+        /// <summary>The copy, if it is still the current token; otherwise null.</summary>
         private Copy Kept()
         {
             Copy kept = copy;
             return kept != null && Generation == kept.Generation ? kept : null;
         }
 
-        /// <summary>The token that was just read as a string, kept where it was the same one before and after.</summary>
+        /// <summary>
+        /// The token that was just read, as a string. It is kept if the generation is the same before and after the read.
+        /// </summary>
         private string Keep(ulong before, ReadOnlySpan<byte> read)
         {
             string token = Interop.FromUtf8(read);

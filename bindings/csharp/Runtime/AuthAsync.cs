@@ -1,8 +1,8 @@
-// Waiting without a thread: the library is asked again and again, by one poller for all the tasks that wait on a handle.
+// Waiting without a thread: one poller polls the library for all tasks that wait on a handle.
 //
-// A poller ends as soon as it is told something else than when it began; the tasks that wait for it then see for themselves
-// whether that is their answer. It asks and goes out of the way under one lock, so that who comes later, such as after
-// SetCredentials, never gets an answer from before.
+// A poller ends when the library's answer differs from the first answer. Each task that waits for it then checks whether
+// that is its answer. The poller asks, and removes itself, under one lock. So a later caller, such as one after
+// SetCredentials, never gets an earlier answer.
 using System;
 using System.Diagnostics;
 using System.Threading;
@@ -16,9 +16,9 @@ namespace Dataloop.DlAuth
         private Poller poller; // guarded by `asking`, as is its count
 
         /// <summary>
-        /// As <see cref="Token"/>, for async code: while there is a valid token, the task has ended already; else the
-        /// library is asked again and again with pauses of up to 50 ms, once for all tasks that wait, and no thread is
-        /// held meanwhile. A call that is cancelled gives up its wait; the refresh goes on.
+        /// As <see cref="Token"/>, but async. While there is a valid token, the returned task is already completed. Otherwise the
+        /// library is polled with pauses of up to 50 ms, once for all tasks that wait, and no thread is held meanwhile. A call
+        /// that is cancelled stops waiting; the refresh continues.
         /// </summary>
         /// <exception cref="OperationCanceledException">`cancellation` was cancelled.</exception>
         /// <exception cref="DlAuthException">As Token; never Pending, but Timeout when the option `wait` is over.</exception>
@@ -42,7 +42,7 @@ namespace Dataloop.DlAuth
                     : await Await(failure.Status, left, cancellation).ConfigureAwait(false);
                 if (ended == null)
                     throw new DlAuthException(
-                        Status.Timeout, "there was no token within " + limit + ", the option wait; the refresh goes on",
+                        Status.Timeout, "no token within " + limit + ", the option `wait`; the refresh continues",
                         retryAfter: failure.RetryAfter);
                 token = await ended.Ended.Task.ConfigureAwait(false);
                 failure = ended.Failure?.Copy();
@@ -50,14 +50,14 @@ namespace Dataloop.DlAuth
             return failure == null ? token : throw failure;
         }
 
-        /// <summary>Whether there may be a token soon: a refresh is in flight, or the next one is waited for.</summary>
+        /// <summary>Whether there may be a token soon: a refresh is in flight, or the next one may start soon.</summary>
         private static bool MayPass(DlAuthException failure)
         {
             return failure != null && (failure.Status == Status.Pending
                 || (failure.Status == Status.TooShort && failure.RetryAfter > TimeSpan.Zero));
         }
 
-        /// <summary>The poller, when it has ended; null: the time was over first.</summary>
+        /// <summary>The poller, after it has ended; null: the time was over before that.</summary>
         private async Task<Poller> Await(Status told, TimeSpan left, CancellationToken cancellation)
         {
             Poller joined = Join(told);
@@ -69,7 +69,7 @@ namespace Dataloop.DlAuth
                     Task first = await Task.WhenAny(joined.Ended.Task, delay).ConfigureAwait(false);
                     if (first == joined.Ended.Task)
                     {
-                        stop.Cancel(); // or its timer would stay
+                        stop.Cancel(); // otherwise its timer would stay
                         return joined;
                     }
                 }
@@ -102,7 +102,7 @@ namespace Dataloop.DlAuth
             lock (asking) joined.Waiting--;
         }
 
-        /// <summary>Never fails: what goes wrong is for those that wait, and for nobody where none does.</summary>
+        /// <summary>Never fails: a failure goes to the tasks that wait, and is dropped if no task waits.</summary>
         private async Task Poll(Poller mine)
         {
             try
@@ -113,7 +113,7 @@ namespace Dataloop.DlAuth
                     await Task.Delay(pause).ConfigureAwait(false);
                     lock (asking)
                     {
-                        more = mine.Waiting; // none: all have given up
+                        more = mine.Waiting; // 0: all have given up
                         if (more > 0) mine.Failure = Ask(0, 0, out token);
                         if (!MayPass(mine.Failure) || mine.Failure.Status != mine.Told) more = 0;
                         if (more == 0) poller = null;
@@ -125,20 +125,20 @@ namespace Dataloop.DlAuth
             {
                 lock (asking) poller = null;
                 mine.Ended.SetException(error);
-                GC.KeepAlive(mine.Ended.Task.Exception); // which has been seen now, though nobody should wait
+                GC.KeepAlive(mine.Ended.Task.Exception); // marks the exception as observed, even if no task waits
             }
         }
 
         private sealed class Poller
         {
-            /// <summary>What it began with.</summary>
+            /// <summary>The status at its start.</summary>
             internal readonly Status Told;
 
-            /// <summary>Has the token. What comes after a task runs apart from what comes after the others.</summary>
+            /// <summary>Has the token. The continuation of each task runs separately.</summary>
             internal readonly TaskCompletionSource<string> Ended =
                 new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
 
-            /// <summary>Why there is no token; to be read when it has ended.</summary>
+            /// <summary>Why there is no token. Read it after the poller has ended.</summary>
             internal DlAuthException Failure;
 
             internal int Waiting;

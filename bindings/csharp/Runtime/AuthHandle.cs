@@ -1,4 +1,4 @@
-// A handle of the library's that is freed in any case: when it is disposed of, by the finaliser, and when its application
+// A handle of the library that is always freed: when it is disposed of, by the finaliser, and when its application
 // domain is unloaded, as Unity's editor does before it reloads the scripts.
 //
 // The last is an event and not left to the finalisers: those run only after the domain's threads have ended, and a thread
@@ -31,7 +31,7 @@ namespace Dataloop.DlAuth
             try
             {
             }
-            finally // where no thread is aborted, and so no handle lost on its way from the library to here
+            finally // no thread is aborted in a finally block, so no handle is lost between the library and this line
             {
                 status = Native.dl_auth_new(config, out IntPtr made, ref error);
                 if (status == Status.Ok) Keep(made);
@@ -44,7 +44,7 @@ namespace Dataloop.DlAuth
             get { return handle == IntPtr.Zero; }
         }
 
-        /// <summary>What the library knows it by, also after it was freed: then calls with it fail as closed.</summary>
+        /// <summary>The library's value for it. After it is freed, calls with it fail with status Closed.</summary>
         internal IntPtr Value
         {
             get { return handle; }

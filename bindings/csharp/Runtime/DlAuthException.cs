@@ -1,11 +1,11 @@
-// How a call failed: one exception for all of them, told apart by its status, as the library does.
+// How a call failed: one exception for all failures. Its status distinguishes them, as in the library.
 using System;
 using System.Runtime.Serialization;
 
 namespace Dataloop.DlAuth
 {
     /// <summary>
-    /// A call failed. The message says what happened, to what, and what to do; it is never empty, and never holds a
+    /// A call failed. The message says what happened, to what, and what to do; it is never empty, and never contains a
     /// username, a password or a token.
     /// </summary>
     [Serializable]
@@ -20,7 +20,7 @@ namespace Dataloop.DlAuth
             RetryAfter = retryAfter;
         }
 
-        /// <summary>One to throw elsewhere: a thrown exception holds the place where it was thrown.</summary>
+        /// <summary>A copy to throw in another place, because a thrown exception contains the place of its throw.</summary>
         internal DlAuthException Copy()
         {
             return new DlAuthException(Status, Message, HttpStatus, RetryAfter, InnerException);
@@ -34,7 +34,7 @@ namespace Dataloop.DlAuth
             RetryAfter = new TimeSpan(info.GetInt64(nameof(RetryAfter)));
         }
 
-        /// <summary>For the way into another application domain.</summary>
+        /// <summary>For the transfer into another application domain.</summary>
         public override void GetObjectData(SerializationInfo info, StreamingContext context)
         {
             base.GetObjectData(info, context);
@@ -45,16 +45,16 @@ namespace Dataloop.DlAuth
 #endif
 
         /// <summary>
-        /// What the call came to. <see cref="Dataloop.DlAuth.Status.Closed"/>: the <see cref="Auth"/> was disposed.
+        /// The status of the call. <see cref="Dataloop.DlAuth.Status.Closed"/>: the <see cref="Auth"/> was disposed.
         /// <see cref="Dataloop.DlAuth.Status.Unsupported"/>: an option that is not built in; or there is no library, or
         /// one that is too old. A later library may have numbers that are not in the enumeration.
         /// </summary>
         public Status Status { get; }
 
-        /// <summary>The HTTP status of the answer behind the failure; 0: there was none.</summary>
+        /// <summary>The HTTP status of the answer that caused the failure; 0: there was no answer.</summary>
         public int HttpStatus { get; }
 
-        /// <summary>How long until the library itself tries again; zero: at the next call, or never.</summary>
+        /// <summary>The time until the library itself tries again; zero: at the next call, or never.</summary>
         public TimeSpan RetryAfter { get; }
     }
 }

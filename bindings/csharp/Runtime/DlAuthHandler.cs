@@ -1,8 +1,7 @@
-// HttpClient with the token: the header Authorization, and what a 401 asks for.
+// HttpClient with the token: adds the header Authorization, and handles a 401.
 //
-// Redirects are left to the handler below. HttpClientHandler takes Authorization out before it follows one, to wherever, so
-// the token never leaves the origin that a request was made for; and an answer that came by way of one says nothing about
-// the token.
+// The inner handler follows redirects. HttpClientHandler removes Authorization before it follows any redirect. So the token
+// goes only to the origin of the request, and an answer after a redirect says nothing about the token.
 using System;
 using System.Net;
 using System.Net.Http;
@@ -13,23 +12,23 @@ using System.Threading.Tasks;
 namespace Dataloop.DlAuth
 {
     /// <summary>
-    /// Sends each request with `Authorization: Bearer` and the token of an <see cref="Auth"/>, in the place of any that is
-    /// there. On a 401 to it, the token is invalidated, and where there is another one then, the request is sent once
-    /// more, if it has no body or one that lies in memory (ByteArrayContent, and so StringContent and
-    /// FormUrlEncodedContent). In all other cases the 401 is the answer. Where there is no token, sending throws
+    /// Sends each request with `Authorization: Bearer` and the token of an <see cref="Auth"/>, instead of any
+    /// other value. After a 401 to it, the token is invalidated. If there is then another token, the request is sent once
+    /// more, if it has no body or a body in memory (ByteArrayContent, and so StringContent and
+    /// FormUrlEncodedContent). In all other cases the 401 is the answer. If there is no token, sending throws
     /// <see cref="DlAuthException"/>. It does not dispose of the <see cref="Auth"/>.
     /// </summary>
     public sealed class DlAuthHandler : DelegatingHandler
     {
         private readonly Auth auth;
 
-        /// <summary>Over an HttpClientHandler of its own: `new HttpClient(new DlAuthHandler(auth))`.</summary>
+        /// <summary>With a separate HttpClientHandler: `new HttpClient(new DlAuthHandler(auth))`.</summary>
         public DlAuthHandler(Auth auth) : this(auth, new HttpClientHandler())
         {
         }
 
         /// <summary>
-        /// Over another handler, which must not send Authorization along a redirect to elsewhere; .NET's do not. Null:
+        /// With another handler. It must not send Authorization to another origin after a redirect; .NET's handlers do not. Null:
         /// InnerHandler is set later, as IHttpClientFactory does.
         /// </summary>
         public DlAuthHandler(Auth auth, HttpMessageHandler inner)
@@ -53,7 +52,7 @@ namespace Dataloop.DlAuth
                 if (CanBeSentAgain(request.Content))
                     another = await auth.TokenAsync(cancellationToken).ConfigureAwait(false);
             }
-            catch (DlAuthException) // there is no other token, and the 401 is what there is to tell
+            catch (DlAuthException) // there is no other token, so the 401 is the answer
             {
             }
             catch
@@ -67,11 +66,11 @@ namespace Dataloop.DlAuth
         }
 
 #if NET5_0_OR_GREATER
-        /// <summary>HttpClient.Send is not supported: without this it would go out without the token.</summary>
+        /// <summary>HttpClient.Send is not supported: without this override it would send requests without the token.</summary>
         /// <exception cref="NotSupportedException">Always.</exception>
         protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            throw new NotSupportedException("DlAuthHandler does not do HttpClient.Send: use SendAsync");
+            throw new NotSupportedException("DlAuthHandler does not support HttpClient.Send: use SendAsync");
         }
 #endif
 
@@ -81,7 +80,7 @@ namespace Dataloop.DlAuth
             return base.SendAsync(request, cancellation);
         }
 
-        /// <summary>Whether it is the target itself that answered, and to this token: no redirect lies between.</summary>
+        /// <summary>Whether the answer is from the target itself and to this token, without a redirect in between.</summary>
         private static bool IsAnswerTo(Uri target, string token, HttpResponseMessage response)
         {
             HttpRequestMessage sent = response.RequestMessage;

@@ -13,14 +13,14 @@ namespace Dataloop.DlAuth
 {
     internal static class Environ
     {
-        /// <summary>What the library reads besides DL_AUTH_*.</summary>
+        /// <summary>The variables that the library reads in addition to DL_AUTH_*.</summary>
         private static readonly string[] Others =
         {
             "HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR",
         };
 
-        /// <summary>Hands the variables over to a configuration, which copies them. The copies made here are wiped. In a
-        /// program with more rights than its user, nothing is handed over: the library ignores the environment, and says so.
+        /// <summary>Passes the variables to a configuration, which copies them. The copies made here are wiped. In a
+        /// program with more rights than its user, nothing is passed: the library ignores the environment, and says so.
         /// </summary>
         internal static void HandOver(IntPtr config)
         {

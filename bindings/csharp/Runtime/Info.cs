@@ -1,35 +1,35 @@
-// A look at a handle: the numbers of dl_auth_info_t, with times as .NET has them.
+// The state of a handle: the numbers of dl_auth_info_t, with .NET types for times.
 using System;
 
 namespace Dataloop.DlAuth
 {
-    /// <summary>What a token is good for.</summary>
+    /// <summary>The state of a token.</summary>
     public enum TokenState
     {
-        /// <summary>There is none.</summary>
+        /// <summary>There is no token.</summary>
         Empty = 0,
-        /// <summary>Valid, and needs no refresh.</summary>
+        /// <summary>Valid; no refresh is due.</summary>
         Fresh = 1,
-        /// <summary>Valid, and the next call that finds it begins a refresh.</summary>
+        /// <summary>Valid; a refresh is due, and the next call starts it.</summary>
         Due = 2,
-        /// <summary>Not handed out any more: it has ended, or the platform refused it.</summary>
+        /// <summary>No longer returned: it has expired, or the platform refused it.</summary>
         Expired = 3,
     }
 
-    /// <summary>What an <see cref="Auth"/> is doing.</summary>
+    /// <summary>The current activity of an <see cref="Auth"/>.</summary>
     public enum AuthActivity
     {
         /// <summary>Nothing.</summary>
         Idle = 0,
         /// <summary>A refresh is in flight.</summary>
         Refreshing = 1,
-        /// <summary>The last refresh failed, and no other begins for <see cref="Info.RetryIn"/>.</summary>
+        /// <summary>Cooldown: the last refresh failed, and the next one starts after <see cref="Info.RetryIn"/>.</summary>
         Cooling = 2,
         /// <summary>The gate refused the credentials; they are not sent again for <see cref="Info.RetryIn"/>.</summary>
         Denied = 3,
     }
 
-    /// <summary>How an <see cref="Auth"/> was at the moment that it was asked.</summary>
+    /// <summary>The state of an <see cref="Auth"/> at the moment of the call.</summary>
     public struct Info
     {
         internal Info(NativeInfo native)
@@ -54,61 +54,61 @@ namespace Dataloop.DlAuth
             Wait = Interop.ToTimeSpan(native.WaitMs);
         }
 
-        /// <summary>What the token is good for.</summary>
+        /// <summary>The state of the token.</summary>
         public TokenState State { get; }
 
-        /// <summary>What the handle is doing.</summary>
+        /// <summary>The current activity of the handle.</summary>
         public AuthActivity Activity { get; }
 
-        /// <summary>How many tokens the handle has held; 0: none yet.</summary>
+        /// <summary>The number of tokens that the handle has had; 0: no token yet.</summary>
         public ulong Generation { get; }
 
-        /// <summary>The token's `iat`; null: none.</summary>
+        /// <summary>The token's `iat`; null: there is no `iat`.</summary>
         public DateTimeOffset? IssuedAt { get; }
 
-        /// <summary>The token's `exp`; null: none.</summary>
+        /// <summary>The token's `exp`; null: there is no token.</summary>
         public DateTimeOffset? ExpiresAt { get; }
 
         /// <summary>
-        /// Until the token ends, by a clock that counts suspend and that nobody can set; negative: it has ended; zero:
-        /// there is none.
+        /// Until the token expires, by a clock that counts suspend and cannot be set; negative: it has expired; zero: there
+        /// is no token.
         /// </summary>
         public TimeSpan ExpiresIn { get; }
 
         /// <summary>Until the token's refresh is due; negative: it is due; zero: there is no token.</summary>
         public TimeSpan RefreshIn { get; }
 
-        /// <summary>The gate's clock minus this machine's, good to about a second.</summary>
+        /// <summary>The gate's clock minus this machine's, exact to about a second.</summary>
         public TimeSpan ClockSkew { get; }
 
-        /// <summary>Tokens that were got for the password.</summary>
+        /// <summary>Tokens from a login.</summary>
         public ulong Logins { get; }
 
-        /// <summary>Tokens that were got for a refresh token.</summary>
+        /// <summary>Tokens from a refresh token.</summary>
         public ulong Refreshes { get; }
 
-        /// <summary>Refreshes that failed, each with all its tries.</summary>
+        /// <summary>Refreshes that failed, each after all its attempts.</summary>
         public ulong Failures { get; }
 
-        /// <summary>Tokens that were found in the shared store. 0: there is no shared store yet.</summary>
+        /// <summary>Tokens from the shared store. 0: there is no shared store yet.</summary>
         public ulong SharedHits { get; }
 
         /// <summary>Failures of the shared store. 0: there is no shared store yet.</summary>
         public ulong StoreFailures { get; }
 
-        /// <summary>Callers that wait inside the library at this moment; one in TokenAsync is none of them.</summary>
+        /// <summary>Callers that wait inside the library at this moment. Tasks of TokenAsync are not counted.</summary>
         public ulong Waiting { get; }
 
-        /// <summary>What the last refresh came to; <see cref="Status.Ok"/>: it worked, or there was none.</summary>
+        /// <summary>The status of the last refresh; <see cref="Status.Ok"/>: it succeeded, or there was no refresh.</summary>
         public Status LastStatus { get; }
 
-        /// <summary>The HTTP status of its answer, where it failed; 0: it worked, or there was no answer.</summary>
+        /// <summary>The HTTP status of its answer, if it failed; 0: it succeeded, or there was no answer.</summary>
         public int LastHttpStatus { get; }
 
-        /// <summary>Until the next refresh may begin, after one that failed, or has just worked; zero: at once.</summary>
+        /// <summary>Until the next refresh may start, after one that failed or has just succeeded; zero: immediately.</summary>
         public TimeSpan RetryIn { get; }
 
-        /// <summary>The most that Token and TokenAsync wait: the option `wait`.</summary>
+        /// <summary>The maximum time that Token and TokenAsync wait: the option `wait`.</summary>
         public TimeSpan Wait { get; }
 
         private static DateTimeOffset? Date(long unixSeconds)

@@ -1,4 +1,4 @@
-// What crosses the border: strings as NUL-terminated UTF-8, strictly, and spans of time as milliseconds.
+// Conversions for the library: strings to NUL-terminated valid UTF-8, and time spans to milliseconds.
 using System;
 using System.Text;
 
@@ -9,12 +9,12 @@ namespace Dataloop.DlAuth
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
         /// <summary>
-        /// A string for the library, with `before` before it. What C would cut short, or what is no text, is never sent on.
+        /// A string for the library, with `before` before it. A string that C would cut, or that is not text, is refused.
         /// </summary>
         internal static byte[] ToUtf8(string text, string what, string before = "")
         {
             if (text.IndexOf('\0') >= 0)
-                throw new DlAuthException(Status.InvalidValue, what + " has a NUL character inside");
+                throw new DlAuthException(Status.InvalidValue, what + " contains a NUL character");
             try
             {
                 var bytes = new byte[Strict.GetByteCount(before) + Strict.GetByteCount(text) + 1];

@@ -1,4 +1,4 @@
-// What a JWT says of itself, for a token from anywhere; no signature is checked.
+// Reads the claims of any JWT. The signature is not checked.
 using System;
 
 namespace Dataloop.DlAuth
@@ -7,7 +7,7 @@ namespace Dataloop.DlAuth
     public static class Jwt
     {
         /// <summary>
-        /// The payload of a JWT, a JSON object (RFC 7519), as text. It says what the token says of itself, not that it is
+        /// The payload of a JWT, a JSON object (RFC 7519), as text. It does not show that the token is
         /// genuine: the signature is not checked.
         /// </summary>
         /// <exception cref="DlAuthException">Status BadJwt, NotUtf8, InvalidValue (a NUL inside), Unsupported.</exception>
@@ -16,7 +16,7 @@ namespace Dataloop.DlAuth
             if (jwt == null) throw new ArgumentNullException(nameof(jwt));
             Library.Check();
             byte[] bytes = Interop.ToUtf8(jwt, "the JWT");
-            var claims = new byte[bytes.Length]; // base64 is longer than what it stands for
+            var claims = new byte[bytes.Length]; // base64 text is longer than the decoded bytes
             var error = NativeError.New();
             Status status = Native.dl_auth_jwt_claims(
                 bytes, claims, (UIntPtr)claims.Length, out UIntPtr length, ref error);
@@ -24,7 +24,7 @@ namespace Dataloop.DlAuth
             return Interop.FromUtf8(new ReadOnlySpan<byte>(claims, 0, (int)length));
         }
 
-        /// <summary>When a JWT ends: its claim `exp`, to the second. Nothing is checked but that it is a date.</summary>
+        /// <summary>When a JWT expires: its claim `exp`, to the second. The only check is that it is a date.</summary>
         /// <exception cref="DlAuthException">Status BadJwt, NotUtf8, InvalidValue (a NUL inside), Unsupported.</exception>
         public static DateTimeOffset Expiry(string jwt)
         {

@@ -1,7 +1,7 @@
-// The native library: found by the runtime at the first call, and looked at once, before that call does anything else.
+// The native library: the runtime finds it at the first call. The first call checks it one time, before anything else.
 //
-// It is a method and no static constructor, so that what is wrong comes as a DlAuthException, and comes again with the next
-// call, which may find that the library is there now.
+// The check is a method, not a static constructor, so that a failure is a DlAuthException. The next call checks again, because
+// the library may be there then.
 using System;
 using System.IO;
 using System.Runtime.InteropServices;
@@ -24,7 +24,7 @@ namespace Dataloop.DlAuth
             }
         }
 
-        /// <summary>Throws where the library is missing, does not load, or is too old.</summary>
+        /// <summary>Throws if the library is missing, does not load, or is too old.</summary>
         internal static void Check()
         {
             if (!isChecked) Look();
@@ -48,7 +48,7 @@ namespace Dataloop.DlAuth
             }
             catch (EntryPointNotFoundException error)
             {
-                throw Unusable(Where() + " is no dl_auth, for it has no dl_auth_abi_version", error);
+                throw Unusable(Where() + " is not dl_auth, because it has no dl_auth_abi_version", error);
             }
             if (abi < Native.AbiVersion)
                 throw Unusable(
@@ -90,7 +90,7 @@ namespace Dataloop.DlAuth
             return FileName + " could not be loaded" + told + (saysNothing ? "" : ". " + error.Message);
         }
 
-        /// <summary>The file that was loaded, where the system tells; else the name alone.</summary>
+        /// <summary>The file that was loaded, if the system says so; otherwise only the name.</summary>
         private static string Where()
         {
             try

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Compiles the binding and its tests, runs them by Mono and by .NET Core, and writes "ok NAME" for each that has passed by
-# Mono. tests/hosts.rs starts the gate and says where it is; everything that is made goes into $SCRATCH.
+# Mono. tests/hosts.rs starts the gate and sets its address; all output goes into $SCRATCH.
 set -euo pipefail
 
 package=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -28,7 +28,7 @@ compile $net "$binding" "-out:$made/mono/token.exe" "$package/Samples~/Token/Tok
 
 patiently 1200 mono "$made/mono/tests.exe"
 patiently 1200 mono "$made/mono/domains.exe"
-# Names a user who is none: the tests set others. `started COMMAND...`
+# Names a user that does not exist: the tests set other credentials. `started COMMAND...`
 started() {
   DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME DL_AUTH_PASSWORD="of the process" "$@" variables_of_managed_code_count
   DL_AUTH_URL=$GATE_URL DL_AUTH_USERNAME=$GATE_USERNAME "$@" handles_are_made_while_variables_are_set
@@ -47,7 +47,7 @@ LD_LIBRARY_PATH=$STUB_OLD patiently 1200 mono "$made/mono/tests.exe" library_too
 LD_LIBRARY_PATH=$made/empty patiently 1200 mono "$made/mono/tests.exe" library_missing
 LD_LIBRARY_PATH=$made/broken patiently 1200 mono "$made/mono/tests.exe" library_does_not_load
 
-# What the pages say, against a platform that wants a token, and which ends with its standard input.
+# The programs of the page, with a platform that requires a token. It ends at the end of its standard input.
 mkfifo "$made/input"
 patiently 1200 mono "$made/mono/tests.exe" serve <"$made/input" >"$made/url" &
 exec 3>"$made/input"

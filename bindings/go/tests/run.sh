@@ -15,7 +15,7 @@ go vet ./...
 CGO_ENABLED=0 go vet .
 CGO_ENABLED=0 go test -count=1 -run TestWithoutCgo .
 
-# For 30 s, beside the other tests.
+# For 30 s, in parallel with the other tests.
 go test -c -o "$SCRATCH/plain.test" .
 DLAUTH_TEST_SECONDS=30 patiently 900 "$SCRATCH/plain.test" -test.v -test.run TestHandlesAreMadeWhileTheEnvironmentChanges \
   >"$SCRATCH/environment" 2>&1 &

@@ -1,4 +1,4 @@
--- The main job: log in, hold the token, ask again. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the like.
+-- Logs in, then reads the cached token. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and so on.
 
 local ffi = require "ffi"
 local dl_auth = require "dl_auth"

@@ -17,12 +17,12 @@ local function threads()
   return count
 end
 
---- Refreshes that hang for ever, in the background and for a caller.
+--- Refreshes that hang without end, in the background and for a caller.
 local function handles_in_flight()
   gate.plan '{"do": "hang", "times": 2}'
   local first, second = new { refresh = "background" }, new()
   assert(select(2, second:token(0)).name == "PENDING")
-  gate.wait("hanging", 1) -- the other may have to wait for it: nobody has seen this password work
+  gate.wait("hanging", 1) -- the other may have to wait for it: this password has not yet been accepted
   return first, second
 end
 
@@ -87,7 +87,7 @@ function cases.reentrant()
   assert(runs > 100, runs)
 end
 
---- Two Lua states of one process; the second ends with its handles alive, and the first goes on.
+--- Two Lua states of one process; the second ends with its handles alive, and the first continues.
 function cases.states()
   ffi.cdef [[
     void *luaL_newstate(void);
@@ -125,7 +125,7 @@ function cases.fall_off_the_end()
   cases.alive = proxy
 end
 
---- The same, at once: the state is closed.
+--- As above, but immediately: the state is closed.
 function cases.exit_closing()
   cases.fall_off_the_end()
   os.exit(0, true)

@@ -1,4 +1,4 @@
--- What `require` says where the library does not serve: loading.lua SCENARIO WORDS..., each of which it must say.
+-- The error of `require` if the library is not usable: loading.lua SCENARIO WORDS... The error must contain each word.
 
 local scenario = table.remove(arg, 1)
 local is_loaded, message = pcall(require, "dl_auth")

@@ -49,7 +49,7 @@ libraries=/nowhere DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so lua -e 'require "d
 LUA_PATH="$binding/?.lua" DL_AUTH_LIBRARY=$LIBRARY_DIR/libdl_auth.so patiently 1200 setpriv --ruid=65534 \
   luajit "$tests/loading.lua" set_user_id_program_loads_no_library_of_the_environment libdl_auth.so.0
 
-# The page's programs and commands, as they stand there, each for a user who has just logged in.
+# The page's programs and commands, as they stand there, each after a reset of the gate.
 cd "$page"
 told() { # what a command prints, by one login
   control POST /reset >/dev/null

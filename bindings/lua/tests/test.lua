@@ -1,5 +1,5 @@
--- The scenarios that every host goes through (tests/hosts/scenarios.md), but for those that need another library than
--- the real one. Each has a handle of its own, and counts the gate's requests.
+-- The scenarios that every host goes through (tests/hosts/scenarios.md), except those that need a library other
+-- than the real one. Each has a separate handle, and counts the gate's requests.
 
 local ffi = require "ffi"
 local dl_auth = require "dl_auth"
@@ -206,7 +206,7 @@ scenario("cancellation", function()
   equal(1, gate.count "logins")
 end)
 
-scenario("environ_is_used_in_place_of_the_environment", function()
+scenario("environ_is_used_instead_of_the_environment", function()
   local function with(more, options)
     local environ = {}
     for key, value in pairs(gate.options(more)) do environ["DL_AUTH_" .. key:upper()] = tostring(value) end

@@ -1,6 +1,6 @@
 """One thread writes the environment for 30 s while three make handles. Writes `ok NAME`.
 
-run.sh runs it beside the other tests, for it asks no gate.
+run.sh runs it beside the other tests, because it needs no gate.
 """
 
 from __future__ import annotations

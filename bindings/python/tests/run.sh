@@ -10,7 +10,7 @@ environment=$SCRATCH/environment python=$SCRATCH/environment/bin/python
 tree() { find . -not -path '*/__pycache__*' | sort; } # which other tests that install the package may leave
 before=$(tree)
 
-# An environment is good for one interpreter and one list of packages.
+# An environment is valid for one interpreter and one list of packages.
 wanted=$(python3 -c 'import sys; print(sys.version, sys.base_prefix)'; cat tests/requirements.txt)
 if [ "$(cat "$SCRATCH/environment.is" 2>/dev/null)" != "$wanted" ]; then
   echo "installing from PyPI, into $environment: $(grep -o '^[^#]*' tests/requirements.txt | xargs)"
@@ -26,7 +26,7 @@ export WHEEL=$(echo "$SCRATCH"/wheel/*.whl)
 echo "installing $WHEEL"
 patiently 1200 "$python" -m pip install --quiet --no-deps --no-index --force-reinstall "$WHEEL"
 
-patiently 900 "$python" tests/race.py >"$SCRATCH/race" 2>&1 & # for 30 s, beside the other tests
+patiently 900 "$python" tests/race.py >"$SCRATCH/race" 2>&1 & # for 30 s, in parallel with the other tests
 race=$!
 patiently 1200 "$python" -m mypy --cache-dir "$SCRATCH/mypy" src/dl_auth backend.py example/login.py tests
 patiently 1800 "$python" tests/run.py

@@ -23,7 +23,7 @@ PATIENCE = 300 * int(os.environ.get("DL_AUTH_TEST_PATIENCE") or 1)
 
 
 def gate(path: str, body: Optional[object] = None, post: bool = False) -> Any:
-    """A call to the gate's control: POST with a body, or where it is said."""
+    """A call to the gate's control: POST if there is a body, or if `post` is true."""
     data = json.dumps(body).encode() if body is not None else b"" if post else None
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with direct.open(os.environ["GATE_CONTROL_URL"] + path, data, 3 * PATIENCE) as answer:
@@ -57,7 +57,7 @@ class GateTest(unittest.TestCase):
     def until(self, condition: Callable[[], bool]) -> None:
         limit = time.monotonic() + PATIENCE
         while not condition():
-            self.assertLess(time.monotonic(), limit, "it has not happened")
+            self.assertLess(time.monotonic(), limit, "the condition was not reached")
             time.sleep(0.01)
 
     def until_it_may_refresh(self, auth: dl_auth.Auth) -> None:
@@ -78,7 +78,7 @@ def hanging() -> None:
 
 
 def python(program: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Runs a program in a Python of its own."""
+    """Runs a program in a separate Python process."""
     return run([sys.executable, "-c", program], env={**os.environ, **environment})
 
 
@@ -89,7 +89,7 @@ def run(command: list[str], **options: Any) -> subprocess.CompletedProcess[str]:
 
 
 class Platform(ThreadingHTTPServer):
-    """A server at a port of its own: 401 for a token in `refused`, a redirect from /to/STATUS/URL, else 200."""
+    """A server at a separate port: 401 for a token in `refused`, a redirect from /to/STATUS/URL, otherwise 200."""
 
     daemon_threads = True
 

@@ -58,7 +58,7 @@ def holds(value: object, secrets: set[str]) -> bool:
 
 
 def with_those_before(error: Optional[BaseException]) -> Iterator[BaseException]:
-    """An exception, and those that it is told to come from."""
+    """An exception, its causes and its contexts."""
     waiting, seen = [error], set()
     while waiting:
         one = waiting.pop()

@@ -55,7 +55,7 @@ for number, call in enumerate(calls):
     post("/reset")
     post("/plan", b'{"do": "hang"}')
     turns = 0
-    def others():  # which must run, for the gate answers only then
+    def others():  # must run, because the gate answers only then
         global turns
         while turns < 100:
             turns += 1

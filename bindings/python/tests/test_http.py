@@ -86,7 +86,7 @@ async def one_by_one(parts: Any) -> Any:
 
 
 class Promises:
-    """What holds for every client. (Here, so that it is no test of its own.)"""
+    """What holds for every client. (It is here so that unittest does not run it as a separate test.)"""
 
     class Test(GateTest):
         client: Any
@@ -162,7 +162,7 @@ class Promises:
                     self.assertEqual(sent[:2], [first, second])
                     self.assertEqual(server.tokens, [token, auth.token(), auth.token()])
                     self.assertLessEqual({"new=1", "old=2"}, has, "the client keeps them")
-                    self.assertIn("new=1", sent[2] or (), "and takes them along where it is redirected")
+                    self.assertIn("new=1", sent[2] or (), "and forwards them when it is redirected")
                     self.assertEqual(len(server.connections), 1, "the connection of the 401 is used again")
 
         def test_another_origin_gets_no_token(self) -> None:

@@ -1,4 +1,4 @@
-"""Waiting: many callers at once, those that give up, Ctrl-C, and what else runs meanwhile."""
+"""Waiting: many callers at the same time, those that give up, Ctrl-C, and what else runs meanwhile."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class WaitingTest(GateTest):
         self.assertLess(asyncio.run(pause_beside(1)), 0.05, "those that gave up do not count")
 
     def test_cancellation(self) -> None:
-        """By a time-out, by asyncio, and by Ctrl-C; the refresh goes on each time."""
+        """By a time-out, by asyncio, and by Ctrl-C; the refresh continues each time."""
         gate("/plan", {"do": "hang"})
         auth = self.open(wait="300ms")
         for late in (lambda: auth.token(timeout=0.05), auth.token, lambda: asyncio.run(auth.token_async(0.05))):
@@ -189,7 +189,7 @@ class WaitingTest(GateTest):
             self.assertEqual(asyncio.run(run()), gate("/last_token"))
         self.assertEqual(set(waited), {0}, "each look is a call that does not wait")
 
-    def test_close_wakes_those_who_wait(self) -> None:
+    def test_close_wakes_the_waiters(self) -> None:
         gate("/plan", {"do": "hang"})
         auth = self.open()
         with ThreadPoolExecutor(2) as threads:
@@ -205,7 +205,7 @@ class Interruptible:
 
     PROGRAM = """
 import asyncio, signal, sys, dl_auth
-signal.signal(signal.SIGINT, signal.default_int_handler)  # which whoever runs the tests may have it ignore
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the process that runs the tests may ignore it
 auth = dl_auth.Auth(**eval(sys.argv[1]))
 try:
     eval(sys.argv[2])

@@ -1,4 +1,4 @@
-// A collectible AssemblyLoadContext, the domain of .NET Core: it is gone when the binding in it is used no more.
+// A collectible AssemblyLoadContext, the domain of .NET Core: it is unloaded after the binding in it is no longer used.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -10,7 +10,7 @@ using System.Threading.Tasks;
 
 static class Contexts
 {
-    /// <summary>In a frame of its own, which ends and so holds nothing of it.</summary>
+    /// <summary>In a separate frame, which ends and then holds no reference to it.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     static WeakReference UseAndUnload(string file, bool isDisposed)
     {

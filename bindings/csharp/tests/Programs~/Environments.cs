@@ -80,7 +80,7 @@ static class Environments
             using (var auth = new Auth()) Check.Equal(auth.Token(), Gate.LastToken(), "the token beside native code");
     }
 
-    /// <summary>run.sh starts it with the effective user of root and the real user of somebody else.</summary>
+    /// <summary>run.sh starts it with the effective user of root and another real user.</summary>
     public static void ASetUserIdProgramIgnoresTheEnvironment()
     {
         Set("DL_AUTH_USERNAME", "bot");

@@ -101,7 +101,7 @@ static class Errors
         return count;
     }
 
-    /// <summary>Whether a handle that nobody holds any more has refreshed in the background before.</summary>
+    /// <summary>Whether a handle without references has refreshed in the background before.</summary>
     static bool Forget()
     {
         bool refreshes = false;

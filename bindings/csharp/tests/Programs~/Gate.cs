@@ -29,7 +29,7 @@ static class Gate
         }
     }
 
-    /// <summary>As at its start, but for these settings and this plan, each as JSON.</summary>
+    /// <summary>As at its start, except these settings and this plan, each as JSON.</summary>
     public static void Reset(string settings = "{}", string plan = "[]")
     {
         Send(HttpMethod.Post, "/reset", "");

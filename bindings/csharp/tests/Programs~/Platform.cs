@@ -1,4 +1,4 @@
-// HttpClient with the token, against a platform of our own: it refuses the tokens that it is told to.
+// HttpClient with the token, with a test platform that refuses the given tokens.
 using System;
 using System.Collections.Generic;
 using System.IO;
@@ -19,10 +19,10 @@ sealed class Platform : IDisposable
     /// <summary>"PATH AUTHORIZATION BODY" of each request; to be locked.</summary>
     public readonly List<string> Seen = new List<string>();
 
-    /// <summary>Who has one of these, or nothing, gets 401; null: everybody.</summary>
+    /// <summary>A request with one of these tokens, or without a token, gets 401; null: every request does.</summary>
     public volatile string[] Refused = new string[0];
 
-    /// <summary>Where /moved leads to, and /again the one who has something.</summary>
+    /// <summary>The target of /moved, and of /again if the request has a token.</summary>
     public string Elsewhere = "";
 
     public Platform()
@@ -165,7 +165,7 @@ static class Http
             Check.Equal(3, platform.Seen.Count, "requests with both");
             Check.Equal(2, Gate.Count("requests"), "requests of the gate");
 
-            // There is none, for the gate is down.
+            // There is no token, because the gate is down.
             Gate.Reset("{\"lifetime\": 10}", "[{\"do\": \"ok\"}, {\"do\": \"status\", \"status\": 503, \"times\": 9}]");
             using (var auth = Gate.Handle())
             using (var client = new HttpClient(new DlAuthHandler(auth)))
@@ -196,7 +196,7 @@ static class Http
         }
     }
 
-    /// <summary>Follows a redirect as no good handler does: with the token.</summary>
+    /// <summary>Follows a redirect with the token, which a correct handler does not do.</summary>
     sealed class Careless : DelegatingHandler
     {
         public Careless() : base(new HttpClientHandler { AllowAutoRedirect = false })
@@ -244,7 +244,7 @@ static class Http
             using (var client = new HttpClient(new DlAuthHandler(auth, new Careless())))
                 Check.Equal(HttpStatusCode.Unauthorized, Get(client, platform.Url + "moved"), "the answer");
             Check.Equal(2, other.Seen.Count, "requests to elsewhere");
-            Check.Equal(bearer, auth.Bearer(), "the token, which nobody has invalidated,");
+            Check.Equal(bearer, auth.Bearer(), "the token, which was not invalidated,");
             Check.Equal(1, Gate.Count("requests"), "requests of the gate");
         }
     }

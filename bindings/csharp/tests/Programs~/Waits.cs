@@ -1,4 +1,4 @@
-// Waiting for a token without a thread: who shares what, and who gives up when.
+// Waiting for a token without a thread: what the waiters share, and when each gives up.
 using System;
 using System.Collections.Generic;
 using System.Diagnostics;
@@ -37,7 +37,7 @@ static class Waits
         {
             Check.Fails(Status.Timeout, () => auth.TokenAsync().GetAwaiter().GetResult(), "a wait of 70 ms");
             Gate.Release();
-            Check.Soon(() => auth.Info().Generation == 1, "the refresh goes on");
+            Check.Soon(() => auth.Info().Generation == 1, "the refresh continues");
             Check.Equal(Gate.LastToken(), auth.TokenAsync().Result, "the token");
         }
     }
@@ -89,7 +89,7 @@ static class Waits
         throw new InvalidOperationException("there is a token");
     }
 
-    /// <summary>Who gives up, by its own limit or its own cancellation, leaves the others to wait.</summary>
+    /// <summary>A waiter that gives up, by its limit or its cancellation, does not affect the others.</summary>
     public static void SharedPollerOwnWait()
     {
         int unobserved = 0;
@@ -107,7 +107,7 @@ static class Waits
             foreach (Task<TimeSpan> waited in new[] { early, late })
                 Check.That(waited.Result > TimeSpan.FromMilliseconds(950), "each waits for a second: " + waited.Result);
             Gate.Release();
-            Check.Soon(() => auth.Info().Generation == 1, "the refresh goes on");
+            Check.Soon(() => auth.Info().Generation == 1, "the refresh continues");
             Check.Equal(1, Gate.Count("requests"), "requests");
         }
         Gate.Reset(plan: "[{\"do\": \"hang\", \"then\": {\"do\": \"status\", \"status\": 503}}]");
@@ -121,16 +121,16 @@ static class Waits
             {
                 DlAuthException failure = Check.Fails(Status.Gate, () => task.GetAwaiter().GetResult(), "a task");
                 Check.Equal(503, failure.HttpStatus, "the HTTP status");
-                Check.That(failure.RetryAfter > TimeSpan.Zero && failures.Add(failure), "each has one of its own");
+                Check.That(failure.RetryAfter > TimeSpan.Zero && failures.Add(failure), "each has a separate exception");
             }
             Check.Equal(1, Gate.Count("requests"), "requests");
         }
         GC.Collect();
         GC.WaitForPendingFinalizers();
-        Check.Equal(0, unobserved, "exceptions that nobody has seen");
+        Check.Equal(0, unobserved, "unobserved exceptions");
     }
 
-    /// <summary>Whether it is told, right after its token has ended, that the next comes later than it may wait.</summary>
+    /// <summary>Whether TokenAsync fails, directly after the token has expired, because the next token comes later than it may wait.</summary>
     static bool IsTold()
     {
         using (var auth = Gate.Handle(Key.Wait, "100ms"))
@@ -150,7 +150,7 @@ static class Waits
     /// <summary>A machine that is slow just then may miss it, but not each time.</summary>
     public static void NotForWhatComesTooLate()
     {
-        Check.That(Enumerable.Range(0, 50).Any(i => IsTold()), "TokenAsync says so at once");
+        Check.That(Enumerable.Range(0, 50).Any(i => IsTold()), "TokenAsync says so immediately");
     }
 
     public static void AfterSetCredentials()
@@ -166,7 +166,7 @@ static class Waits
             auth.SetCredentials(null, Gate.Variable("GATE_PASSWORD"));
             string token = auth.TokenAsync().Result;
             Check.Equal(Gate.LastToken(), token, "the token");
-            Check.Equal(token, before.Result, "the token of who waited already");
+            Check.Equal(token, before.Result, "the token of the earlier waiter");
             Gate.Release();
         }
     }

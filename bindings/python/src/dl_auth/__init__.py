@@ -1,8 +1,8 @@
 """Dataloop credentials for a JWT that is always valid: `dl_auth.Auth().token()`.
 
-A thin cover of the library dl_auth, by ctypes: refreshing, waiting rules and all that is known of the gate are the
-library's. For HTTP clients there are `dl_auth.requests.BearerAuth` and `dl_auth.httpx.BearerAuth`, imported by name
-only, for they need those packages.
+A thin layer on the library dl_auth, by ctypes. The library refreshes the token, and has the rules for waiting and for the
+gate. For HTTP clients, import `dl_auth.requests.BearerAuth` or `dl_auth.httpx.BearerAuth` by name: they need those
+packages.
 """
 
 from ._auth import Auth

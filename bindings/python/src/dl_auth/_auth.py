@@ -1,7 +1,7 @@
-"""The handle: reads its token, and waits for one in slices that a Ctrl-C need not outlast.
+"""The handle: reads its token, and waits for one in short slices, so that Ctrl-C takes effect between them.
 
-It has no lock of Python's: a forked child would inherit it as it was. What it has of its own is one pair, the last
-token and its generation, which is replaced as a whole; `dl_auth_generation` tells whether it is still the token.
+It has no Python lock, because a forked child would inherit the lock in its current state. Its only state is one pair, the
+last token and its generation. The pair is replaced as a whole. `dl_auth_generation` says whether it is still current.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ else:
 Self = TypeVar("Self", bound="Auth")
 
 SLICE = 0.1
-"""Seconds for which a call waits inside the library, where no signal handler of Python's runs."""
+"""Seconds for which a call waits inside the library. No signal handler of Python runs meanwhile."""
 
 FIRST_POLL, LAST_POLL = 0.005, 0.05
-"""Seconds between two looks of a task or a greenlet that waits: they grow from the one to the other."""
+"""Seconds between two polls of a waiting task or greenlet: they grow from the first value to the second."""
 
 NO_SLEEP = 20
 """A patched `time.sleep` that returns too soon so many times in a row does not wait: a test has put a mock there. gevent
@@ -49,30 +49,30 @@ may return too soon now and then.
 """
 
 LOOKS, LONGEST_POLL = 500, 1.0
-"""How often a second those that wait on a handle look, all together; but each once in so many seconds at least."""
+"""The maximum number of polls a second of all waiters of a handle together, and the longest time between two polls of one."""
 
 
 class Auth:
-    """One user's token, for any number of threads, tasks and forked children. Configured by options, else by
-    `os.environ` (DL_AUTH_ and the name in capitals), else by default; an option that is None is not set.
+    """One user's token, for any number of threads, tasks and forked children. An option that is not
+    given, or is None, comes from `os.environ` (DL_AUTH_ and the name in capitals). Otherwise it has its default.
 
-    Raises `Error`: UNKNOWN_KEY, INVALID_VALUE, NO_CREDENTIALS, UNSUPPORTED. Files are read, the network is not touched:
-    the first `token` logs in. At the end of a `with` block, or with the last reference, it is closed.
+    Raises `Error`: UNKNOWN_KEY, INVALID_VALUE, NO_CREDENTIALS, UNSUPPORTED. It reads files but does
+    not use the network: the first `token` logs in. It is closed at the end of a `with` block, or with the last reference.
     """
 
-    _handle = ctypes.c_void_p()  # what `_library.free` does nothing for
+    _handle = ctypes.c_void_p()  # `_library.free` does nothing with it
     _held = (-1, "")
     _closed = False
     _looking: set[object] = set()
 
     @sealed
     def __init__(self, **options: Unpack[Options]) -> None:
-        _library.free(self._handle)  # where this is called again
+        _library.free(self._handle)  # if this is called a second time
         self._handle, self._held, self._closed = ctypes.c_void_p(), (-1, ""), False
         self._looking = set()  # the tasks and greenlets that wait; no number, which two threads could count wrongly
         config = _library.config_new()
         try:
-            if not _library.PRIVILEGED:  # else the library reads no environment, and its message says so
+            if not _library.PRIVILEGED:  # otherwise the library reads no environment, and its message says so
                 variables = environment()
                 array = (ctypes.c_char_p * (len(variables) + 1))(*variables)  # the last one is NULL
                 _library.call(_library.config_set_environ, config, array)
@@ -86,11 +86,11 @@ class Auth:
             _library.config_free(config)
 
     def token(self, timeout: Optional[Duration] = None) -> str:
-        """A valid token: at once while there is one, else after the refresh in flight, which this begins where there is
-        none. `timeout`, in seconds or a timedelta, is the longest wait; None: the option `wait`; 0: not at all.
+        """Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and
+        blocks for up to `timeout`, in seconds or a timedelta. None: the option `wait`. 0: it does not wait.
 
-        Raises `Timeout` when the time is over, and then the refresh goes on; `Error` with PENDING where there is no
-        time, CLOSED, or what the refresh failed with: DENIED, UNREACHABLE, RATE_LIMITED, GATE, BAD_RESPONSE, TLS,
+        Raises `Timeout` when the time is over; the refresh then continues. Raises `Error` with PENDING if it may not
+        wait, with CLOSED, or with the error of the refresh: DENIED, UNREACHABLE, RATE_LIMITED, GATE, BAD_RESPONSE, TLS,
         NO_CREDENTIALS, TOO_SHORT.
         """
         held = None
@@ -107,8 +107,8 @@ class Auth:
     def token_within(self, min_valid: Duration = 0, wait: Optional[Duration] = None) -> str:
         """As `token`, but one that is valid for another `min_valid`, in seconds or a timedelta.
 
-        Raises as `token`; `Error` with TOO_SHORT where no token of the gate lives so long, or, with `retry_after`,
-        where another may be fetched only then.
+        Raises as `token`, and `Error` with TOO_SHORT: the gate's tokens are not valid for so long, or another token may
+        be fetched only after `retry_after`.
         """
         with _Patience(self, min_valid, wait) as patience:
             answer, early = self._ask(patience.need, 0), 0
@@ -131,15 +131,15 @@ class Auth:
     async def token_async(
         self, timeout: Optional[Duration] = None, *, sleep: Optional[Callable[[float], Awaitable[Any]]] = None
     ) -> str:
-        """As `token`, for an event loop, which it never blocks: it looks, sleeps, and looks again. A task that is
-        cancelled meanwhile ends at once, and the refresh goes on. The more tasks wait, the more seldom each looks: with
-        hundreds, once in a second. `sleep` is the loop's; None: asyncio's.
+        """As `token`, but it never blocks the event loop: it polls, sleeps, and polls again. A task that is
+        cancelled meanwhile ends immediately, and the refresh continues. The more tasks wait, the less often each polls:
+        with hundreds, once a second. `sleep` is the loop's; None: asyncio's.
         """
         generation, token = self._held
         if timeout is None and _library.generation(self._handle) == generation:
             return token
         if sleep is None:
-            import asyncio  # which whoever waits in it has imported
+            import asyncio  # already imported by the caller's event loop
 
             sleep = asyncio.sleep
         with _Patience(self, 0, timeout) as patience:
@@ -161,27 +161,27 @@ class Auth:
 
     @property
     def generation(self) -> int:
-        """The number of the present token, counted from 1, where it needs no refresh; else 0. Never waits or raises."""
+        """The number of the current token, counted from 1. 0 if a refresh is due. Never waits or raises."""
         number: int = _library.generation(self._handle)
         return number
 
     @sealed
     def info(self) -> Info:
-        """A look at the handle. Starts no refresh and waits for nothing. Raises `Error` with CLOSED."""
+        """The state of the handle. Starts no refresh and does not wait. Raises `Error` with CLOSED."""
         seen = _library.InfoStruct(size=ctypes.sizeof(_library.InfoStruct))
         _library.call(_library.info, self._handle, ctypes.byref(seen))
         return info_from(seen)
 
     @sealed
     def invalidate(self, token: str) -> None:
-        """Tells that the platform refused this token with 401. Where it is still the present one, the next call gets
-        another, or, where it is quite new, a later one; else nothing is done. Raises `Error` with CLOSED.
+        """Reports that the platform refused this token with 401. If it is still the current token, the next call gets
+        another one; if it is very new, a later call does. Otherwise nothing happens. Raises `Error` with CLOSED.
         """
         _library.call(_library.invalidate, self._handle, encoded(token, "the token"))
 
     @sealed
     def set_credentials(self, username: Optional[str] = None, *, password: str) -> None:
-        """Logs in with these from now on; None keeps the username. The present token stays where the username does.
+        """Replaces the credentials. None keeps the username. The current token is kept only if the username is unchanged.
 
         Raises `Error`: INVALID_VALUE, NOT_UTF8, NO_CREDENTIALS (no username to keep), CLOSED.
         """
@@ -189,7 +189,7 @@ class Auth:
         _library.call(_library.set_credentials, self._handle, name, encoded(password, "the password"))
 
     def close(self) -> None:
-        """Gives up the handle: later calls, and those that wait, raise `Error` with CLOSED. Again: nothing."""
+        """Frees the handle. Waiters and later calls raise `Error` with CLOSED. A second call does nothing."""
         self._closed, self._held = True, (-1, "")
         _library.free(self._handle)
 
@@ -238,7 +238,7 @@ def _sleep_is_patched() -> bool:
 
 
 class _Patience:
-    """How long a caller goes on waiting: by the library's rules for one that waits inside it."""
+    """How long a caller continues to wait, by the library's rules for a call that blocks."""
 
     def __init__(self, auth: Auth, min_valid: Duration, wait: Optional[Duration]) -> None:
         self.need = math.ceil((seconds(min_valid, "min_valid") or 0) * 1000)
@@ -253,24 +253,24 @@ class _Patience:
         self._auth._looking.discard(self)
 
     def until_the_next_look(self, answer: Error) -> float:
-        """As `after`, for a caller that looks again and again and waits in between: the more there are, the longer."""
+        """As `after`, if the caller polls and sleeps in between: the more such callers, the longer each sleeps."""
         self._auth._looking.add(self)
         pause = max(self._poll, min(len(self._auth._looking) / LOOKS, LONGEST_POLL))
         self._poll = min(self._poll * 1.5, LAST_POLL)
         return self.after(answer, pause)
 
     def after(self, answer: Error, longest: float = SLICE) -> float:
-        """For how many seconds to wait before the next call. Raises where the time is over, or there is no use."""
-        brake = 0.0  # until another token may be fetched, where the last one has ended
+        """The seconds to wait before the next call. Raises if the time is over, or if waiting cannot help."""
+        pause = 0.0  # until another token may be fetched, if the last one has expired
         if answer.status == Status.TOO_SHORT and self.need == 0:
-            brake = answer.retry_after or 0.0
-        if brake == 0 and answer.status != Status.PENDING:
+            pause = answer.retry_after or 0.0
+        if pause == 0 and answer.status != Status.PENDING:
             raise answer
         if self._wait is None:
             self._wait = self._auth.info().wait.total_seconds()
         left = self._began + self._wait - time.monotonic()
-        if self._wait == 0 or (brake > 0 and brake > left):
+        if self._wait == 0 or (pause > 0 and pause > left):
             raise answer
         if left <= 0:
-            raise Timeout(f"there was no token within {self._wait:g} s; the refresh goes on", Status.TIMEOUT)
-        return min(left, brake or longest, longest)
+            raise Timeout(f"no token within {self._wait:g} s; the refresh continues", Status.TIMEOUT)
+        return min(left, pause or longest, longest)

@@ -1,6 +1,6 @@
-"""How a call fails: one exception for all statuses, for a status says more of what to do than a tree of classes.
+"""How a call fails: one exception for all statuses, because a status says more than a tree of classes.
 
-The one class of its own is `Timeout`, which is Python's own TimeoutError as well.
+The one subclass is `Timeout`, which is also Python's TimeoutError.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Error(Exception):
         self.message: str = message
         """What happened, to what, and what to do; never empty."""
         self.status: Status = member(Status, status)
-        """What the call came to. The library's README says what to do about each."""
+        """The status of the call. The library's README says what to do about each."""
         self.http_status: Optional[int] = http_status
-        """The HTTP status of the answer behind the failure; None: there was none."""
+        """The HTTP status of the answer that caused the failure; None: there was no answer."""
         self.retry_after: Optional[float] = retry_after
         """Seconds until the library itself tries again; None: at the next call, or never."""
 
@@ -55,15 +55,15 @@ def failure(status: int, message: bytes, http_status: int, retry_after_ms: int) 
     kind = Timeout if status == Status.TIMEOUT else Error
     name = member(Status, status).name
     retry_after = retry_after_ms / 1000 if retry_after_ms else None
-    return kind(said or f"the library failed with {name}, and said no more", status, http_status or None, retry_after)
+    return kind(said or f"the library failed with {name}, without a message", status, http_status or None, retry_after)
 
 
 def member(kind: type[Known], number: int) -> Known:
-    """The member of that number. A later library may have one more than this package knows: then UNKNOWN."""
+    """The member of that number. A number of a later library that this package does not have is UNKNOWN."""
     try:
         return kind(number)
     except ValueError:
-        copyreg.pickle(kind, _made_again)  # as an Enum does it, this one would not come back
+        copyreg.pickle(kind, _made_again)  # Enum's own pickling cannot restore this member
         later = int.__new__(kind, number)
         later._name_, later._value_ = "UNKNOWN", number
         return later

@@ -30,7 +30,7 @@ def sealed(function: Call) -> Call:
 
 
 def sealed_async(function: Call) -> Call:
-    """The same for a coroutine function."""
+    """As `sealed`, but it takes a coroutine function."""
 
     @functools.wraps(function)
     async def entry(*arguments: Any, **options: Any) -> Any:

@@ -1,7 +1,7 @@
-"""A look at a handle, in Python's own types.
+"""The state of a handle, in Python's types.
 
-A named tuple and no dataclass, for `dataclasses` takes `inspect` along, which doubles the time of the import, and
-`token` of the standard library, in whose place a user's own token.py would be run.
+It is a named tuple, not a dataclass. `dataclasses` imports `inspect`, which doubles the time of the import. It also imports
+`token` of the standard library, and a user's own token.py would run instead of that module.
 """
 
 from __future__ import annotations
@@ -16,72 +16,72 @@ from .names import Status
 
 
 class State(IntEnum):
-    """What the token is good for."""
+    """The state of the token."""
 
     EMPTY = 0
     """There is no token."""
     FRESH = 1
-    """Valid, and needs no refresh."""
+    """Valid; no refresh is due."""
     DUE = 2
-    """Valid, and the next call that finds it begins a refresh."""
+    """Valid; a refresh is due, and the next call starts it."""
     EXPIRED = 3
-    """Not handed out any more: it has ended, or the platform refused it."""
+    """No longer returned: it has expired, or the platform refused it."""
 
 
 class Activity(IntEnum):
-    """What the handle is doing."""
+    """The current activity of the handle."""
 
     IDLE = 0
     """Nothing."""
     REFRESHING = 1
     """A refresh is in flight."""
     COOLING = 2
-    """The last refresh failed, and no other begins for `retry_in`."""
+    """Cooldown: the last refresh failed, and the next one starts after `retry_in`."""
     DENIED = 3
     """The gate refused the credentials; they are not sent again for `retry_in`, unless they change."""
 
 
 class Info(NamedTuple):
-    """What `Auth.info` saw. A later version may add fields at the end."""
+    """The result of `Auth.info`. A later version may add fields at the end."""
 
     state: State
     activity: Activity
     generation: int
-    """How many tokens the handle has held; 0: none yet."""
+    """The number of tokens that the handle has had; 0: no token yet."""
     issued_at: Optional[datetime]
     """The token's `iat`, in UTC; None: it has none, or there is no token."""
     expires_at: Optional[datetime]
     """The token's `exp`, in UTC; None: there is no token."""
     expires_in: Optional[timedelta]
-    """Until the token ends, by a clock that counts suspend and that nobody can set; negative: it has ended."""
+    """Until the token expires, by a clock that counts suspend and cannot be set; negative: it has expired."""
     refresh_in: Optional[timedelta]
     """Until its refresh is due; negative: it is due."""
     clock_skew: timedelta
-    """The gate's clock minus this machine's, good to about a second, as measured at the last token."""
+    """The gate's clock minus this machine's, exact to about a second, as measured at the last token."""
     logins: int
-    """Tokens that were got for the password."""
+    """Tokens from a login."""
     refreshes: int
-    """Tokens that were got for a refresh token."""
+    """Tokens from a refresh token."""
     failures: int
-    """Refreshes that failed, each with all its tries."""
+    """Refreshes that failed, each after all its attempts."""
     shared_hits: int
-    """Tokens that were found in the shared store. 0: there is no shared store yet."""
+    """Tokens from the shared store. 0: there is no shared store yet."""
     store_failures: int
     """Failures of the shared store. 0: there is no shared store yet."""
     waiting: int
     """Callers that wait inside the library at this moment."""
     last_status: Optional[Status]
-    """How the last refresh that has ended failed; None: it worked, or there was none."""
+    """How the last refresh that has ended failed; None: it succeeded, or there was no refresh."""
     last_http_status: Optional[int]
-    """The HTTP status of its answer, where it failed; None: it worked, or there was no answer."""
+    """The HTTP status of its answer, if it failed; None: it succeeded, or there was no answer."""
     retry_in: timedelta
-    """Until the next refresh may begin, after one that failed, or one that has just worked; 0: at once."""
+    """Until the next refresh may start, after one that failed or has just succeeded; 0: immediately."""
     wait: timedelta
-    """How long `Auth.token` may hold its caller: the option `wait`."""
+    """How long `Auth.token` may block: the option `wait`."""
 
 
 def info_from(seen: InfoStruct) -> Info:
-    """What C's struct says."""
+    """Converts the C struct."""
     has_token = seen.state != State.EMPTY
     return Info(
         state=member(State, seen.state),

@@ -1,4 +1,4 @@
-"""What a JWT says of itself, without a handle. The signature is not checked."""
+"""Reads a JWT, without a handle. The signature is not checked."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .names import Status
 def jwt_claims(jwt: str) -> dict[str, Any]:
     """The payload of a JWT (RFC 7519). From any thread.
 
-    Raises `Error` with BAD_JWT, NOT_UTF8, or INVALID_VALUE where there is a NUL character in it.
+    Raises `Error` with BAD_JWT, NOT_UTF8, or INVALID_VALUE if it contains a NUL character.
     """
     utf8 = encoded(jwt, "the JWT")
     buffer = ctypes.create_string_buffer(len(utf8) + 1)  # the payload is a part of it, and shorter once decoded
@@ -35,7 +35,7 @@ def jwt_claims(jwt: str) -> dict[str, Any]:
 
 @sealed
 def jwt_expiry(jwt: str) -> datetime:
-    """When a JWT ends: its claim `exp`, in UTC. From any thread. Nothing is checked but that it is a date.
+    """When a JWT expires: its claim `exp`, in UTC. From any thread. The only check is that it is a date.
 
     Raises as `jwt_claims`.
     """

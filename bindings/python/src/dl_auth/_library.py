@@ -1,8 +1,8 @@
 """Finds the library, checks the number of its ABI, and declares its functions.
 
-All of it at import, so that a library that is missing or too old is an ImportError, and not a surprise at the first
-call. Calls release the GIL, but for `generation`: it never waits, and each read makes it, which takes twice as long
-where the GIL is given up and other threads want it.
+All of this happens at import, so that a missing or too old library is an ImportError, not a failure of the first call.
+Calls release the GIL, except `generation`: it never waits, and each read calls it. A read takes twice as long if the GIL
+is released and other threads compete for it.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ PRIVILEGED = _is_privileged()
 
 
 def _place() -> tuple[str, str]:
-    """What to load, and who says so."""
+    """What to load, and what named it."""
     told = None if PRIVILEGED else os.environ.get("DL_AUTH_LIBRARY")
     if told:
         return told, "named by DL_AUTH_LIBRARY"
@@ -106,7 +106,7 @@ def _place() -> tuple[str, str]:
     own = os.path.join(directory, FILE)
     if os.path.exists(own):
         return own, "which came with this package"
-    return NAME, f"asked of the system's loader, for {directory} has no {FILE} and DL_AUTH_LIBRARY is not set"
+    return NAME, f"searched by the system's loader, because {directory} has no {FILE} and DL_AUTH_LIBRARY is not set"
 
 
 def _load(place: str, source: str) -> Any:
@@ -118,7 +118,7 @@ def _load(place: str, source: str) -> Any:
 
 
 def _path(place: str) -> str:
-    """Where the library has come from, as far as the system tells."""
+    """Where the library was loaded from, if the system says so."""
     try:
         with open("/proc/self/maps", encoding="utf-8", errors="replace") as maps:
             file = f"/{place.partition('.so')[0]}.so"  # which the name that was asked for may be a link to

@@ -1,7 +1,7 @@
 """From Python's values to what the library takes: text in UTF-8 without a NUL, and durations.
 
-No error made here holds a value, for it may be a password. So a UnicodeEncodeError, which holds the whole text, does
-not get out, not even as another error's cause.
+No error made here contains a value, because it may be a password. So a UnicodeEncodeError, which contains the whole text,
+is never raised to the caller, also not as the cause of another error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Duration = Union[float, timedelta]
 """Seconds, or a timedelta."""
 
 LONGEST = 1e9
-"""Seconds, some thirty years: no wait is longer, and no token lives so long."""
+"""Seconds, about thirty years. No wait and no token is longer."""
 
 
 def text_of(value: object, what: str) -> str:
@@ -63,7 +63,7 @@ def encoded(text: object, what: str) -> bytes:
     if utf8 is None:
         raise Error(f"{what} is not UTF-8: it has half of a surrogate pair", Status.NOT_UTF8)
     if b"\0" in utf8:
-        raise Error(f"{what} has a NUL character in it", Status.INVALID_VALUE)
+        raise Error(f"{what} contains a NUL character", Status.INVALID_VALUE)
     return utf8
 
 

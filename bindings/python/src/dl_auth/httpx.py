@@ -1,7 +1,7 @@
 """The token in `httpx`: `httpx.Client(auth=BearerAuth(auth))`, or an AsyncClient, under asyncio or trio.
 
-The token goes to the origin (scheme, host, port) that a request was made for, and to no other, but where a host redirects
-from http at port 80 to its own https: there `httpx` takes a header Authorization along, and nobody can keep it from that.
+The token goes to the origin (scheme, host, port) that a request was made for, and to no other. There is one
+exception: if a host redirects from http at port 80 to its own https, `httpx` forwards the header. This cannot be prevented.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class BearerAuth(httpx.Auth):
 
     A 401 from where the token was sent invalidates it, and the request is sent once more, if there is another token and
     the body can be sent again: text, bytes, JSON or a form, but no stream and no files. The retry has the cookies that
-    the 401 sets. Else the 401 is the answer. A request for which there is no token raises `dl_auth.Error`, and is not
+    the 401 sets. Otherwise the 401 is the answer. A request for which there is no token raises `dl_auth.Error`, and is not
     sent.
     """
 

@@ -28,7 +28,7 @@ class BearerAuth(requests.auth.AuthBase):
 
     A 401 from where the token was sent invalidates it, and the request is sent once more, if there is another token and
     the body can be sent again: text, bytes or a file, but no generator. The retry has the cookies that the 401 sets.
-    Else the 401 is the answer. A request for which there is no token raises `dl_auth.Error`, and is not sent. A
+    Otherwise the 401 is the answer. A request for which there is no token raises `dl_auth.Error`, and is not sent. A
     PreparedRequest keeps the token that it was prepared with: to send one again later, prepare it again.
     """
 
@@ -51,7 +51,7 @@ class _Nothing:
 
 
 class _Sent:
-    """What a request was sent with, and to whom: the hook for the responses to it."""
+    """The token and the origin of a request: the hook for its responses."""
 
     def __init__(self, auth: Auth, token: str, origin: object) -> None:
         self._auth = auth
@@ -98,7 +98,7 @@ class _Sent:
 
 
 def _origin(url: Optional[str], reference: str = "") -> object:
-    """RFC 6454, of a reference from there; what is no URL is of an origin of its own."""
+    """RFC 6454, of a reference from there; an invalid URL has a unique origin."""
     try:
         parts = urlsplit(urljoin(url or "", reference))
         return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""What PyInstaller asks by the entry point `pyinstaller40`: where the hook for this package is."""
+"""PyInstaller calls this by the entry point `pyinstaller40`, to find the hook for this package."""
 
 from __future__ import annotations
 

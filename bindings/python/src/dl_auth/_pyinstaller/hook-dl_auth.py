@@ -1,4 +1,4 @@
-"""PyInstaller runs this where a program imports dl_auth: the library goes into the frozen program."""
+"""PyInstaller runs this if a program imports dl_auth. It adds the library to the frozen program."""
 
 from PyInstaller.utils.hooks import collect_dynamic_libs  # type: ignore[import-untyped]
 
