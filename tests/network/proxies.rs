@@ -73,7 +73,11 @@ fn a_proxy_that_needs_a_login_gets_advice_where_to_put_the_user() {
         let (gate, squid, program) = start(name, Login::Basic, &more);
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(""))], &[]);
         let place = format!("127.0.0.1:{}", squid.port);
-        answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["requires a login", "`proxy`", &place]);
+        answer.is_refused(
+            "DL_AUTH_E_UNREACHABLE",
+            407,
+            &["requires authentication", "set `proxy=http://user:password@host:port`", &place],
+        );
         assert!(!answer.text.contains("refused the user"), "{answer:?}");
         assert_eq!((gate.counts().connections, squid.asked()), (0, 0));
     }
