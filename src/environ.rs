@@ -1,7 +1,7 @@
-//! The environment as `dl_auth_new` sees it: the process's variables, or the array that the host handed over.
+//! The environment that `dl_auth_new` reads: the variables of the process, or an array that the program passes.
 //!
-//! A host that changes its environment hands a copy over: C has no lock between `getenv` and `setenv`. Then nothing here
-//! reads the process's environment. Only the variables of dl_auth are copied. All copies are wiped.
+//! A program that changes its environment passes a copy, because C has no lock between `getenv` and `setenv`. In this
+//! case, nothing here reads the environment of the process. Only the variables of dl_auth are copied. All copies are wiped.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -11,10 +11,10 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::error::{Error, Status};
 
-/// What options other than `DL_AUTH_*` are read from.
+/// The variables without the prefix `DL_AUTH_` that options are read from.
 const OTHERS: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
-/// The variables that a host handed over. Only those of dl_auth are kept.
+/// The variables that a program passes. Only those of dl_auth are kept.
 #[derive(Clone, Default)]
 pub struct Environ(BTreeMap<String, Value>);
 
@@ -23,7 +23,7 @@ pub struct Environ(BTreeMap<String, Value>);
 pub struct Value(OsString);
 
 impl Value {
-    /// Takes a value over; no copy is made. `None`: it is empty, which counts as unset.
+    /// Takes ownership of a value; makes no copy. `None`: it is empty, which counts as unset.
     pub fn new(value: OsString) -> Option<Value> {
         (!value.is_empty()).then_some(Value(value))
     }
@@ -47,7 +47,7 @@ impl Drop for Value {
 
 impl Environ {
     /// Reads `NAME=VALUE` entries. The first of two entries with the same name counts, as with `getenv`. An entry that
-    /// begins with `=` is ignored: Windows keeps the current directories so.
+    /// begins with `=` is ignored: Windows stores the current directories in such entries.
     pub fn new<'a>(entries: impl Iterator<Item = &'a [u8]>) -> Result<Environ, Error> {
         let mut environ = Environ::default();
         for (index, entry) in entries.enumerate() {

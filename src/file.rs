@@ -1,7 +1,7 @@
 //! Opens and reads files that a user or the system names, and that may hold secrets.
 //!
-//! To open a file never waits: a name may be a pipe's, or become one at any moment. So the file is opened without waiting,
-//! and what it is is asked of the descriptor.
+//! Opening a file never blocks. A name may be the name of a pipe, or become one at any moment. So the file is opened in
+//! non-blocking mode, and its type is read from the descriptor.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -19,12 +19,12 @@ pub struct Regular {
     meta: Metadata,
 }
 
-/// Why there is no such file.
+/// Why a file cannot be read.
 #[derive(Debug)]
 pub enum Fault {
-    /// It cannot be opened; nothing is known of what the name stands for.
+    /// It cannot be opened, and its type is unknown.
     Unknown(io::Error),
-    /// It is there, and cannot be opened or read.
+    /// It exists, and cannot be opened or read.
     Unreadable(io::Error),
     /// It is a directory, a pipe, a device or a socket.
     NotRegular,
@@ -43,7 +43,7 @@ impl fmt::Display for Fault {
 }
 
 impl Regular {
-    /// Opens a file. Its descriptor is above 2, so that nothing that a program writes to its standard output goes there.
+    /// Opens a file. Its descriptor is above 2, so that no output to the standard streams goes into the file.
     pub fn open(path: &Path) -> Result<Regular, Fault> {
         let mut options = File::options();
         options.read(true);
@@ -54,7 +54,7 @@ impl Regular {
         match opened {
             Ok((meta, file)) if meta.is_file() => Ok(Regular { file, meta }),
             Ok(_) => Err(Fault::NotRegular),
-            // For the message alone.
+            // Only for the message.
             Err(error) => Err(match std::fs::metadata(path) {
                 Ok(meta) if meta.is_file() => Fault::Unreadable(error),
                 Ok(_) => Fault::NotRegular,
@@ -76,7 +76,7 @@ impl Regular {
         if self.meta.len() > max {
             return Err(Fault::TooLarge);
         }
-        // With a byte to spare, for the read that finds the end.
+        // One extra byte, because the last read must find the end.
         let mut bytes = buffer(self.meta.len()).ok_or(Fault::TooLarge)?;
         let mut length = 0;
         loop {

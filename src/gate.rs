@@ -1,7 +1,7 @@
-//! What is said to the gate and how its answers are read, as pure functions.
+//! Makes the requests to the gate and reads its answers, as pure functions.
 //!
-//! Nothing here does I/O or reads a clock. The gate's answer is hostile until proven otherwise: it may be a proxy's
-//! page, a captive portal's, or another server's.
+//! Nothing here does I/O or reads a clock. No answer is trusted before it is checked: it may come from a proxy, from a
+//! captive portal or from another server.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use crate::jwt::{Jwt, TOKEN_MAX};
 use crate::policy;
 use crate::secret::{Secret, Secrets, quote};
 
-/// What is given for a token.
+/// What a request gives to get a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// Username and password.
@@ -29,18 +29,18 @@ pub struct Request {
     pub grant: Grant,
     /// The body.
     pub body: Zeroizing<Vec<u8>>,
-    /// What an error must not repeat of a peer's text.
+    /// Secrets that an error must not repeat from a peer's text.
     pub secrets: Secrets,
 }
 
-/// The longest body that is read.
+/// The maximum size of a body, in bytes.
 pub const BODY_MAX: usize = 64 << 10;
 
-/// An answer, as it came.
+/// An answer as it was received.
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The header `Date`, in Unix milliseconds, where there is one that can be read.
+    /// The header `Date` in Unix milliseconds, if it is present and valid.
     pub date_ms: Option<i64>,
     /// The header `Retry-After`.
     pub retry_after: Option<String>,
@@ -67,14 +67,14 @@ impl Response {
     }
 }
 
-/// What a good answer holds.
+/// The content of an answer with a token.
 #[derive(Debug)]
 pub struct Tokens {
     /// `id_token`.
     pub jwt: Jwt,
-    /// Its `exp`, which is there.
+    /// Its `exp`.
     pub expiry: i64,
-    /// `refresh_token`, where there is one.
+    /// `refresh_token`, if the answer has one.
     pub refresh_token: Option<Secret>,
 }
 
@@ -85,13 +85,13 @@ pub fn login(credentials: &Credentials) -> Request {
     request(Grant::Login, fields)
 }
 
-/// The request that spends a refresh token.
+/// The request that uses a refresh token.
 pub fn refresh(refresh_token: &Secret) -> Request {
     request(Grant::Refresh, [("type", "refresh_token"), ("refresh_token", refresh_token.expose())])
 }
 
 fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
-    // Sized beforehand, so that the text never moves: an escape makes six bytes of one at most.
+    // Sized in advance, so that the text never moves: an escape turns one byte into at most six.
     let room = 128 + fields.iter().map(|(_, text)| text.len() * 6).sum::<usize>();
     let mut body = Zeroizing::new(Vec::with_capacity(room));
     // Writing JSON made of strings into memory cannot fail; if it did, the gate would refuse the short body.
@@ -99,8 +99,8 @@ fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
     Request { grant, body, secrets: Secrets::default() }
 }
 
-/// Reads an answer: the tokens in it, or the error that it means. `secrets` are removed from the gate's text. `now_ms` is
-/// this machine's wall clock; it counts where the answer has no date.
+/// Reads an answer: its tokens, or the error that it means. `secrets` are removed from the gate's text. `now_ms` is this
+/// machine's wall clock. It is used if the answer has no date.
 pub fn read(response: &Response, secrets: &Secrets, now_ms: i64) -> Result<Tokens, Error> {
     match response.status {
         200..=299 => tokens(response, secrets).map_err(|error| error.with_http_status(response.status)),
@@ -121,7 +121,7 @@ fn tokens(response: &Response, secrets: &Secrets) -> Result<Tokens, Error> {
     let body = without_byte_order_mark(&response.body);
     let object = Object::new(body).ok_or_else(|| match &response.encoding {
         _ if json::is_json(body) => bad(NO_TOKEN),
-        // Only now: some servers name an encoding, such as `utf-8`, and send the plain text all the same.
+        // Only now, because some servers name an encoding such as `utf-8` and send plain text.
         Some(encoding) => {
             let encoding = quote(encoding, &[secrets]);
             bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for"))
@@ -143,7 +143,7 @@ fn tokens(response: &Response, secrets: &Secrets) -> Result<Tokens, Error> {
     Ok(Tokens { jwt, expiry, refresh_token })
 }
 
-/// Of an answer that is JSON.
+/// What is wrong with an answer that is JSON.
 const NO_TOKEN: &str = "there is no `id_token` in it";
 
 /// Some servers write one before the JSON (RFC 8259, 8.1, allows a reader to ignore it).
@@ -156,7 +156,7 @@ fn text(object: Object<'_>, name: &str) -> Option<Secret> {
     object.text(name).ok().flatten()
 }
 
-/// What any other status means.
+/// The error for a status that is not 2xx: refused credentials, a server error, or an answer of something between.
 fn error_of_status(
     status: u16,
     response: &Response,
@@ -181,12 +181,12 @@ fn error_of_status(
     let gate = response.gate();
     let (kind, message) = match status {
         401 | 400 | 403 if status == 401 || object.is_some() => {
-            // API gateways answer so for reasons of their own.
+            // API gateways answer in this way for other reasons too.
             let also = if status == 403 { ", and whether something before the gate lets this machine in" } else { "" };
             let refused = format!("{gate} refused the credentials (HTTP {status}{said})");
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
-        // A server before the gate, such as nginx, answers so after the handshake (495 and 496 are its own).
+        // A server before the gate, such as nginx, answers in this way after the handshake (only nginx has 495 and 496).
         400 | 403 | 495 | 496 if response.asked_for_certificate => {
             let refused = format!("{gate} asked for a client certificate and refused the request (HTTP {status})");
             let advice = "dl_auth cannot give one: check `url`, or let the server take requests without it";
@@ -198,8 +198,8 @@ fn error_of_status(
             (Status::Gate, format!("{refused}; is a proxy or a firewall in the way?"))
         }
         407 => {
-            let required = format!("a proxy before {gate} requires a login (HTTP 407)");
-            (Status::Unreachable, format!("{required}; set `proxy` to http://user:password@host:port"))
+            let required = format!("a proxy before {gate} requires authentication (HTTP 407)");
+            (Status::Unreachable, format!("{required}: set `proxy=http://user:password@host:port`"))
         }
         429 => (Status::RateLimited, format!("{gate} limits the rate of requests (HTTP 429{said}); wait")),
         408 | 425 | 500..=599 => {
@@ -210,12 +210,13 @@ fn error_of_status(
             format!("{gate} answered with a redirect (HTTP {status}), which is never followed; check `url`"),
         ),
         404 => (Status::BadResponse, format!("{gate} has no token endpoint at this `url` (HTTP 404); check `url`")),
-        _ => {
-            (Status::BadResponse, format!("{gate} answered with HTTP {status}{said}, which no gate does; check `url`"))
-        }
+        _ => (
+            Status::BadResponse,
+            format!("{gate} answered with HTTP {status}{said}, which a gate never sends; check `url`"),
+        ),
     };
-    let honoured = matches!(status, 429 | 503);
-    Error::new(kind, message).with_http_status(status).with_retry_after(retry_after.filter(|_| honoured))
+    let has_pause = matches!(status, 429 | 503);
+    Error::new(kind, message).with_http_status(status).with_retry_after(retry_after.filter(|_| has_pause))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The way to the gate: the [`Transport`] trait, and ureq behind it.
+//! Sends requests to the gate: the [`Transport`] trait, and its implementation with ureq.
 //!
-//! ureq does HTTP/1.1 ([`call`]). What is below it is made here: connections, tunnels and TLS ([`route`]), so that each
-//! failure keeps its stage and its reason, and all handles share one TLS set-up. Each request has a separate connection:
-//! one login in 18 hours gains nothing from a pool, and a child process inherits no connection.
+//! ureq does HTTP/1.1 ([`call`]). This module makes the layers below it: connections, tunnels and TLS ([`route`]). So
+//! each failure keeps its stage and its reason, and all handles share the parsed root certificates. Each request has a
+//! separate connection: one login in 18 hours gains nothing from a pool, and a child process inherits no connection.
 
 use std::time::Duration;
 
@@ -30,13 +30,13 @@ mod tunnel;
 use fault::{Fault, Observed, Peers, Progress, Stage};
 use route::{Route, Target};
 
-/// Whatever carries a request to the gate and its answer back. The real one is [`Http`]; tests bring their own.
+/// Sends a request to the gate and returns its answer. [`Http`] uses the network. Tests have other implementations.
 pub trait Transport: Send + Sync {
     /// Sends one request and blocks until the whole answer is read, the deadline of the attempt passes, or the attempt
     /// is cancelled. Any HTTP status is an answer. Nothing is sent if the attempt is cancelled already.
     fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure>;
 
-    /// The same way for a child process, which shares neither a lock nor a connection with this one.
+    /// A transport for a child process, with the same settings. It shares neither a lock nor a connection with this one.
     fn for_child(&self) -> Box<dyn Transport>;
 }
 
@@ -45,7 +45,7 @@ pub trait Transport: Send + Sync {
 pub struct Failure {
     /// The reason.
     pub error: Error,
-    /// Whether the gate may have got the request all the same.
+    /// Whether the gate may have received the request.
     pub sent: bool,
 }
 
@@ -84,11 +84,11 @@ impl InFlight for Ongoing {
 const INPUT_BUFFER: usize = 16 << 10;
 const OUTPUT_BUFFER: usize = 8 << 10;
 
-/// The most headers that are read. Less than the buffer: if that is full, ureq sees a closed connection.
+/// The maximum size of the headers. It is less than the buffer: if the buffer is full, ureq sees a closed connection.
 const HEADERS_MAX: usize = 12 << 10;
 
 impl Http {
-    /// The way that these settings describe. Touches neither network nor files.
+    /// A transport with these settings. Uses neither the network nor files.
     pub fn new(settings: &Settings) -> Http {
         let uri = settings.endpoint.parse::<Uri>().unwrap_or_default();
         let destination = Destination {
@@ -122,7 +122,7 @@ impl Http {
         let observed = progress.observed();
         let response = match (answer, observed.status) {
             (Ok(response), _) => response,
-            // What the gate refused stays refused, whatever is wrong with the rest of its answer.
+            // A refusal stays a refusal, even if the rest of the answer cannot be read.
             (Err(_), Some(status)) if status >= 300 => Response::new(status, Zeroizing::default()),
             (Err(error), _) => return Err(Failed { error, observed }),
         };
@@ -137,14 +137,14 @@ impl Destination {
     }
 }
 
-/// A failure in ureq's words, and what the request had observed.
+/// A failure as ureq reports it, and what was known of the request.
 struct Failed {
     error: ureq::Error,
     observed: Observed,
 }
 
 impl Failed {
-    /// Whether a wider trust could help.
+    /// Whether more root certificates could help.
     fn needs_more_roots(&self) -> bool {
         let ureq::Error::Other(other) = &self.error else { return false };
         match (other.downcast_ref::<Fault>(), &self.observed.verifier) {
@@ -175,7 +175,8 @@ impl Transport for Http {
     }
 }
 
-/// The answer as it came. Of a refusal, a body that cannot be read counts as empty: its headers are worth more.
+/// The answer as it was received. If the body of a refusal cannot be read, it counts as empty, because the headers of a
+/// refusal matter more.
 fn read(head: &http::Response<()>, body: Result<Zeroizing<Vec<u8>>, ureq::Error>) -> Result<Response, ureq::Error> {
     let header = |name: &str| head.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     let body = match body {

@@ -1,8 +1,8 @@
 //! Reads the named fields of a JSON object, and parses no other field.
 //!
-//! The gate may write what a strict parser refuses into unneeded fields: a lone surrogate, a number that no
-//! f64 holds, bytes that are not UTF-8. `serde_json` passes over an ignored value without a look at its content, and
-//! without recursion. So each field takes two walks: the first finds its last occurrence, the second parses that one.
+//! A field that is not needed may hold what a strict parser refuses: a lone surrogate, a number that does not fit into
+//! an f64, bytes that are not UTF-8. `serde_json` skips an ignored value without reading its content, and without
+//! recursion. So each field takes two passes: the first finds its last occurrence, the second parses that occurrence.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -27,7 +27,7 @@ impl<'a> Object<'a> {
         object.walk::<IgnoredAny>("", 0).is_ok().then_some(object)
     }
 
-    /// A field's value; `None` where it is missing or null. Where the name occurs more than once, the last one counts.
+    /// A field's value; `None` if it is missing or null. If the name occurs more than once, the last one counts.
     pub fn get<T: Deserialize<'a>>(self, name: &str) -> Result<Option<T>, serde_json::Error> {
         let (last, _) = self.walk::<IgnoredAny>(name, 0)?;
         let (_, value) = self.walk::<Option<T>>(name, last)?;
@@ -75,7 +75,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Walk<'_, T> {
     }
 }
 
-/// Compares a key. It is read as bytes, for as text it had to be valid Unicode.
+/// Compares a key. The key is read as bytes, because text must be valid Unicode.
 struct IsNamed<'n>(&'n str);
 
 impl<'de> DeserializeSeed<'de> for IsNamed<'_> {
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_no_object() {
+    fn what_is_not_json_is_not_an_object() {
         for json in ["", " ", "{", "}", "{}x", "{} {}", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":NaN}", "{\"a\":1,}"] {
             assert!(Object::new(json.as_bytes()).is_none() && !is_json(json.as_bytes()), "{json}");
         }

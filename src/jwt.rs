@@ -1,8 +1,8 @@
 //! Decodes a JWT (RFC 7519, in the compact form of RFC 7515) far enough to know when it ends and what it claims.
 //!
-//! The signature is not checked. The library gets the token over TLS from the gate that made it, holds no key of the
-//! gate's, and is not the one who trusts it: the platform that receives the token checks it. So `dl_auth_jwt_*` tell
-//! what a token says of itself, never that it is genuine.
+//! The signature is not checked. The library gets the token over TLS from the gate that made it, and has no key of the
+//! gate. The platform that receives the token checks the signature. So `dl_auth_jwt_*` return what a token claims. They
+//! do not prove that the token is genuine.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,13 +13,13 @@ use crate::error::{Error, Status};
 use crate::json::Object;
 use crate::secret::Secret;
 
-/// The longest token that is taken from the gate, in bytes: with its NUL it fills `DL_AUTH_TOKEN_MAX`.
+/// The maximum length of a token from the gate, in bytes. With its NUL it fills `DL_AUTH_TOKEN_MAX`.
 pub const TOKEN_MAX: usize = 8191;
 
-/// The last second of the year 9999: no date format that matters goes further.
+/// The last second of the year 9999. The usual date formats end there.
 const LAST_SECOND: i64 = 253_402_300_799;
 
-/// A JWT, its payload, and the two claims that say how long it lives.
+/// A JWT, its payload, and the two claims that give its lifetime.
 #[derive(Clone, Debug)]
 pub struct Jwt {
     text: Secret,
@@ -29,9 +29,9 @@ pub struct Jwt {
 }
 
 impl Jwt {
-    /// Decodes a token. What is wrong with one that is no JWT is said without repeating any of it.
+    /// Decodes a token. If it is not a JWT, the error says why and repeats no part of it.
     pub fn decode(text: Secret) -> Result<Jwt, Error> {
-        let bad = |what: &str| Error::new(Status::BadJwt, format!("this is no JWT: {what}"));
+        let bad = |what: &str| Error::new(Status::BadJwt, format!("this is not a JWT: {what}"));
         let mut parts = text.expose().split('.');
         let (Some(header), Some(payload), Some(signature), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -62,12 +62,12 @@ impl Jwt {
         self.claims.expose()
     }
 
-    /// The claim `exp` in Unix seconds; `None` where it is missing or no date.
+    /// The claim `exp` in Unix seconds; `None` if it is missing or is not a date.
     pub fn expiry(&self) -> Option<i64> {
         self.expiry
     }
 
-    /// The claim `iat` in Unix seconds; `None` where it is missing or no date.
+    /// The claim `iat` in Unix seconds; `None` if it is missing or is not a date.
     pub fn issued_at(&self) -> Option<i64> {
         self.issued_at
     }
@@ -86,14 +86,14 @@ fn is_base64url(byte: u8) -> bool {
 
 /// The bytes of a part.
 fn decoded(part: &str) -> Option<Zeroizing<Vec<u8>>> {
-    // Sized beforehand, so that the text never moves and leaves a copy of itself behind.
+    // Sized in advance, so that the text never moves and leaves no copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(part.len())));
     URL_SAFE_NO_PAD.decode_vec(part, &mut bytes).ok()?;
     Some(bytes)
 }
 
 fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
-    std::str::from_utf8(&bytes).ok()?; // first, for an error of the next line would drop the bytes without a wipe
+    std::str::from_utf8(&bytes).ok()?; // first, because an error of the next line drops the bytes without a wipe
     String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Secret::new)
 }
 
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_jwt_is_refused_and_never_repeated() {
+    fn what_is_not_a_jwt_is_refused_and_never_repeated() {
         let good = jwt("{}").expose().to_owned();
         let payload_only = good.split('.').nth(1).unwrap();
         for bad in [

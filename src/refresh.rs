@@ -1,9 +1,9 @@
-//! One refresh: what is given to the gate, in which order, and how often.
+//! One refresh: which requests are sent to the gate, in which order, and how often.
 //!
-//! The refresh token goes first, where there is one; where the gate refuses it, the password follows within the same
-//! refresh. A refresh token that may have been spent is never sent twice: after any outcome but a token, or a
-//! connection that never stood, it is forgotten. What may pass by itself is tried again, inside the refresh's limit. A
-//! password is sent only with the leave of the process ([`Refusals`]).
+//! The first request uses the refresh token, if the handle has one. If the gate refuses it, a login follows in the same
+//! refresh. A refresh token that the gate may have used up is never sent twice: the handle keeps it only if the answer
+//! has a token, or if the gate cannot have received the request. A failure that may be temporary is retried until the
+//! deadline of the refresh. A password is sent only with the permission of the process ([`Refusals`]).
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ use crate::secret::{Secret, Secrets};
 use crate::settings::Settings;
 use crate::sync::Arc;
 
-/// What a refresh works with, owned by whoever runs it.
+/// The credentials and the refresh token of a handle. The thread that runs a refresh owns them.
 pub struct Session {
     credentials: Arc<Credentials>,
-    /// Those before the password file was read again, until a refresh begins: its answers may repeat them.
+    /// The credentials before the password file was read again, until a refresh begins: its answers may repeat them.
     before: Option<Arc<Credentials>>,
     refresh_token: Option<Secret>,
 }
@@ -33,12 +33,12 @@ impl Session {
         Session { credentials, before: None, refresh_token: None }
     }
 
-    /// What it logs in with.
+    /// The credentials that it logs in with.
     pub fn credentials(&self) -> &Arc<Credentials> {
         &self.credentials
     }
 
-    /// Reads the password file again. Whether there is another password in it.
+    /// Reads the password file again. Returns whether the password has changed.
     pub fn reread(&mut self) -> bool {
         let read = self.credentials.password_file.as_deref().and_then(|path| credentials::read_password(path).ok());
         let Some(password) = read.filter(|password| *password != self.credentials.password) else { return false };
@@ -49,21 +49,21 @@ impl Session {
     }
 }
 
-/// What of the settings a refresh goes by.
+/// The settings that a refresh uses.
 #[derive(Clone)]
 pub struct Rules {
-    /// The most that a refresh may take.
+    /// The maximum time of a refresh.
     pub timeout: Duration,
     gate: String,
     refresh_at: f64,
     refresh_grant: bool,
     max_attempts: u32,
-    /// The login of the proxy, which an error must not repeat.
+    /// The user and password of the proxy, which an error must not repeat.
     proxy_login: Option<Secret>,
 }
 
 impl Rules {
-    /// Those of a handle.
+    /// The rules of a handle with these settings.
     pub fn new(settings: &Settings) -> Rules {
         Rules {
             timeout: settings.timeout,
@@ -76,38 +76,38 @@ impl Rules {
     }
 }
 
-/// The way to the gate and the time it takes.
+/// What a refresh needs to exchange credentials for a token.
 pub struct Exchange {
-    /// What a refresh goes by.
+    /// The settings.
     pub rules: Rules,
-    /// What time it is.
+    /// The clock.
     pub clock: Arc<dyn Clock>,
-    /// What carries a request.
+    /// What sends a request.
     pub transport: Box<dyn Transport>,
-    /// What the process was refused.
+    /// The credentials that the gate refused to this process.
     pub refusals: &'static Refusals,
 }
 
-/// What a refresh brings home.
+/// The result of a refresh that worked.
 pub struct Fetch {
     /// The answer.
     pub tokens: Tokens,
     /// How long its token lives.
     pub lifetime: Lifetime,
-    /// What it was given for.
+    /// What the request gave.
     pub grant: Grant,
-    /// The gate's clock minus this machine's; 0 where only this machine's told the time.
+    /// The gate's clock minus this machine's clock; 0 if the gate's time is unknown.
     pub clock_skew_ms: i64,
 }
 
 impl Exchange {
-    /// The same for a child process.
+    /// The same settings for a child process, with another transport.
     pub fn for_child(&self) -> Exchange {
         let Exchange { rules, clock, transport, refusals } = self;
         Exchange { rules: rules.clone(), clock: clock.clone(), transport: transport.for_child(), refusals }
     }
 
-    /// What stands for these credentials at this gate.
+    /// The key of these credentials at this gate in [`Refusals`].
     pub fn fingerprint(&self, credentials: &Credentials) -> Fingerprint {
         self.refusals.fingerprint(&self.rules.gate, credentials)
     }
@@ -115,7 +115,7 @@ impl Exchange {
     /// One refresh, retries included. Stops at the deadline of `attempt`, and soon after `attempt` is cancelled. `held`
     /// is the token that the handle has.
     pub fn refresh(&self, session: &mut Session, held: Option<&str>, attempt: &Attempt) -> Result<Fetch, Error> {
-        // All that the refresh has sent and got so far: a later answer may repeat it.
+        // All secrets that the refresh has sent and received so far: a later answer may repeat them.
         let mut secrets = Secrets::default();
         held.into_iter().for_each(|token| secrets.add(token));
         self.rules.proxy_login.iter().for_each(|login| secrets.add_basic(login));
@@ -141,7 +141,7 @@ impl Exchange {
         }
     }
 
-    /// Lets time pass, in slices, so that the thread of a freed handle ends soon. Says whether the refresh goes on.
+    /// Sleeps in slices of 100 ms, so that the thread of a freed handle ends soon. Returns whether the refresh goes on.
     fn pause(&self, time: Duration, attempt: &Attempt) -> bool {
         let end = self.clock.boot().saturating_add(time);
         while !attempt.is_cancelled() {
@@ -154,7 +154,7 @@ impl Exchange {
         false
     }
 
-    /// The refresh token where there is one, else, or where the gate refuses it, the password.
+    /// Sends the refresh token, if there is one. If there is no refresh token, or the gate refuses it, sends the password.
     fn try_once(
         &self,
         session: &mut Session,
@@ -171,11 +171,11 @@ impl Exchange {
             secrets.add(refresh_token.expose());
             match self.fetch(gate::refresh(&refresh_token), secrets, &part(false)) {
                 Ok(mut fetch) => {
-                    // A gate that gives no new one goes on taking the old one.
+                    // If the answer has no new refresh token, the old one stays valid.
                     session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
                     return Ok(fetch);
                 }
-                // It never left, so it is as good as before.
+                // The gate cannot have received it, so it can be used again.
                 Err((error, false)) => {
                     session.refresh_token = Some(refresh_token);
                     return Err(error);
@@ -184,40 +184,41 @@ impl Exchange {
                 Err((_, true)) => {}
             }
         }
-        session.reread(); // a password is sent as it is now, not as it was when the handle was made
-        session.before = None; // it is among the secrets
+        session.reread(); // the password that is in the file now, and not the one of the handle's creation
+        session.before = None; // `secrets` has it
         secrets.add_login(&session.credentials.username, &session.credentials.password);
-        let leave = self.leave_to_log_in(session, attempt)?;
+        let permission = self.permission_to_log_in(session, attempt)?;
         let request = gate::login(&session.credentials);
         let mut fetch = self.fetch(request, secrets, &part(last)).map_err(|(error, _)| {
             let refused = error.status() == Status::Denied;
-            if refused { leave.refused(error, self.clock.boot()) } else { error }
+            if refused { permission.refused(error, self.clock.boot()) } else { error }
         })?;
-        leave.proven(self.clock.boot());
+        permission.proven(self.clock.boot());
         session.refresh_token = fetch.tokens.refresh_token.take().filter(|_| self.rules.refresh_grant);
         Ok(fetch)
     }
 
-    /// The leave to send the password: at once, or when the handle that tries it has heard, or not at all.
-    fn leave_to_log_in(&self, session: &Session, attempt: &Attempt) -> Result<Try<'static>, Error> {
+    /// The permission to send the password. Blocks while another handle tries the same one. An error if the gate has refused
+    /// it.
+    fn permission_to_log_in(&self, session: &Session, attempt: &Attempt) -> Result<Try<'static>, Error> {
         let fingerprint = self.fingerprint(&session.credentials);
         loop {
             let now = self.clock.boot();
-            // A machine that slept may be past the limit: then it is another refresh's turn.
+            // After a suspend, the deadline may have passed: then the next refresh tries.
             if now >= attempt.deadline || attempt.is_cancelled() {
-                let message = "the time of the refresh was over before it could send the password; another handle \
-                               may be trying the same one";
+                let message = "the refresh reached its time limit before it could send the password; another handle \
+                               may be trying the same password";
                 return Err(Error::new(Status::Timeout, message));
             }
             match self.refusals.ask(fingerprint, now, attempt.deadline) {
-                Turn::Go(leave) => return Ok(leave),
+                Turn::Go(permission) => return Ok(permission),
                 Turn::Refused(error) => return Err(error),
                 Turn::Wait => self.clock.sleep(Duration::from_millis(10)),
             }
         }
     }
 
-    /// One request and its answer. With a failure: whether the gate may have got the request.
+    /// Sends one request and reads its answer. A failure comes with whether the gate may have received the request.
     fn fetch(
         &self,
         mut request: gate::Request,
@@ -232,7 +233,7 @@ impl Exchange {
 
         let tokens = gate::read(&response, secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
-        // The wall clock when the request began. Where it was set meanwhile, the later one counts.
+        // The wall clock when the request began. If the clock was set since then, the later time counts.
         let took_ms = i64::try_from(ended.boot.saturating_sub(started).as_millis()).unwrap_or(i64::MAX);
         let wall_at_start = wall_started.max(ended.wall_ms.saturating_sub(took_ms));
         let gate = policy::gate_time(response.date_ms, issued_at, tokens.expiry, wall_at_start);
@@ -242,12 +243,12 @@ impl Exchange {
             tokens.refresh_token.iter().for_each(|token| secrets.add(token.expose()));
             let left = tokens.expiry.saturating_sub(gate.likely_ms.div_euclid(1000));
             let message = match gate.source {
-                _ if left > 0 => format!("the gate's token had {left} s to live, and its answer took too long for that"),
+                _ if left > 0 => format!("the gate's token was valid for only {left} s more, and its answer took too long for that"),
                 Source::Date | Source::IssuedAt => {
-                    format!("the gate answered with a token that had ended {} s ago by the gate's own clock", -left)
+                    format!("the gate answered with a token that had expired {} s ago by the gate's own clock", -left)
                 }
                 Source::Machine => format!(
-                    "the gate answered with a token that had ended {} s ago by this machine's clock, and with no `Date` \
+                    "the gate answered with a token that had expired {} s ago by this machine's clock, and with no `Date` \
                      that fits the token; is this clock right?",
                     -left
                 ),

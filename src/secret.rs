@@ -1,4 +1,4 @@
-//! Text that must not be seen: it is wiped when it is dropped, and removed from the text of a peer.
+//! Secret text: it is wiped when it is dropped, and removed from the text of a peer.
 //!
 //! `zeroize` does the wiping. The README lists what is not wiped.
 //!
@@ -24,7 +24,7 @@ impl Secret {
         Secret(Zeroizing::new(text))
     }
 
-    /// The secret itself. Nothing that is shown to anybody may be made from it.
+    /// The secret itself. No message, log or debug output may contain it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -36,7 +36,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// What no message repeats.
+/// Secrets that no message repeats.
 #[derive(Clone, Default)]
 pub struct Secrets(Vec<Secret>);
 
@@ -91,10 +91,10 @@ impl Secrets {
     }
 }
 
-/// The most characters of a peer's text that a message repeats.
+/// The maximum number of characters of a peer's text that a message repeats.
 const QUOTE_MAX: usize = 160;
 
-/// What stands in the place of a secret.
+/// The text that replaces a secret.
 const REDACTED: &str = "[redacted]";
 
 /// Makes a peer's text fit for a message: on one line, without secrets, and of bounded length.
@@ -111,19 +111,19 @@ pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
 /// 8 or more characters of a secret is left in it.
 pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> String {
     let mut marks = vec![false; text.len()];
-    // A secret may also come about by a replacement.
+    // A replacement may also produce a secret.
     let (original, replaced) = (redact::form(text), redact::replaced(text, fit));
     let forms: Vec<_> = [original].into_iter().chain(replaced).collect();
     Finder::new(&forms).mark(secrets, &mut marks);
     let mut clean = String::new();
-    let mut struck = false;
+    let mut in_secret = false;
     for (at, character) in text.char_indices() {
         match marks.get(at) {
             Some(false) => clean.push(fit(character)),
-            _ if struck => {}
+            _ if in_secret => {}
             _ => clean.push_str(REDACTED),
         }
-        struck = marks.get(at) != Some(&false);
+        in_secret = marks.get(at) != Some(&false);
     }
     clean
 }

@@ -67,7 +67,7 @@ impl Trust {
     }
 
     /// More trusted certificates, if [`Trust::anchors`] has no certificate of the issuer: those of the file and of the
-    /// directories. `None`: there are no more.
+    /// directories. `None`: the directories have no other root.
     pub fn wider(&self) -> Option<Arc<Anchors>> {
         let make = || match &self.roots.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {

@@ -50,7 +50,7 @@ pub fn fifo(path: &Path) {
 
 #[cfg(unix)]
 #[test]
-fn what_is_no_regular_file_is_refused_without_waiting() {
+fn what_is_not_a_regular_file_is_refused_without_waiting() {
     let directory = scratch("kinds");
     fifo(&directory.join("fifo"));
     let _socket = std::os::unix::net::UnixListener::bind(directory.join("socket")).unwrap();
@@ -63,7 +63,7 @@ fn what_is_no_regular_file_is_refused_without_waiting() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// What comes of a handle with this option. No environment is read.
+/// The result of making a handle with this option. No environment is read.
 #[cfg(target_os = "linux")]
 fn made(key: &str, path: &Path) -> Result<crate::Auth, crate::Error> {
     let mut config = crate::Config::new();
@@ -121,14 +121,14 @@ fn a_pipe_that_takes_the_place_of_a_file_is_never_waited_for() {
         }
         told.send(()).unwrap();
     });
-    // The limit guards against a hang: a call that waits for the pipe waits for ever.
+    // The limit guards against a hang: a call that waits for the pipe never returns.
     tells.recv_timeout(dl_auth_gate::patience(600)).unwrap();
     over.store(true, Ordering::Relaxed);
     swaps.join().unwrap();
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// In a child process, for the descriptors belong to the process.
+/// In a child process, because descriptors belong to a process.
 #[cfg(target_os = "linux")]
 #[test]
 fn the_descriptor_is_above_2_and_closed_on_exec_although_the_standard_ones_are_free() {

@@ -1,4 +1,4 @@
-//! The wire: what is sent, word by word, and what each answer comes to.
+//! Each request word by word, and the result of each answer.
 
 use super::*;
 use base64::Engine;
@@ -131,7 +131,7 @@ fn a_plain_body_gives_its_token_whatever_encoding_is_named() {
 }
 
 #[test]
-fn a_refusal_is_an_object_even_where_its_words_cannot_be_read() {
+fn a_refusal_is_an_object_even_if_its_text_cannot_be_read() {
     for (body, said) in [
         (&br#"{"message":"\ud800"}"#[..], "HTTP 403)"),
         (b"{\"message\":\"\xff\",\"\xff\":1e99999}", "HTTP 403)"),
@@ -266,7 +266,7 @@ fn a_server_that_wants_a_client_certificate_is_a_fault_of_tls_unless_the_gate_it
 }
 
 #[test]
-fn the_tokens_of_a_refusal_are_struck_out_of_its_words() {
+fn the_tokens_of_a_refusal_are_redacted_in_its_text() {
     let body = json!({
         "message": "no new-token-1, NEW-TOKEN-2 or new%2Dtoken%2D3",
         "id_token": "new-token-1",

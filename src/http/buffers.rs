@@ -1,7 +1,8 @@
 //! The buffers between ureq and TLS, wiped when the connection is dropped.
 //!
 //! The password and the tokens pass here in plain text. ureq's own buffers are freed as they are, and grow by moving,
-//! which leaves a copy behind. These have one size for ever: what is left of the input moves to the front instead.
+//! which leaves a copy behind. The size of these never changes: the rest of the input moves to the front
+//! instead.
 
 use ureq::unversioned::transport::Buffers;
 use zeroize::Zeroizing;
@@ -9,10 +10,10 @@ use zeroize::Zeroizing;
 /// An input and an output of fixed size, both wiped when dropped.
 pub struct WipedBuffers {
     input: Zeroizing<Vec<u8>>,
-    /// `input[consumed..filled]` is what has come and nobody has taken yet.
+    /// `input[consumed..filled]` was received and is not consumed yet.
     consumed: usize,
     filled: usize,
-    /// Whether the last look at the input took something of it: else there must come more before another is worth it.
+    /// Whether the last look at the input consumed some of it. If not, another look needs more input.
     progress: bool,
     output: Zeroizing<Vec<u8>>,
 }
@@ -57,8 +58,8 @@ impl Buffers for WipedBuffers {
         self.consumed = self.consumed.saturating_add(amount).min(self.filled);
     }
 
-    /// The first is for a body that is sent in chunks, and ours is not; ureq's own has at least 10 KiB there. So has
-    /// this one: nothing is read before the request is sent, so all the input is free.
+    /// The first buffer is for a body that is sent in chunks, and this library sends no such body. ureq expects at least
+    /// 10 KiB. The input has them: nothing is read before the request is sent, so all of it is free.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.compact();
         (self.input.get_mut(self.filled..).unwrap_or_default(), &mut self.output)
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn input_is_worth_a_look_where_there_is_some_and_the_last_look_took_some() {
+    fn input_can_be_used_if_there_is_some_and_the_last_look_consumed_some() {
         let mut buffers = filled(b"abc");
         assert!(!buffers.can_use_input());
         buffers.input_consume(1);
@@ -129,7 +130,7 @@ mod tests {
         buffers.input_consume(0);
         assert!(!buffers.can_use_input());
         buffers.input_consume(2);
-        assert!(!buffers.can_use_input(), "there is none");
+        assert!(!buffers.can_use_input(), "the input is empty");
     }
 
     #[test]
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wiped_buffer_has_nothing_left_be_it_consumed() {
+    fn a_wiped_buffer_has_nothing_left_consumed_or_not() {
         use zeroize::Zeroize;
         let mut buffers = filled(b"canary");
         buffers.input_consume(3);

@@ -108,15 +108,15 @@ impl Rest {
     }
 }
 
-/// Waits for more of a body. `false`: there is no more.
+/// Waits for more of a body. `false`: the body has ended.
 fn await_more(wire: &mut dyn Transport) -> Result<bool, Error> {
     use ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
 
     if wire.buffers().input_append_buf().is_empty() {
-        return Err(Error::BodyStalled); // the input is full of what is no body
+        return Err(Error::BodyStalled); // the input is full, and none of it is body
     }
     match wire.await_input(NextTimeout::default()) {
-        // Many servers end a connection so, after all of the answer.
+        // Many servers end a connection in this way after the whole answer.
         Err(Error::Io(error)) if [ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind()) => {
             Ok(false)
         }

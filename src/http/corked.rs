@@ -1,11 +1,11 @@
-//! A socket whose writes leave together, before the next read.
+//! A socket that collects its writes and sends them together before the next read.
 //!
-//! TLS writes each of its records by itself: the two that end its handshake, the headers and the body of a request
-//! would leave in four packets, and wake the other side for each. Held back, they leave in one.
+//! TLS writes each record separately. The two records that end its handshake, the headers and the body of a request
+//! would be four packets, and would wake the server four times. Collected, they are one packet.
 
 use std::io::{self, Read, Write};
 
-/// A socket, and what is still to be written to it. All of it has gone through TLS, and so holds no secret.
+/// A socket, and the bytes that are not written to it yet. They are encrypted by TLS, so they hold no secret.
 pub struct Corked<S> {
     socket: S,
     held: Vec<u8>,
@@ -22,7 +22,7 @@ impl<S: Write> Corked<S> {
         &mut self.socket
     }
 
-    /// Writes what is held back, where no read is to come.
+    /// Writes the bytes that are held back, if no read follows.
     pub fn release(&mut self) -> io::Result<()> {
         self.socket.write_all(&std::mem::take(&mut self.held))
     }
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_leaves_in_one_piece_before_the_next_read_and_once() {
+    fn what_is_written_is_sent_once_and_in_one_piece_before_the_next_read() {
         let mut corked = Corked::new(Socket::default());
         for piece in ["hand", "shake", " and request"] {
             corked.write_all(piece.as_bytes()).unwrap();
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_is_released_where_there_is_nothing_to_read() {
+    fn what_is_held_back_is_released_if_there_is_nothing_to_read() {
         let mut corked = Corked::new(Socket::default());
         corked.write_all(b"alert").unwrap();
         corked.release().unwrap();

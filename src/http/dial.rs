@@ -1,6 +1,6 @@
 //! Connects to the first address that answers: Happy Eyeballs, RFC 8305.
 //!
-//! The order of attempts and the waits between them are decided in [`race`], which knows neither sockets nor clocks.
+//! [`race`] decides the order of attempts and the waits between them. It uses neither sockets nor clocks.
 //! `mio` does the I/O: non-blocking connects and one wait for all of them.
 
 use std::fmt;
@@ -19,7 +19,7 @@ use crate::process::above_stdio;
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 const ATTEMPT_DELAY_MIN: Duration = Duration::from_millis(100);
 
-/// The most addresses that are tried. It bounds the number of sockets.
+/// The maximum number of addresses that are tried. It limits the number of sockets.
 const ADDRESSES_MAX: usize = 64;
 
 /// The longest wait before [`Race::left`] is called again, which checks whether the attempt is cancelled.
@@ -32,7 +32,7 @@ pub struct Unconnected {
     pub tried: usize,
     /// The errors of those that failed.
     pub failures: Vec<io::Error>,
-    /// Whether the time was over while attempts were pending.
+    /// Whether the deadline passed while attempts were pending, or the attempt was cancelled.
     pub late: bool,
 }
 
@@ -99,7 +99,7 @@ trait Race {
     /// A connection.
     type Socket;
 
-    /// Starts an attempt. An error is the attempt's.
+    /// Starts an attempt. An error means that this attempt failed.
     fn start(&mut self, address: SocketAddr) -> io::Result<()>;
 
     /// Blocks at most this long until attempts end, and says how each of them ended.
@@ -115,13 +115,13 @@ fn race<R: Race>(race: &mut R, addresses: &[SocketAddr]) -> Result<R::Socket, Un
     let mut rest = addresses.iter();
     let slots = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
     let delay = (race.left().unwrap_or_default() / slots).clamp(ATTEMPT_DELAY_MIN, ATTEMPT_DELAY);
-    let mut next_start = None; // the time left at which the next attempt starts; `None`: at once
+    let mut next_start = None; // the time left at which the next attempt starts; `None`: immediately
     let (mut tried, mut failures) = (0, Vec::new());
     loop {
         let Some(left) = race.left() else { return Err(Unconnected { tried, failures, late: true }) };
         if tried > failures.len() {
             let until = if rest.len() == 0 { Duration::ZERO } else { next_start.unwrap_or(left) };
-            // Also before another attempt starts at once: on a busy machine, one may have ended long ago.
+            // Also before another attempt starts immediately: on a busy machine, one may have ended long ago.
             for ended in race.wait(left.saturating_sub(until)) {
                 match ended {
                     Ok(socket) => return Ok(socket),
@@ -167,7 +167,7 @@ impl Race for Sockets<'_> {
 
     fn wait(&mut self, at_most: Duration) -> Vec<io::Result<Self::Socket>> {
         if let Err(error) = self.poll.poll(&mut self.events, Some(at_most.min(SLICE))) {
-            // A signal is no event; any other error ends all attempts.
+            // A signal is not an event; any other error ends all attempts.
             let interrupted = error.kind() == io::ErrorKind::Interrupted;
             let ended = if interrupted { 0 } else { self.pending.drain(..).flatten().count() };
             return (0..ended).map(|_| Err(io::Error::from(error.kind()))).collect();

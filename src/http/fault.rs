@@ -15,7 +15,7 @@ use crate::secret::{Secrets, quote};
 use crate::sync::{Arc, Mutex, Weak, lock};
 use crate::trust::{Peer, Verifier};
 
-/// How far a request has come.
+/// The stages of a request, in their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
     /// The name of the gate, or of the proxy, is looked up.
@@ -35,17 +35,17 @@ pub enum Stage {
     Waiting,
 }
 
-/// How far a request in flight has come, and its connection.
+/// The stage of a request in flight, and its connection.
 #[derive(Default)]
 pub struct Progress {
     stream: Mutex<Weak<TcpStream>>,
     observed: Mutex<Observed>,
 }
 
-/// What a request has observed so far.
+/// What is known of a request so far.
 #[derive(Clone, Default)]
 pub struct Observed {
-    /// Where it is.
+    /// The stage that it has reached.
     pub stage: Stage,
     /// Its last TLS handshake.
     pub verifier: Option<Arc<Verifier>>,
@@ -61,17 +61,17 @@ impl Observed {
 }
 
 impl Progress {
-    /// Notes that the request has come to this stage.
+    /// Records that the request has reached this stage.
     pub fn reach(&self, stage: Stage) {
         lock(&self.observed).stage = stage;
     }
 
-    /// Notes that a TLS handshake begins.
+    /// Records that a TLS handshake begins.
     pub fn handshake(&self, verifier: Arc<Verifier>) {
         lock(&self.observed).verifier = Some(verifier);
     }
 
-    /// Notes the status of an answer that begins so. Interim answers do not count.
+    /// Records the status of an answer that begins with these bytes. Interim answers do not count.
     pub fn answered(&self, begin: &[u8]) {
         let mut observed = lock(&self.observed);
         if observed.status.is_none() {
@@ -79,12 +79,12 @@ impl Progress {
         }
     }
 
-    /// What the request has observed.
+    /// What is known of the request.
     pub fn observed(&self) -> Observed {
         lock(&self.observed).clone()
     }
 
-    /// Notes the connection, for `end`. If the attempt is cancelled already, the connection ends.
+    /// Records the connection, so that `end` can shut it down. If the attempt is cancelled already, the connection ends.
     pub fn connected(&self, stream: &Arc<TcpStream>, attempt: &Attempt) {
         *lock(&self.stream) = Arc::downgrade(stream);
         if attempt.is_cancelled() {
@@ -100,14 +100,14 @@ impl Progress {
     }
 }
 
-/// The options that name a proxy, as they stand between quotes.
+/// The options that set a proxy. Messages put backquotes around it.
 const PROXY: &str = "proxy` or `HTTPS_PROXY";
 
 /// What failed below HTTP.
 pub enum Fault {
     /// The resolver gave no address.
     Resolve(io::Error),
-    /// The resolver took all the time.
+    /// The resolver returned after the deadline.
     SlowResolver,
     /// No address answered.
     Connect(Unconnected),
@@ -117,7 +117,7 @@ pub enum Fault {
     Tunnel(Refused),
     /// TLS failed.
     Tls(rustls::Error),
-    /// The connection broke, or its time was over.
+    /// The connection broke, or its deadline passed.
     Io(io::Error),
 }
 
@@ -137,7 +137,7 @@ impl From<Fault> for ureq::Error {
     }
 }
 
-/// Not derived: nothing shows it, and it would link the debug output of all that is in it.
+/// Not derived: nothing prints it, and it would link the debug output of every field.
 impl fmt::Debug for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -158,7 +158,7 @@ pub struct Peers<'a> {
     pub gate: &'a Target,
     /// The proxy before it.
     pub proxy: Option<&'a Proxy>,
-    /// What must not be repeated of their text.
+    /// Secrets that are removed from the peers' text.
     pub secrets: &'a Secrets,
 }
 
@@ -202,8 +202,9 @@ impl Peers<'_> {
                 } else {
                     (self.gate.shown.clone(), "url")
                 };
-                let message =
-                    format!("TLS with {hop} cannot start: its host is no name of a TLS server; check `{option}`");
+                let message = format!(
+                    "TLS with {hop} cannot start: its host is not a valid name of a TLS server; check `{option}`"
+                );
                 Error::new(Status::Tls, message)
             }
             Fault::Tunnel(Refused::Io(error)) => self.explain_fault(error.into(), observed),
@@ -255,14 +256,15 @@ impl Peers<'_> {
 
     fn unconnected(&self, unconnected: &Unconnected) -> Error {
         let gate = &self.gate.shown;
-        let (who, option) = match self.proxy {
+        let (subject, option) = match self.proxy {
             Some(proxy) => (format!("{gate} cannot be reached: the proxy {}", proxy.shown), PROXY),
             None => (gate.clone(), "url"),
         };
         if unconnected.late {
             let limits = "`connect_timeout` and `timeout` limit the time";
-            let message =
-                format!("{who} did not connect in time ({unconnected}); check the network and the firewall; {limits}");
+            let message = format!(
+                "{subject} did not connect in time ({unconnected}); check the network and the firewall; {limits}"
+            );
             return Error::new(Status::Timeout, message);
         }
         let advice = if unconnected.failures.iter().any(is_no_descriptor) {
@@ -270,7 +272,7 @@ impl Peers<'_> {
         } else {
             format!("; check `{option}` and the network")
         };
-        Error::new(Status::Unreachable, format!("{who} did not connect ({unconnected}){advice}"))
+        Error::new(Status::Unreachable, format!("{subject} did not connect ({unconnected}){advice}"))
     }
 
     fn refused_tunnel(&self, status: u16, login: &Login) -> Error {
@@ -281,15 +283,16 @@ impl Peers<'_> {
                 let schemes =
                     if login.others.is_empty() { "another scheme".to_owned() } else { login.others.join(", ") };
                 format!(
-                    "{hop} requires a login by {schemes} (HTTP 407), and only Basic is supported; let the proxy offer \
-                     Basic, or let this machine through without a login"
+                    "{hop} requires authentication by {schemes} (HTTP 407), and dl_auth supports only Basic; let the proxy \
+                     offer Basic, or let this machine through without authentication"
                 )
             }
             407 if has_user => {
                 format!("{hop} refused the user (HTTP 407); check the user and the password in `{PROXY}`")
             }
             407 => format!(
-                "{hop} requires a login (HTTP 407); put user and password into `{PROXY}`: http://user:password@host:port"
+                "{hop} requires authentication (HTTP 407): set `proxy=http://user:password@host:port`, or set \
+                 `HTTPS_PROXY` to such a URL"
             ),
             500..=599 => {
                 format!("{hop} could not open a tunnel (HTTP {status}); check `url`, and the proxy's network and DNS")
@@ -299,7 +302,7 @@ impl Peers<'_> {
         self.unreachable(&why).with_http_status(status)
     }
 
-    /// For a connection that broke, or whose time was over.
+    /// The error for a connection that broke, or whose deadline passed.
     fn broken(&self, error: &io::Error, observed: &Observed) -> Error {
         let hop = self.hop();
         let (peer, does_not, before) = match observed.stage {
@@ -311,7 +314,7 @@ impl Peers<'_> {
             Stage::Waiting => (&self.gate.shown, "answer", "its answer was complete"),
         };
         let through = if observed.stage >= Stage::Tls { self.through() } else { String::new() };
-        // The kernel has the same error for a peer that it has given up.
+        // The kernel reports the same kind if the peer does not acknowledge; that error has a number.
         if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
             let option = if observed.stage >= Stage::Sending {
                 "`timeout` limits"
@@ -335,7 +338,7 @@ impl Peers<'_> {
             );
             return Error::new(Status::Tls, message);
         }
-        // Of an early end, rustls and ureq write in words that are not the operator's.
+        // For an early end, the texts of rustls and ureq do not help an operator.
         let reason = if error.kind() == io::ErrorKind::UnexpectedEof {
             String::new()
         } else {
@@ -347,7 +350,7 @@ impl Peers<'_> {
         Error::new(Status::Unreachable, message)
     }
 
-    /// What a request at this stage does.
+    /// What a request does at this stage.
     pub fn doing(&self, stage: Stage) -> String {
         let (hop, gate) = (self.hop(), self.gate_through());
         match stage {
@@ -378,7 +381,7 @@ impl Peers<'_> {
         self.proxy.map(|proxy| format!(" through the proxy {}", proxy.shown)).unwrap_or_default()
     }
 
-    /// The text of an error, some of which may be a peer's.
+    /// The text of an error, parts of which may come from a peer.
     fn quote(&self, error: &dyn fmt::Display) -> String {
         quote(&error.to_string(), &[self.secrets])
     }
@@ -392,7 +395,7 @@ impl Peers<'_> {
     }
 }
 
-/// Whether the process or the system has no file descriptor left. Then no other advice helps.
+/// Whether the process or the system has no file descriptor left. In this case, no other advice helps.
 pub fn is_no_descriptor(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));

@@ -40,7 +40,7 @@ impl Socket {
             limit(&self.stream, Some(left))?;
             match call(&self.stream) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // What a time limit gives on Unix.
+                // The error of a time limit on Unix.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(io::ErrorKind::TimedOut.into()),
                 result => return result,
             }
@@ -69,14 +69,14 @@ pub type Session = StreamOwned<ClientConnection, Corked<Link>>;
 
 /// A connection, or a TLS session over one.
 pub enum Link {
-    /// Plain TCP, and the bytes that were read too early: they come first.
+    /// Plain TCP, and the bytes that were read too early. They are read first.
     Tcp(Socket, Vec<u8>),
-    /// TLS, and the same.
+    /// TLS, and the bytes that were read too early.
     Tls(Box<Session>, Vec<u8>),
 }
 
 impl Link {
-    /// Puts bytes back that were read too early.
+    /// Puts back bytes that were read too early.
     pub fn put_back(&mut self, bytes: Vec<u8>) {
         let (Link::Tcp(_, early) | Link::Tls(_, early)) = self;
         let later = std::mem::replace(early, bytes);
@@ -91,7 +91,7 @@ impl Link {
         }
     }
 
-    /// Sends what the layers hold back.
+    /// Sends the bytes that the layers hold back.
     pub fn release(&mut self) -> io::Result<()> {
         match self {
             Link::Tcp(..) => Ok(()),
@@ -151,7 +151,7 @@ impl std::fmt::Debug for Wire {
     }
 }
 
-/// ureq knows the errors that end a body without a length, and looks for them in this variant alone.
+/// Some errors end a body that has no length. ureq recognizes them only in the variant `Io`.
 fn for_ureq(error: io::Error) -> ureq::Error {
     use io::ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
     match error.kind() {
@@ -160,7 +160,7 @@ fn for_ureq(error: io::Error) -> ureq::Error {
     }
 }
 
-/// The connection has its own deadline, so ureq's time-outs are not set, and their values are not used.
+/// The connection has a deadline, so ureq's time-outs are not set, and their values are not used.
 impl Transport for Wire {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
@@ -175,7 +175,7 @@ impl Transport for Wire {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
         self.link.release().map_err(Fault::from)?;
         self.progress.reach(Stage::Waiting);
-        self.progress.answered(self.buffers.input()); // what is left behind an interim answer
+        self.progress.answered(self.buffers.input()); // the rest after an interim answer
         let amount = self.link.read(self.buffers.input_append_buf()).map_err(for_ureq)?;
         self.buffers.input_appended(amount);
         self.progress.answered(self.buffers.input());

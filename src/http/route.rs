@@ -1,7 +1,7 @@
-//! The way to the gate: resolve, connect, the tunnel of a proxy, TLS.
+//! Makes a connection to the gate: resolve the name, connect, open the tunnel of a proxy, TLS.
 //!
-//! `connect_timeout` bounds all of it but the resolver, which blocks as long as the system lets it. Names are resolved on
-//! the calling thread, because a refresh has a thread already.
+//! `connect_timeout` limits all of these steps except the resolver. The resolver blocks as long as the system allows.
+//! Names are resolved on the calling thread, because a refresh has a thread already.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -22,7 +22,7 @@ use crate::process::{above_stdio, occupying_stdio};
 use crate::sync::Arc;
 use crate::trust::Anchors;
 
-/// The way to the gate, for one request.
+/// Makes the connection of one request.
 pub struct Route<'a> {
     /// Where the request goes, and by which proxy.
     pub destination: &'a Destination,
@@ -30,18 +30,18 @@ pub struct Route<'a> {
     pub anchors: Arc<Anchors>,
     /// When the request ends at the latest, and whether it is cancelled.
     pub attempt: &'a Attempt,
-    /// How far the request has come.
+    /// The stage of the request, and its connection.
     pub progress: Arc<Progress>,
 }
 
-/// The gate as a place on the network.
+/// The host and the port of the gate.
 #[derive(Clone)]
 pub struct Target {
     /// Its host, without brackets.
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Whether the way to it is TLS.
+    /// Whether it is reached by TLS.
     pub tls: bool,
     /// The URL's host and port, which a message may show.
     pub shown: String,
@@ -89,7 +89,7 @@ impl Route<'_> {
         let connecting = System.boot().saturating_add(self.destination.connect_timeout).min(self.attempt.deadline);
         let connecting = self.attempt.until(connecting);
         let stream = Arc::new(dial(&addresses, &connecting).map_err(Fault::Connect)?);
-        // From here on, another thread can end the connection.
+        // From now on, another thread can shut the connection down.
         self.progress.connected(&stream, self.attempt);
         let mut link = Link::Tcp(Socket::new(stream, connecting.deadline), Vec::new());
 
@@ -122,7 +122,7 @@ impl Route<'_> {
         self.progress.handshake(verifier);
         let mut socket = Corked::new(link);
         session.complete_io(&mut socket).map_err(|error| {
-            // The alert that tells the other side why.
+            // Sends the alert that gives the server the reason.
             socket.release().and_then(|()| socket.socket().release()).ok();
             Fault::from(error)
         })?;
@@ -138,8 +138,7 @@ fn resolve(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     }
 }
 
-/// The error of a process or a system that has no descriptor left: the resolver does not tell it apart from an unknown
-/// name.
+/// The error if the process or the system has no descriptor left. The resolver reports it as an unknown name.
 fn no_descriptor() -> Option<io::Error> {
     above_stdio(|| std::net::UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0))).err().filter(is_no_descriptor)
 }

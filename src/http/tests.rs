@@ -1,4 +1,4 @@
-//! The way to a real gate on this machine, over real TLS.
+//! Requests to a real gate on this machine, over real TLS.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -38,7 +38,7 @@ fn client_with_env(options: &[(&str, &str)], env: &[(&str, &Path)]) -> Http {
     Http::new(&Settings::resolve(&config, read, 0).unwrap())
 }
 
-/// The way to one of the gate's URLs, trusting its CA alone.
+/// A client of one of the gate's URLs, which trusts only its CA.
 fn client(gate: &Gate, url: &str, options: &[(&str, &str)]) -> Http {
     let ca = gate.ca_file().to_str().unwrap();
     let usual = [("url", url), ("ca_file", ca), ("tls_roots", "ca_file_only"), ("allow_http", "true")];
@@ -61,7 +61,7 @@ fn login() -> Request {
     gate::login(&Credentials::new(secret("bot@example.com"), secret("correct horse battery staple")))
 }
 
-/// What comes of a login while the gate does this.
+/// The result of a login while the gate does this.
 fn outcome(plan: Value) -> Result<Response, Failure> {
     let gate = Gate::start();
     gate.plan(plan);
@@ -102,7 +102,7 @@ fn a_redirect_is_an_answer_and_is_never_followed() {
 }
 
 #[test]
-fn chunked_and_empty_bodies_are_bodies_and_an_encoding_is_told() {
+fn chunked_and_empty_bodies_are_bodies_and_an_encoding_is_reported() {
     assert!(outcome(json!({"do": "ok", "encoding": "chunked"})).unwrap().body.starts_with(b"{"));
     assert!(outcome(json!({"do": "empty"})).unwrap().body.is_empty());
     assert_eq!(outcome(json!({"do": "ok", "encoding": "gzip"})).unwrap().encoding.as_deref(), Some("gzip"));
@@ -185,11 +185,11 @@ fn what_never_reaches_the_gate_has_not_spent_the_request() {
 }
 
 #[test]
-fn whoever_fails_the_handshake_is_sent_an_alert() {
+fn a_server_that_fails_the_handshake_is_sent_an_alert() {
     const ALERT: u8 = 21;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("https://{}/token", listener.local_addr().unwrap());
-    let other_side = std::thread::spawn(move || {
+    let server = std::thread::spawn(move || {
         let (mut connection, _) = listener.accept().unwrap();
         let mut header = [0; 5];
         connection.read_exact(&mut header).unwrap();
@@ -202,7 +202,7 @@ fn whoever_fails_the_handshake_is_sent_an_alert() {
     });
     let client = client_with_env(&[("url", &url), ("tls_roots", "bundled")], &[]);
     assert_eq!(client.send(&login(), &within(limit())).err().unwrap().error.status(), Status::Tls);
-    assert_eq!(other_side.join().unwrap().first(), Some(&ALERT));
+    assert_eq!(server.join().unwrap().first(), Some(&ALERT));
 }
 
 #[test]
@@ -269,7 +269,7 @@ fn a_proxy_tunnels_or_is_named() {
 }
 
 #[test]
-fn a_proxy_s_certificate_is_the_proxy_s() {
+fn a_failure_of_the_proxy_s_certificate_names_the_proxy() {
     let gate = Gate::start();
     let proxy = gate.wrong_host_url().replace("/token?default", "");
     let failure = client(&gate, gate.url(), &[("proxy", &proxy)]).send(&login(), &within(limit())).err().unwrap();
@@ -282,7 +282,7 @@ fn a_proxy_s_certificate_is_the_proxy_s() {
 }
 
 #[test]
-fn a_gate_that_no_proxy_excepts_is_reached_without_it_and_its_faults_are_its_own() {
+fn a_gate_in_no_proxy_is_reached_directly_and_its_failures_do_not_name_the_proxy() {
     let gate = Gate::start();
     let env = [("HTTPS_PROXY", Path::new(gate.proxy_url())), ("NO_PROXY", Path::new("localhost"))];
     let ca = gate.ca_file().to_str().unwrap();
@@ -311,7 +311,7 @@ fn a_cancelled_request_fails_and_the_next_one_is_sent() {
     assert_eq!(gate.counts().requests, requests, "no request of a cancelled attempt is sent");
 }
 
-/// The other side accepts and is silent. A request that goes on waits for minutes.
+/// The server accepts and is silent. A request that is not cancelled waits for minutes.
 #[test]
 fn a_request_that_is_cancelled_before_it_is_sent_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -405,7 +405,7 @@ fn a_request_in_flight_says_what_it_does() {
 }
 
 #[test]
-fn a_name_in_a_certificate_that_is_a_secret_is_struck_out() {
+fn a_name_in_a_certificate_that_is_a_secret_is_redacted() {
     let gate = Gate::start();
     let message = |secrets: &[&str]| {
         let mut request = login();

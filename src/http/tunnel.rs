@@ -6,17 +6,17 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 
-/// The most that the head of an answer may hold.
+/// The maximum size of the head of an answer, in bytes.
 const HEAD_MAX: usize = 64 << 10;
 
 /// Why there is no tunnel.
 #[derive(Debug)]
 pub enum Refused {
-    /// The connection to the proxy broke, or its time was over.
+    /// The connection to the proxy broke, or its deadline passed.
     Io(io::Error),
     /// The proxy closed the connection before its answer was complete.
     Closed,
-    /// What came is no HTTP/1 answer, or its head is too long.
+    /// The proxy did not send an HTTP/1 answer, or the head of its answer is too long.
     NotHttp,
     /// The proxy answered with this status.
     Status(u16, Login),
@@ -43,7 +43,7 @@ pub fn open(
     proxy.write_all(&request(target, user_agent, user)).map_err(Refused::Io)?;
     let mut received = Vec::new();
     read_answer(proxy, &mut received).map_err(|refused| match status(&received) {
-        // A refusal counts, whatever is wrong with the rest of the answer: the user is not sent again.
+        // A refusal counts, even if the rest of the answer cannot be read: the user is not sent again.
         Some(status) if status >= 300 => Refused::Status(status, login(&received)),
         _ => refused,
     })
@@ -55,7 +55,7 @@ fn read_answer(proxy: &mut impl Read, received: &mut Vec<u8>) -> Result<Vec<u8>,
     loop {
         let amount = match proxy.read(&mut buffer) {
             Ok(amount) => amount,
-            // What TLS gives for a connection that ends without notice.
+            // The error of TLS if a connection ends without a notice.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
             Err(error) => return Err(Refused::Io(error)),
         };
@@ -63,7 +63,7 @@ fn read_answer(proxy: &mut impl Read, received: &mut Vec<u8>) -> Result<Vec<u8>,
             return Err(Refused::Closed);
         }
         // The empty line may have begun up to three bytes earlier. A byte is not searched more often than that, so an
-        // answer that comes byte by byte costs no more.
+        // answer in single bytes costs the same.
         let mut from = received.len().saturating_sub(3);
         received.extend_from_slice(buffer.get(..amount).unwrap_or_default());
         while let Some(head) = head(received, from) {
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    /// What comes of an answer, in one piece and byte by byte: the bytes behind it, or the refusal's debug form.
+    /// The result of an answer, in one piece and byte by byte: the bytes after it, or the debug form of the refusal.
     fn outcome(answer: &[u8]) -> Result<Vec<u8>, String> {
         let mut outcomes = [1 << 10, 1].map(|size| {
             let mut proxy = Proxy { pieces: answer.chunks(size).map(<[u8]>::to_vec).collect(), sent: Vec::new() };
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn every_2xx_opens_the_tunnel_and_nothing_behind_its_head_is_lost() {
+    fn every_2xx_opens_the_tunnel_and_nothing_after_its_head_is_lost() {
         let forty = "X-Corp: v\r\n".repeat(40);
         let big = format!("X-Big: {}\r\n", "x".repeat(20_000));
         for head in [
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_status_is_told_with_the_schemes_that_the_proxy_takes() {
+    fn any_other_status_is_reported_with_the_schemes_that_the_proxy_accepts() {
         let many = "X-Corp: v\r\n".repeat(300);
         let flood = format!("Proxy-Authenticate: {}\r\n", "A, B, C, NTLM, ntlm, ".repeat(9)).repeat(60);
         for (answer, status, basic, others) in [
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_refused_without_waiting_for_more() {
+    fn what_is_not_an_answer_is_refused_without_waiting_for_more() {
         for bytes in [&b"<html>"[..], b"\x15\x03\x03\x00\x02\x02\x28", b"SSH-2.0-x\r\n", b"HTTP/2 200\r\n\r\n"] {
             assert_eq!(outcome(bytes), Err("NotHttp".to_owned()), "{bytes:?}");
         }

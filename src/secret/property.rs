@@ -161,7 +161,7 @@ fn json_decoded(text: &str) -> String {
     decoded
 }
 
-/// The text that the character references of HTML stand for; what is none is kept.
+/// The text that the character references of HTML stand for; other text is kept.
 fn html_decoded(text: &str) -> String {
     let mut pieces = text.split('&');
     let mut decoded = pieces.next().unwrap_or_default().to_owned();

@@ -16,7 +16,7 @@ use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use super::{Secrets, is_layout};
 
-/// So many characters in a row that stand in a secret are removed.
+/// This many characters in a row that are part of a secret are removed.
 const RUN: usize = 8;
 
 /// How often a text is decoded. Two are enough for a text that is encoded twice, in any mix of the encodings.
@@ -46,7 +46,7 @@ pub(super) fn form(text: &str) -> Form {
     units
 }
 
-/// The text with each character as `fit` replaces it; `None`: there is no other.
+/// The text with each character as `fit` replaces it; `None`: `fit` changes nothing.
 pub(super) fn replaced(text: &str, fit: fn(char) -> char) -> Option<Form> {
     let mut form = form(text);
     let mut changed = false;
@@ -103,7 +103,7 @@ fn byte(form: &[Unit], at: usize) -> Option<(u8, usize)> {
     Some((u8::try_from(digits(form, at + sign, 2, 16)?).ok()?, sign + 2))
 }
 
-/// Percent-encoding (RFC 3986) of UTF-8, or of Latin-1 where it is not UTF-8. Logs of servers have `\x` for `%`.
+/// Percent-encoding (RFC 3986) of UTF-8, or of Latin-1 if it is not UTF-8. Logs of servers have `\x` for `%`.
 fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
     let (first, length) = byte(form, at)?;
     let count = match first {
@@ -173,7 +173,7 @@ fn blank(form: &[Unit], at: usize) -> Option<(char, usize)> {
     (count > 1).then_some((' ', count))
 }
 
-/// The form after one step; `None` where the step changes nothing.
+/// The form after one step; `None` if the step changes nothing.
 fn step(form: &[Unit], decode: Decode) -> Option<Form> {
     (0..form.len()).find(|at| decode(form, *at).is_some())?;
     let (mut next, mut at) = (Zeroizing::new(Vec::with_capacity(form.len())), 0);
@@ -350,7 +350,7 @@ fn each_jwt(form: &[Unit], mark: &mut dyn FnMut(usize, usize)) {
     }
 }
 
-/// The least length of each part of a JWT whose header is not known to be one. Headers have 16 characters and more.
+/// The minimum length of each part of a JWT whose header is not known to be one. Headers have 16 characters and more.
 const PART: usize = 12;
 
 /// Where three parts begin that may be a JWT's.

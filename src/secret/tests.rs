@@ -18,7 +18,7 @@ fn a_secret_has_no_readable_debug_form() {
 }
 
 #[test]
-fn a_quoted_text_has_no_secret_no_control_character_and_an_end() {
+fn a_quoted_text_has_no_secret_no_control_character_and_a_bounded_length() {
     let text = format!("no hunter2\r\nfor you {}", "x".repeat(500));
     let quoted = quoted(&text, &["hunter2", ""]);
     assert!(quoted.starts_with("no [redacted]  for you xxx"), "{quoted}");
@@ -32,7 +32,7 @@ fn a_secret_inside_another_leaves_nothing_of_it() {
 }
 
 #[test]
-fn a_secret_is_struck_out_in_any_case_and_as_a_url_has_it() {
+fn a_secret_is_redacted_in_any_case_and_as_a_url_has_it() {
     assert_eq!(
         quoted("BOT@X or bot%40x with a%20b%2F%C3%BC", &["Bot@x", "a b/ü"]),
         "[redacted] or [redacted] with [redacted]"
@@ -40,7 +40,7 @@ fn a_secret_is_struck_out_in_any_case_and_as_a_url_has_it() {
 }
 
 #[test]
-fn what_looks_like_a_jwt_is_struck_out() {
+fn what_looks_like_a_jwt_is_redacted() {
     let said = "token eyJhbGciOi.eyJleHAiOjF9.c2ln-_ ended; \"eyJ\" too";
     assert_eq!(quoted(said, &[]), "token [redacted] ended; \"[redacted]\" too");
 }
@@ -51,7 +51,7 @@ fn what_is_quoted_stays_one_line_in_one_direction() {
 }
 
 #[test]
-fn a_line_break_in_the_place_of_a_space_hides_no_secret() {
+fn a_line_break_instead_of_a_space_hides_no_secret() {
     let password = "so am I or no";
     for said in
         ["so am I\r\nor no", "so\tam I or\u{2028}no", "so+am+I+or+no", "so%0D%0Aam I or no", "so am\\r\\nI or no"]
@@ -63,7 +63,7 @@ fn a_line_break_in_the_place_of_a_space_hides_no_secret() {
 }
 
 #[test]
-fn a_secret_is_struck_out_in_json_escapes() {
+fn a_secret_is_redacted_in_json_escapes() {
     let password = "hünt\"er/2\\😀";
     for said in
         [r#"hünt\"er\/2\\😀"#, r#"h\u00fcnt\u0022er/2\u005C\ud83d\uDE00"#, r#"h\\u00fcnt\\\"er/2\\\\\\ud83d\\ude00"#]
@@ -73,7 +73,7 @@ fn a_secret_is_struck_out_in_json_escapes() {
 }
 
 #[test]
-fn a_secret_is_struck_out_in_the_escapes_of_html_and_of_logs() {
+fn a_secret_is_redacted_in_the_escapes_of_html_and_of_logs() {
     let password = "a&b<c>d\"e'f\\ü";
     for said in [
         r"a&amp;b&lt;c&gt;d&quot;e&apos;f\ü",
@@ -91,7 +91,7 @@ fn a_secret_is_struck_out_in_the_escapes_of_html_and_of_logs() {
 
 /// Each character is encoded twice, in each combination of two encodings.
 #[test]
-fn a_secret_is_struck_out_in_a_mix_of_encodings() {
+fn a_secret_is_redacted_in_a_mix_of_encodings() {
     let mixed = r"%2568%5Cu0075\u0025\u0036e\\u0074%2565%5cu0072\u00252d\\u0074%2577%5Cu006f";
     assert_eq!(quoted(&format!("with {mixed}!"), &["hunter-two"]), "with [redacted]!");
     assert_eq!(quoted("with h%FCnter-zwei!", &["hünter-zwei"]), "with [redacted]!", "Latin-1");
@@ -100,7 +100,7 @@ fn a_secret_is_struck_out_in_a_mix_of_encodings() {
 }
 
 #[test]
-fn base64_of_user_and_password_is_struck_out() {
+fn base64_of_user_and_password_is_redacted() {
     let mut secrets = Secrets::default();
     secrets.add_login(&Secret::new("bot?".into()), &Secret::new("h~~?ter>2".into()));
     secrets.add_basic(&Secret::new("Basic cHJveHk6bTQ2cXU4".into())); // proxy:m46qu8
@@ -126,7 +126,7 @@ fn base64_of_user_and_password_is_struck_out() {
 }
 
 #[test]
-fn a_piece_of_a_secret_is_struck_out_and_a_short_secret_as_a_whole() {
+fn a_piece_of_a_secret_is_redacted_and_a_short_secret_as_a_whole() {
     assert_eq!(quoted("cut: correct horse ba", &["correct horse battery staple"]), "cut: [redacted]");
     assert_eq!(quoted("cut: 3456789012", &["12345678901234567890"]), "cut: [redacted]");
     assert_eq!(
@@ -137,7 +137,7 @@ fn a_piece_of_a_secret_is_struck_out_and_a_short_secret_as_a_whole() {
 }
 
 #[test]
-fn anything_in_the_shape_of_a_jwt_is_struck_out() {
+fn anything_in_the_shape_of_a_jwt_is_redacted() {
     let payload = "eyJleHAiOjF9";
     for jwt in [
         format!("eyAiYWxnIjoiUlMyNTYifQ.{payload}.c2ln"),     // { "alg"

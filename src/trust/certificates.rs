@@ -110,7 +110,7 @@ impl<'a> Certificates<'a> {
                 .say(None, "is a CA certificate (CA:TRUE), which cannot be a server's; have one issued with CA:FALSE"),
             Refused::EndEntityUsedAsCa => self.say(
                 self.path.iter().copied().skip(1).find(|issuer| !issuer.ca().0),
-                "may not issue certificates, for it lacks CA:TRUE; correct the certificates that the server sends",
+                "may not issue certificates, because it lacks CA:TRUE; correct the certificates that the server sends",
             ),
             Refused::PathLenConstraintViolated => {
                 let mut issuers = self.path.iter().copied().enumerate().skip(1);
@@ -145,7 +145,7 @@ impl<'a> Certificates<'a> {
             .and_then(|with| with.unknown_critical_extension())
             .map(|id| format!(" (OID {})", numbers(id, self.secrets())));
         let id = id.unwrap_or_default();
-        self.say(with, &format!("has a critical extension that dl_auth does not know{id}; have it issued without"))
+        self.say(with, &format!("has a critical extension that dl_auth does not support{id}; have it issued without"))
     }
 
     fn is_self_signed(&self) -> bool {
@@ -186,7 +186,7 @@ impl<'a> Certificates<'a> {
         }
         if self.is_in_file(last.issuer) && self.issuer_keys(last, true).is_empty() {
             return untrusted(format!(
-                "the certificate {ca} in `ca_file` may not issue others, for it lacks CA:TRUE; give a CA certificate as \
+                "the certificate {ca} in `ca_file` may not issue others, because it lacks CA:TRUE; give a CA certificate as \
                  `ca_file`"
             ));
         }
@@ -224,8 +224,8 @@ impl<'a> Certificates<'a> {
         keys
     }
 
-    /// The first certificate that is signed by none of the keys with its issuer's name, and these keys. If there is none,
-    /// the same of the trusted keys alone: a server may send the old certificate of a CA that has a new key.
+    /// The first certificate that is signed by no key with its issuer's name, and these keys. If there is no such
+    /// certificate, the same with only the trusted keys: a server may send the old certificate of a CA that has a new key.
     #[inline(never)]
     fn broken_link(&self) -> Option<(&X509<'_>, Vec<(SubjectPublicKeyInfoDer<'_>, bool)>)> {
         for trusted_alone in [false, true] {
@@ -302,7 +302,7 @@ impl<'a> Certificates<'a> {
         let signed = id.and_then(|id| self.find(|certificate| certificate.algorithm == id.as_slice()));
         let name = id.map_or_else(|| "an unknown algorithm".to_owned(), |id| algorithm(id, self.secrets()));
         let weak = name.starts_with("sha1") || name.starts_with("md") || name.ends_with("SHA1");
-        let why = if weak { "which is not safe any more" } else { "which dl_auth cannot verify" };
+        let why = if weak { "which is no longer safe" } else { "which dl_auth cannot verify" };
         let fault = format!("is signed with {name}, {why}; have it signed with SHA-256 or SHA-384 by a CA with {KEYS}");
         self.say(signed, &fault)
     }
@@ -349,7 +349,7 @@ impl<'a> Certificates<'a> {
                  subjectAltName={wanted}"
             ),
             Some(_) if address && leaf.names().is_some_and(|names| names.contains(&as_dns)) => format!(
-                "has the address {host} as a DNS name, where it does not count; have it issued with \
+                "has the address {host} as a DNS name, which is not valid; have it issued with \
                  subjectAltName={wanted}"
             ),
             Some(names) => format!(

@@ -1,7 +1,7 @@
 //! The sentence for a TLS failure: what is wrong, whose certificate it is, and what to do.
 //!
 //! The TLS library says what it could not do, in its own terms. Here the certificates of the failed handshake are read
-//! once more, for what an operator can act on: names, dates, algorithms and sizes of keys.
+//! again. They give an operator what can be corrected: names, dates, algorithms and sizes of keys.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,7 +19,7 @@ pub struct Peer<'a> {
     pub shown: &'a str,
     /// The option that names it: `url` or `proxy`.
     pub option: &'static str,
-    /// What must not be repeated of its text.
+    /// Secrets that are removed from its text.
     pub secrets: &'a Secrets,
 }
 
@@ -72,9 +72,9 @@ impl Report<'_> {
             Error::DecryptError | Error::PeerSentOversizedRecord => {
                 format!("{shown} sends TLS records that cannot be decrypted; look for a fault on the way to it")
             }
-            Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => format!(
-                "{shown} sends a TLS message where it does not belong; check that `{option}` names an https port"
-            ),
+            Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
+                format!("{shown} sends a TLS message out of order; check that `{option}` names an https port")
+            }
             Error::General(text) => self.other(&clean(text, self.peer.secrets)),
             Error::Other(_) => self.other("an unexpected error in the TLS library"),
             Error::InvalidEncryptedClientHello(why) => self.other(&words(&format!("{why:?}"))),

@@ -1,5 +1,5 @@
-//! Reads files of certificates in every form that is in use, and loses none: what is no certificate is an error that
-//! names the block.
+//! Reads files of certificates in every form that is in use, and skips no certificate: a block that is not a certificate
+//! is an error that names the block.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::CertificateDer;
 use super::Certificate;
 use super::der::{Elements, SEQUENCE, X509};
 
-/// A certificate, and where it is in the file.
+/// A certificate, and its place in the file.
 pub struct Block {
     pub certificate: Certificate,
     number: usize,
@@ -18,7 +18,7 @@ pub struct Block {
 }
 
 impl Block {
-    /// Where it is, for a message.
+    /// Its place as a message shows it.
     pub fn place(&self) -> String {
         format!("block {} ({})", self.number, self.label)
     }
@@ -65,7 +65,7 @@ pub fn check(file: &[u8]) -> Result<(), String> {
         let why = "looks like the BEGIN line of a certificate, but cannot be recognized; write it as \
                    `-----BEGIN CERTIFICATE-----`, in the encoding of the other lines, or take it out";
         (inexact.get(same).copied().unwrap_or_default(), why)
-    // All bytes at once first: the compiler makes that much faster than a search.
+    // First a pass over all bytes: the compiler makes it much faster than a search.
     } else if text.bytes().fold(false, |found, byte| found | control(byte)) {
         let at = text.bytes().position(control).unwrap_or_default();
         let lines = text.bytes().take(at).filter(|byte| *byte == b'\n').count();
@@ -212,15 +212,15 @@ impl Kind {
             // Its trust settings may say that it is not to be trusted for servers.
             "TRUSTED CERTIFICATE" => Kind::Refused(
                 "has trust settings of OpenSSL, which dl_auth does not read; copy this block alone into the file OLD, \
-                 run `openssl x509 -in OLD -out NEW`, and put NEW in its place",
+                 run `openssl x509 -in OLD -out NEW`, and replace this block with NEW",
             ),
             "PKCS7" | "CMS" | "PKCS #7 SIGNED DATA" => Kind::Refused(
-                "is no single certificate; copy this block alone into the file OLD, \
-                 run `openssl pkcs7 -print_certs -in OLD -out NEW`, and put NEW in its place",
+                "is not a single certificate; copy this block alone into the file OLD, \
+                 run `openssl pkcs7 -print_certs -in OLD -out NEW`, and replace this block with NEW",
             ),
             "X509 CRL" | "CERTIFICATE REQUEST" | "NEW CERTIFICATE REQUEST" => Kind::Other,
             _ if ["PRIVATE KEY", "PUBLIC KEY", "PARAMETERS"].iter().any(|end| label.ends_with(end)) => Kind::Other,
-            _ => Kind::Refused("is no certificate; take it out of the file"),
+            _ => Kind::Refused("is not a certificate; take it out of the file"),
         }
     }
 }
@@ -254,7 +254,7 @@ fn from_der(file: &[u8]) -> Result<Block, String> {
         Some(first) if first.value.starts_with(&[0x02, 0x01, 0x03]) => {
             "the file is PKCS #12; take the certificates out: `openssl pkcs12 -nokeys -in OLD -out NEW`".to_owned()
         }
-        Some(_) => "the file is DER, but no certificate; give a certificate".to_owned(),
+        Some(_) => "the file is DER, but not a certificate; give a certificate".to_owned(),
     })
 }
 

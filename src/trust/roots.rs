@@ -1,4 +1,4 @@
-//! The root certificates, and where they come from.
+//! The root certificates, and the places that they are read from.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -17,16 +17,16 @@ use crate::sync::{Arc, Mutex, try_lock};
 /// A certificate authority's certificate.
 pub type Certificate = CertificateDer<'static>;
 
-/// Whom to trust, before any certificate of the system is read.
+/// Which roots to trust, before any certificate of the system is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roots {
-    /// The roots that are there anyway.
+    /// The roots other than those of `ca_file`.
     pub base: Base,
     /// Those of `ca_file`.
     pub ca: Vec<Certificate>,
 }
 
-/// Where the roots come from, besides `ca_file`.
+/// The source of the roots other than those of `ca_file`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Base {
     /// `tls_roots=auto`.
@@ -39,7 +39,7 @@ pub enum Base {
     Nothing,
 }
 
-/// The most that is read of a file of roots, against devices without an end. Bundles have a hundredth of it.
+/// The maximum size of a file of roots, in bytes. It stops the read of an endless device. Usual bundles have 1 % of it.
 const FILE_MAX: u64 = 64 << 20;
 
 /// The usual places of a bundle, in the order in which they are tried. The crate `openssl-probe` has the same list, but
@@ -67,20 +67,20 @@ const DIRECTORIES: [&str; 5] = [
     "/etc/openssl/certs",         // NetBSD
 ];
 
-/// Where the system keeps its roots. What cannot be read there is skipped and counted, for its user did not choose it. A
-/// file that the user named is read whole or refused. The environment is read when a handle is made.
+/// Where the system stores its roots. Roots there that cannot be read are skipped and counted, because the user did not
+/// choose them. A file that the user named is used completely or refused. The environment is read when a handle is made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemPaths {
     pub file: Option<PathBuf>,
     pub directories: Vec<PathBuf>,
-    /// Whether the user named them, and so meant these and no others.
+    /// Whether the user named them. If so, only these are trusted.
     pub named: bool,
     /// The length and the time of the last change of the file that the user named. Handles share the roots of one state.
     pub(super) stamp: Option<(u64, SystemTime)>,
     pub(super) read: Read,
 }
 
-/// The roots of the file, from its check until the set-up takes them, so that they are parsed once.
+/// The roots of the file, from its check until [`SystemPaths::file_roots`] takes them, so that they are parsed once.
 #[derive(Clone, Default)]
 pub(super) struct Read(Arc<Mutex<Option<Store>>>);
 
@@ -106,7 +106,7 @@ fn stamp(file: &Path) -> Option<(u64, SystemTime)> {
 }
 
 impl SystemPaths {
-    /// What `SSL_CERT_FILE` and `SSL_CERT_DIR` say; where neither is set, the usual places.
+    /// The places in `SSL_CERT_FILE` and `SSL_CERT_DIR`, or the usual places if neither is set.
     pub fn find(variable: impl Fn(&str) -> Option<PathBuf>) -> SystemPaths {
         let file = variable("SSL_CERT_FILE");
         let directories: Vec<PathBuf> =
@@ -123,9 +123,9 @@ impl SystemPaths {
         SystemPaths { file: files.into_iter().next(), directories: found(&DIRECTORIES), ..SystemPaths::default() }
     }
 
-    /// What the file has.
+    /// The roots in the file.
     pub fn file_roots(&self) -> Store {
-        // After a fork, another thread of the parent may hold the lock for ever.
+        // In a child process, the lock may stay held by a thread that exists only in the parent process.
         if let Some(store) = try_lock(&self.read.0).and_then(|mut read| read.take()) {
             return store;
         }
@@ -134,7 +134,7 @@ impl SystemPaths {
         store
     }
 
-    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is no regular file, is left to the set-up.
+    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is no regular file, is reported by [`Trust::anchors`].
     fn check(&self) -> Result<(), Error> {
         let Some(file) = self.file.as_ref().filter(|_| self.named) else { return Ok(()) };
         let place = words::path(file);
@@ -152,7 +152,7 @@ impl SystemPaths {
         Ok(())
     }
 
-    /// What the files of the directories have.
+    /// Adds the roots in the files of the directories.
     pub fn add_directories(&self, store: &mut Store) {
         for entry in self
             .directories
@@ -184,7 +184,7 @@ impl SystemPaths {
 }
 
 impl Roots {
-    /// Tells what is wrong with the file that SSL_CERT_FILE names, where it is used and no living handle has read it.
+    /// Reports what is wrong with the file that SSL_CERT_FILE names, if it is used and no living handle has read it.
     pub fn check(&self) -> Result<(), Error> {
         match &self.base {
             Base::System(paths) | Base::SystemElseBundled(paths) if Trust::existing(self).is_none() => paths.check(),
@@ -238,7 +238,7 @@ impl Default for Store {
 }
 
 impl Store {
-    /// One certificate at a time is held besides the roots made of them.
+    /// Holds one certificate at a time in addition to the roots.
     fn add_file(&mut self, path: &Path) {
         let file = match file::read(path, FILE_MAX) {
             Ok(file) => file,

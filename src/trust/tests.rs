@@ -120,7 +120,7 @@ fn a_named_file_that_has_changed_is_checked_and_read_again() {
 }
 
 #[test]
-fn more_roots_come_without_a_second_look_at_the_file() {
+fn more_roots_are_read_without_a_second_read_of_the_file() {
     let file = scratch("once.pem", &certificate());
     let directory = file.with_extension("d");
     std::fs::create_dir_all(&directory).unwrap();
@@ -136,7 +136,7 @@ fn more_roots_come_without_a_second_look_at_the_file() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_in_the_place_of_a_file_of_roots_is_never_waited_for() {
+fn a_pipe_instead_of_a_file_of_roots_never_blocks() {
     let directory = scratch("pipes", "").with_extension("d");
     std::fs::create_dir_all(&directory).unwrap();
     let pipe = directory.join("fifo");

@@ -1,7 +1,7 @@
-//! Verifies servers' certificates, and remembers what a failed handshake has shown.
+//! Verifies servers' certificates, and keeps the certificates of a failed handshake.
 //!
 //! A certificate of `ca_file` that names itself as its issuer is pinned: a server that shows exactly this certificate
-//! is trusted if the host name, the validity and the extended key usage fit. All else is left to webpki.
+//! is trusted if the host name, the validity and the extended key usage fit. webpki verifies everything else.
 
 use std::fmt;
 use std::hint::black_box; // keeps rustls's code out of this crate's, which is compiled for speed: that is 10 KB
@@ -24,7 +24,7 @@ use super::der::X509;
 use super::explain::{Peer, Report};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 
-/// Whom a set-up trusts.
+/// The certificates that are trusted.
 pub struct Anchors {
     pub roots: RootCertStore,
     /// The certificates of `ca_file`. Those of them that are CAs are among the roots, too.
@@ -41,7 +41,7 @@ impl Anchors {
             && X509::read(certificate).is_some_and(|read| read.is_self_issued())
     }
 
-    /// The key of a pinned certificate that webpki cannot read, for its version is not 3.
+    /// The key of a pinned certificate that webpki cannot read, because its version is not 3.
     fn key_of_old(&self, certificate: &CertificateDer<'_>) -> Option<SubjectPublicKeyInfoDer<'static>> {
         let old = X509::read(certificate).filter(|read| read.version < 3 && self.pins(certificate))?;
         Some(SubjectPublicKeyInfoDer::from(old.key.to_vec()))
@@ -82,7 +82,7 @@ impl Anchors {
 }
 
 /// What is verified of a certificate that the user has named byte by byte. Its own signature says nothing more, and
-/// whether it may issue others does not matter, for it has issued none of this chain.
+/// whether it may issue others does not matter, because it has issued none of this chain.
 fn verify_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
     let read = X509::read(certificate).ok_or(CertificateError::BadEncoding)?;
     let [not_before, not_after] =
@@ -127,7 +127,7 @@ fn verify_tls12_signature_with_raw_key(
     if valid { Ok(HandshakeSignatureValid::assertion()) } else { Err(CertificateError::BadSignature.into()) }
 }
 
-/// What one handshake has seen of the server.
+/// Verifies the server of one handshake, and explains a failure.
 pub struct Verifier {
     anchors: Arc<Anchors>,
     name: ServerName<'static>,
@@ -160,7 +160,7 @@ impl Verifier {
         self.asked.load(Ordering::Relaxed)
     }
 
-    /// Whether more roots could help: none has the issuer's name, or the one that has it has another key.
+    /// Whether more roots could help: no root has the issuer's name, or the root with that name has another key.
     pub fn needs_more_roots(&self, error: &Error) -> bool {
         use CertificateError::{BadSignature, UnknownIssuer, UnsupportedSignatureAlgorithmForPublicKeyContext};
         let other_key = matches!(

@@ -112,7 +112,7 @@ const NAMES: &str = "\
 1.3.36.3.3.2.8.1.1.11 brainpoolP384r1
 1.3.36.3.3.2.8.1.1.13 brainpoolP512r1";
 
-/// An object identifier by its name, or by its numbers where it has none here.
+/// An object identifier by its name, or by its numbers if it has no name here.
 fn named(id: &[u8], secrets: &Secrets) -> String {
     let numbers = dotted(id);
     let name = NAMES.lines().filter_map(|line| line.split_once(' ')).find(|(known, _)| *known == numbers);
@@ -154,7 +154,7 @@ pub fn key(key: &[u8], secrets: &Secrets) -> String {
     rsa_bits(key).map_or(kind, |bits| format!("RSA with {bits} bits"))
 }
 
-/// Why a certificate is no root.
+/// Why a certificate is not accepted as a root.
 pub fn refused(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidCertificate(rustls::CertificateError::Other(why)) => words(&format!("{:?}", why.0)),

@@ -74,7 +74,11 @@ fn if_a_proxy_requires_a_login_the_message_names_the_option() {
         let (gate, squid, program) = start(name, Login::Basic, &more);
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(""))], &[]);
         let place = format!("127.0.0.1:{}", squid.port);
-        answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["requires a login", "`proxy`", &place]);
+        answer.is_refused(
+            "DL_AUTH_E_UNREACHABLE",
+            407,
+            &["requires authentication", "set `proxy=http://user:password@host:port`", &place],
+        );
         assert!(!answer.text.contains("refused the user"), "{answer:?}");
         assert_eq!((gate.counts().connections, squid.asked()), (0, 0));
     }

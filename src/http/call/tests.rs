@@ -37,7 +37,7 @@ impl Transport for Server {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let size = self.sizes[self.reads % self.sizes.len()];
         self.reads += 1;
-        assert!(self.reads < 400_000, "the client reads for ever");
+        assert!(self.reads < 400_000, "the client never stops reading");
         let room = self.buffers.input_append_buf();
         let piece = self.answer.drain(..size.min(room.len()).min(self.answer.len()));
         let amount = piece.len();

@@ -1,4 +1,4 @@
-//! Failures at each stage: what they say, and when they end.
+//! Failures at each stage: their messages, and when they end.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,12 +23,12 @@ fn drain(mut peer: TcpStream) {
 }
 
 #[test]
-fn a_proxy_that_drips_its_answer_is_left_after_the_time_to_connect_and_at_the_limit() {
+fn a_proxy_that_answers_byte_by_byte_is_left_after_connect_timeout_and_at_the_deadline() {
     for (connect_timeout, limit) in [("2s", limit()), ("5m", SHORT)] {
         let (address, dripping) = server(|mut peer| {
             assert!(peer.read(&mut [0; 1024]).unwrap() > 0);
             peer.write_all(b"HTTP/1.1 200 OK\r\nX-Drip: ").unwrap();
-            // Ends when the other side closes the connection, or else after 20 minutes.
+            // Ends when the client closes the connection, at the latest after 20 minutes.
             std::iter::repeat_n(b'x', 60_000)
                 .take_while(|byte| {
                     thread::sleep(Duration::from_millis(20));
@@ -52,14 +52,14 @@ fn each_stage_names_itself_its_peer_and_the_option() {
     let (gate, proxy) = (format!("https://{silent}"), format!("http://{silent_proxy}"));
     for (options, status, words) in [
         (
-            vec![("url", "https://nobody.invalid")],
+            vec![("url", "https://unknown.invalid")],
             Status::Unreachable,
-            vec!["nobody.invalid cannot be reached: its name cannot be resolved: ", "check `url`"],
+            vec!["unknown.invalid cannot be reached: its name cannot be resolved: ", "check `url`"],
         ),
         (
-            vec![("url", "https://gate.invalid"), ("proxy", "http://nobody.invalid:1")],
+            vec![("url", "https://gate.invalid"), ("proxy", "http://unknown.invalid:1")],
             Status::Unreachable,
-            vec!["gate.invalid cannot be reached: the name of the proxy nobody.invalid:1 cannot be", "check `proxy`"],
+            vec!["gate.invalid cannot be reached: the name of the proxy unknown.invalid:1 cannot be", "check `proxy`"],
         ),
         (
             vec![("url", "https://127.0.0.1:1")],
@@ -87,7 +87,7 @@ fn each_stage_names_itself_its_peer_and_the_option() {
 }
 
 #[test]
-fn a_proxy_is_told_apart_by_what_it_asks_for() {
+fn each_refusal_of_a_proxy_has_its_own_message() {
     let ask = |user: &str, answer: &'static [u8]| {
         let (address, serving) = server(move |mut peer| {
             let mut request = vec![0; 4096];
@@ -104,14 +104,19 @@ fn a_proxy_is_told_apart_by_what_it_asks_for() {
     };
     let user = "canary-u:canary-p@";
     for (user, answer, status, words) in [
-        ("", &b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n"[..], Some(407), "requires a login (HTTP 407)"),
+        (
+            "",
+            &b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n"[..],
+            Some(407),
+            "requires authentication (HTTP 407): set `proxy=http://user:password@host:port`",
+        ),
         (user, b"HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\n\r\n", Some(407), "refused the user (HTTP 407)"),
-        ("", b"HTTP/1.1 407 No\r\n\r\n", Some(407), "http://user:password@host:port"),
+        ("", b"HTTP/1.1 407 No\r\n\r\n", Some(407), "set `proxy=http://user:password@host:port`, or set `HTTPS_PROXY`"),
         (
             user,
             b"HTTP/1.1 407 No\r\nProxy-Authenticate: Negotiate, NTLM\r\n\r\n",
             Some(407),
-            "a login by Negotiate, NTLM (HTTP 407), and only Basic is supported",
+            "requires authentication by Negotiate, NTLM (HTTP 407), and dl_auth supports only Basic",
         ),
         (user, b"HTTP/1.1 503 No\r\n\r\n", Some(503), "could not open a tunnel (HTTP 503)"),
         (user, b"\x15\x03\x01\x00\x02\x02\x28", None, "does not answer in HTTP/1.1; check `proxy`"),

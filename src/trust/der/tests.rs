@@ -1,4 +1,4 @@
-//! Fields of certificates, and what comes of damaged ones.
+//! Fields of certificates, and the results of damaged ones.
 
 use super::super::read_ca;
 use super::*;

@@ -260,7 +260,7 @@ fn errors() -> Vec<Error> {
 }
 
 #[test]
-fn every_error_of_the_tls_library_is_told_in_words() {
+fn every_error_of_the_tls_library_is_reported_in_words() {
     let mut all = errors();
     all.extend(alerts().into_iter().map(Error::AlertReceived));
     all.extend(incompatible().into_iter().map(Error::PeerIncompatible));
@@ -330,7 +330,7 @@ fn the_lists_of_errors_are_complete() {
 }
 
 #[test]
-fn a_refused_client_is_told_of_its_missing_certificate_only_where_one_was_wanted() {
+fn a_refusal_names_the_missing_client_certificate_only_if_the_server_asked_for_one() {
     let said = |alert, asked| sentence(&Error::AlertReceived(alert), None, asked);
     for alert in [Alert::HandshakeFailure, Alert::BadCertificate, Alert::CertificateRequired] {
         assert!(said(alert, true).contains("client certificate"), "{alert:?}");
@@ -341,7 +341,7 @@ fn a_refused_client_is_told_of_its_missing_certificate_only_where_one_was_wanted
 }
 
 #[test]
-fn an_unknown_issuer_is_told_with_the_roots_that_could_not_be_read() {
+fn an_unknown_issuer_is_reported_with_the_roots_that_could_not_be_read() {
     let said = sentence(&Error::InvalidCertificate(CertificateError::UnknownIssuer), None, false);
     assert!(said.contains("2 roots could not be read") && said.contains("`ca_file`"), "{said}");
 }

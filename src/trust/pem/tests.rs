@@ -97,7 +97,7 @@ fn every_form_of_a_file_is_read_whole() {
 }
 
 #[test]
-fn what_is_no_certificate_is_refused_and_said_where_it_is() {
+fn what_is_not_a_certificate_is_refused_with_its_place() {
     let cut = |from: &str| from.split_at(200).0.to_owned();
     let pkcs7 = [0x30, 0x81, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0, 0x00];
     let files: Vec<(&str, Vec<u8>, &[&str])> = vec![
@@ -119,7 +119,7 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
         (
             "an unknown label",
             both(|pem| format!("{}{pem}", labelled("CERTIFICAT"))),
-            &["block 1 (CERTIFICAT)", "no certificate"],
+            &["block 1 (CERTIFICAT)", "not a certificate"],
         ),
         ("cut off", both(|pem| format!("{pem}{}", cut(ONE))), &["block 3 (CERTIFICATE)", "cut off"]),
         ("cut off in the middle", format!("{}{TWO}", cut(ONE)).into(), &["block 1 (CERTIFICATE)", "cut off"]),
@@ -163,7 +163,7 @@ fn what_is_no_certificate_is_refused_and_said_where_it_is() {
         ),
         ("DER, cut off", der(ONE)[..100].to_vec(), &["DER", "cut off"]),
         ("DER, twice", [der(ONE), der(TWO)].concat(), &["DER", "more after"]),
-        ("DER of something else", vec![0x30, 0x81, 0x03, 0x02, 0x01, 0x05], &["DER", "no certificate"]),
+        ("DER of something else", vec![0x30, 0x81, 0x03, 0x02, 0x01, 0x05], &["DER", "not a certificate"]),
         ("PKCS #7 in DER", pkcs7.to_vec(), &["PKCS #7", "-inform DER"]),
         ("PKCS #12", vec![0x30, 0x81, 0x05, 0x02, 0x01, 0x03, 0x30, 0x00], &["PKCS #12", "openssl pkcs12"]),
     ];
