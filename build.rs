@@ -110,7 +110,7 @@ fn statuses(documented: bool) -> String {
 /// The chapter of the header with the table of options.
 fn chapter_of_options() -> String {
     let mut text = "/*\n * Options: the keys of dl_auth_config_set.\n".to_owned();
-    for option in &OPTIONS {
+    for option in OPTIONS {
         text += &format!(" *\n * {}\n", option.name);
         let form = format!("Must be {}.", option.form());
         let others = format!("Default: {}. Environment: {}.", option.default(), option.variable());

@@ -188,7 +188,7 @@ pub static ENVIRONMENTS: [Choice; 6] = [
 ];
 
 /// All options, in the order of the README's table.
-pub static OPTIONS: [OptionRow; 20] = [
+pub static OPTIONS: &[OptionRow] = &[
     row(c"username", Kind::Text, "The user or the bot to log in as."),
     row(c"password", Kind::Text, "The password of `username`. The library wipes its copies of it and never logs it."),
     row(
