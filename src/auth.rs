@@ -17,7 +17,7 @@ use crate::config::{self, Config};
 use crate::error::{Error, Status};
 use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
-use crate::policy::{Fetched, Lifetime, State};
+use crate::policy::{Lifetime, RequestTimes, State};
 use crate::process;
 use crate::refresh::{Exchange, Rules};
 use crate::refusals::{self, Refusals};
@@ -99,10 +99,10 @@ impl Auth {
     /// What belongs to this process. Where the handle is a parent's, it is made here, with a new draw for the token,
     /// and the parent's is leaked.
     fn inner(&self) -> Arc<Inner> {
-        self.own_inner(|heir| {
-            heir.take_over();
+        self.own_inner(|child| {
+            child.adopt_token();
             if self.closed.load(Ordering::SeqCst) {
-                heir.close(); // `close` may have come before it was registered
+                child.close(); // `close` may have come before it was registered
             }
         })
     }
@@ -115,9 +115,9 @@ impl Auth {
                 return inner;
             }
             std::mem::forget(inner.clone());
-            let heir = inner.heir();
-            if Arc::ptr_eq(&self.inner.compare_and_swap(&inner, heir.clone()), &inner) {
-                begin(&heir);
+            let child = inner.child_copy();
+            if Arc::ptr_eq(&self.inner.compare_and_swap(&inner, child.clone()), &inner) {
+                begin(&child);
             }
         }
     }
@@ -161,10 +161,10 @@ impl Auth {
         let shared = lock(&inner.state);
         let lent = self.cache.lend();
         let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) else { return };
-        token.reject(inner.brake_ends().max(self.clock.boot()));
+        token.reject(inner.next_refresh_from().max(self.clock.boot()));
         self.cache.revoke();
         drop(shared);
-        inner.look_again();
+        inner.check_soon();
     }
 
     /// Logs in with these from now on. A refresh in flight is disowned, the refresh token, the cool-down and what these
@@ -185,7 +185,7 @@ impl Auth {
         let password = Secret::new(password.to_owned());
         inner.log_in_with(&mut shared, Credentials::new(username, password), same_user);
         drop(shared);
-        inner.look_at_all();
+        inner.check_all();
         Ok(())
     }
 
@@ -217,7 +217,7 @@ impl Auth {
             failures: facts.failures,
             waiting: shared.waiting,
             last: facts.last.clone(),
-            retry_in: cooling.max(facts.brake_ends.saturating_sub(now.boot)),
+            retry_in: cooling.max(facts.next_refresh_from.saturating_sub(now.boot)),
             wait: self.wait,
             token,
         }
@@ -255,8 +255,8 @@ fn unseen(error: Error) -> Error {
 
 /// A token of the configuration, by this machine's clock: no gate has told us the time.
 fn ready_token(jwt: crate::jwt::Jwt, now: Now) -> Option<Token> {
-    let fetched = Fetched { started: now.boot, ended: now, gate_ms: now.wall_ms };
-    let lifetime = Lifetime::new(fetched, jwt.expiry()?, jwt.issued_at(), 1.0)?;
+    let times = RequestTimes { started: now.boot, ended: now, gate_ms: now.wall_ms };
+    let lifetime = Lifetime::new(times, jwt.expiry()?, jwt.issued_at(), 1.0)?;
     Some(Token::new(jwt, lifetime.never_due(), 1))
 }
 

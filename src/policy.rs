@@ -44,9 +44,9 @@ pub struct Lifetime {
     offset_ms: i64,
 }
 
-/// The request that fetched a token, as seen by our clocks and the gate's.
+/// The request that times a token, as seen by our clocks and the gate's.
 #[derive(Clone, Copy, Debug)]
-pub struct Fetched {
+pub struct RequestTimes {
     /// When the request began.
     pub started: Boot,
     /// When the answer was there.
@@ -68,21 +68,21 @@ impl Lifetime {
     /// Its length is `exp - iat`, else what is left. It is believed to have no more left than its length, whatever
     /// `Date` says; and it is due by what is left where that is less: a gate may hand out a token that it made long
     /// ago, and one with an `iat` of 1970 must still become due before it expires.
-    pub fn new(fetched: Fetched, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
-        let left = millis(expiry.saturating_mul(1000).saturating_sub(fetched.gate_ms))?;
+    pub fn new(times: RequestTimes, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
+        let left = millis(expiry.saturating_mul(1000).saturating_sub(times.gate_ms))?;
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
         let length = whole.unwrap_or(left);
         let life = left.min(length);
-        let expires = fetched.started.saturating_add(life);
-        let ideal = fetched.started.saturating_add(life.mul_f64(refresh_at)).min(expires);
-        let offset_ms = fetched.ended.offset_ms();
-        (expires > fetched.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
+        let expires = times.started.saturating_add(life);
+        let ideal = times.started.saturating_add(life.mul_f64(refresh_at)).min(expires);
+        let offset_ms = times.ended.offset_ms();
+        (expires > times.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
     }
 
     /// The same, due by a draw from 0 to 1: one for each token, and for each process that holds it.
-    pub fn drawn(self, draw: f64) -> Lifetime {
+    pub fn with_jitter(self, jitter: f64) -> Lifetime {
         let spread = self.life.mul_f64(SPREAD);
-        let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(draw.clamp(0.0, 1.0)));
+        let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(jitter.clamp(0.0, 1.0)));
         Lifetime { due: due.min(self.expires), ..self }
     }
 
@@ -111,7 +111,7 @@ impl Lifetime {
     }
 
     /// How long after it no other refresh may begin: a gate that gives short tokens is never hammered.
-    pub fn brake(&self) -> Duration {
+    pub fn min_interval(&self) -> Duration {
         (self.life / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
 
@@ -150,15 +150,15 @@ pub fn is_transient(error: &Error) -> bool {
 
 /// How long to wait after the n-th failed attempt of a refresh, counted from 1: full jitter under an exponential bound
 /// from 500 ms. `draw` is from 0 to 1.
-pub fn back_off(attempt: u32, draw: f64) -> Duration {
-    doubled(Duration::from_millis(500), attempt).mul_f64(draw.clamp(0.0, 1.0))
+pub fn back_off(attempt: u32, jitter: f64) -> Duration {
+    doubled(Duration::from_millis(500), attempt).mul_f64(jitter.clamp(0.0, 1.0))
 }
 
 /// How long a handle cools down after the n-th failed refresh in a row, counted from 1: 1 s doubling to 120 s, or to
 /// 30 s while it holds no valid token; of that, from half to all by a draw from 0 to 1.
-pub fn cool_down(failures: u32, holds_valid: bool, draw: f64) -> Duration {
+pub fn cool_down(failures: u32, holds_valid: bool, jitter: f64) -> Duration {
     let most = Duration::from_secs(if holds_valid { 120 } else { 30 });
-    doubled(Duration::from_secs(1), failures).min(most).mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
+    doubled(Duration::from_secs(1), failures).min(most).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
 /// How long a password that was refused for the n-th time, counted from 1, is not sent again: 30 s, 5 min, then 1 h
@@ -220,8 +220,8 @@ mod tests {
     }
 
     fn life(gate: i64, expiry: i64, issued_at: Option<i64>) -> Option<Lifetime> {
-        let fetched = Fetched { started: s(100), ended: at(102), gate_ms: gate * 1000 };
-        Lifetime::new(fetched, expiry, issued_at, 0.5)
+        let times = RequestTimes { started: s(100), ended: at(102), gate_ms: gate * 1000 };
+        Lifetime::new(times, expiry, issued_at, 0.5)
     }
 
     #[test]
@@ -266,14 +266,18 @@ mod tests {
     #[test]
     fn the_draw_moves_the_refresh_by_a_twentieth_of_the_life_to_either_side_and_never_past_its_end() {
         let life = life(5000, 5100, Some(5000)).unwrap();
-        for (draw, due) in [(0.0, 145), (0.5, 150), (1.0, 155), (-9.0, 145), (9.0, 155)] {
-            assert_eq!(life.drawn(draw).due, s(due), "{draw}");
-            assert_eq!(life.drawn(0.3).drawn(draw), life.drawn(draw), "a draw anew forgets the last one");
+        for (jitter, due) in [(0.0, 145), (0.5, 150), (1.0, 155), (-9.0, 145), (9.0, 155)] {
+            assert_eq!(life.with_jitter(jitter).due, s(due), "{jitter}");
+            assert_eq!(
+                life.with_jitter(0.3).with_jitter(jitter),
+                life.with_jitter(jitter),
+                "a draw anew forgets the last one"
+            );
         }
-        let fetched = Fetched { started: s(100), ended: at(100), gate_ms: 0 };
-        let late = Lifetime::new(fetched, 100, None, 0.9).unwrap();
-        assert_eq!((late.drawn(1.0).due, late.expires), (s(195), s(200)));
-        assert_eq!(late.never_due().drawn(0.0).due, s(200));
+        let times = RequestTimes { started: s(100), ended: at(100), gate_ms: 0 };
+        let late = Lifetime::new(times, 100, None, 0.9).unwrap();
+        assert_eq!((late.with_jitter(1.0).due, late.expires), (s(195), s(200)));
+        assert_eq!(late.never_due().with_jitter(0.0).due, s(200));
     }
 
     #[test]
@@ -300,9 +304,13 @@ mod tests {
     #[test]
     fn the_brake_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
         for (life_s, brake) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
-            assert_eq!(life(5000, 5000 + life_s, None).unwrap().brake().as_secs(), brake, "{life_s}");
+            assert_eq!(life(5000, 5000 + life_s, None).unwrap().min_interval().as_secs(), brake, "{life_s}");
         }
-        assert_eq!(life(5000, 5060, Some(0)).unwrap().brake(), s(6), "by what is left, or a short rest were an outage");
+        assert_eq!(
+            life(5000, 5060, Some(0)).unwrap().min_interval(),
+            s(6),
+            "by what is left, or a short rest were an outage"
+        );
     }
 
     #[test]

@@ -65,7 +65,7 @@ struct Entry {
 
 #[derive(Clone)]
 struct Trying {
-    process: u32,
+    epoch: u32,
     number: u64,
     /// When it should have ended, whatever hangs.
     limit: Boot,
@@ -105,11 +105,11 @@ impl Refusals {
             }
             if entry.proven.is_none_or(|at| at + PROVEN <= now) {
                 // One of the parent's threads, which does not run here, will never tell; one that hangs may not.
-                let process = process::epoch();
-                if entry.trying.as_ref().is_some_and(|trying| trying.process == process && now < trying.limit) {
+                let epoch = process::epoch();
+                if entry.trying.as_ref().is_some_and(|trying| trying.epoch == epoch && now < trying.limit) {
                     return Turn::Wait;
                 }
-                entry.trying = Some(Trying { process, number, limit });
+                entry.trying = Some(Trying { epoch, number, limit });
             }
             Turn::Go(Try { refusals: self, fingerprint, number })
         })

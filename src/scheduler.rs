@@ -26,18 +26,18 @@ pub trait Runner: Send + Sync {
     fn run(&self, job: Job) -> Result<(), Job>;
 
     /// Looks after a background handle from now on. The number that it is known by, or 0.
-    fn watch(&self, _handle: Weak<dyn Background>) -> u64 {
+    fn register(&self, _handle: Weak<dyn Background>) -> u64 {
         0
     }
 
     /// Looks at that handle soon, for something about it has changed.
-    fn look_again(&self, _number: u64) {}
+    fn check_soon(&self, _number: u64) {}
 
     /// Looks at every handle soon.
-    fn look_at_all(&self) {}
+    fn check_all(&self) {}
 
     /// Looks at that handle no more.
-    fn forget(&self, _number: u64) {}
+    fn unregister(&self, _number: u64) {}
 }
 
 /// A thread for each refresh, for its length; and the timer of the background handles.
@@ -51,7 +51,7 @@ impl Runner for Threads {
         process::spawn(job)
     }
 
-    fn watch(&self, handle: Weak<dyn Background>) -> u64 {
+    fn register(&self, handle: Weak<dyn Background>) -> u64 {
         let timer = TIMER.get();
         let mut queue = lock(&timer.queue);
         queue.count += 1;
@@ -62,14 +62,14 @@ impl Runner for Threads {
         number
     }
 
-    fn look_again(&self, number: u64) {
+    fn check_soon(&self, number: u64) {
         let timer = TIMER.get();
         let mut queue = lock(&timer.queue);
         queue.put(number, Boot::ZERO);
         timer.serve(queue);
     }
 
-    fn look_at_all(&self) {
+    fn check_all(&self) {
         let timer = TIMER.get();
         let mut queue = lock(&timer.queue);
         if !queue.handles.is_empty() {
@@ -78,7 +78,7 @@ impl Runner for Threads {
         }
     }
 
-    fn forget(&self, number: u64) {
+    fn unregister(&self, number: u64) {
         let timer = TIMER.get();
         let mut queue = lock(&timer.queue);
         if let Some(when) = queue.handles.remove(&number).and_then(|handle| handle.when) {
@@ -146,7 +146,7 @@ impl Queue {
     }
 
     /// Looks at all handles where the wall clock has jumped.
-    fn mind_the_clock(&mut self, offset_ms: i64) {
+    fn check_the_clock(&mut self, offset_ms: i64) {
         if offset_ms.abs_diff(std::mem::replace(&mut self.offset_ms, offset_ms)) > JUMP_MS {
             self.put_all();
         }
@@ -179,7 +179,7 @@ impl Timer {
         let mut queue = lock(&self.queue);
         while !queue.handles.is_empty() {
             let now = System.now();
-            queue.mind_the_clock(now.offset_ms());
+            queue.check_the_clock(now.offset_ms());
             if let Some((number, handle)) = queue.take(now.boot) {
                 // While this thread is busy, another watches the rest.
                 if queue.times.is_empty() {
@@ -245,7 +245,7 @@ mod tests {
 
     fn watched(handle: &Arc<Looked>) -> u64 {
         let weak: Weak<Looked> = Arc::downgrade(handle);
-        Threads.watch(weak)
+        Threads.register(weak)
     }
 
     #[test]
@@ -253,16 +253,16 @@ mod tests {
         let handles: [Arc<Looked>; 10] = Default::default();
         let numbers = handles.each_ref().map(watched);
         handles.iter().for_each(|handle| wait_for(handle, 1));
-        Threads.look_at_all();
+        Threads.check_all();
         handles.iter().for_each(|handle| wait_for(handle, 2));
-        Threads.look_again(numbers[3]);
+        Threads.check_soon(numbers[3]);
         wait_for(&handles[3], 3);
-        Threads.forget(numbers[3]);
-        Threads.look_again(numbers[3]);
-        Threads.look_at_all();
+        Threads.unregister(numbers[3]);
+        Threads.check_soon(numbers[3]);
+        Threads.check_all();
         handles.iter().enumerate().filter(|(n, _)| *n != 3).for_each(|(_, handle)| wait_for(handle, 3));
         assert_eq!(handles[3].looks.load(Ordering::Relaxed), 3, "it was to be forgotten");
-        numbers.into_iter().for_each(|number| Threads.forget(number));
+        numbers.into_iter().for_each(|number| Threads.unregister(number));
     }
 
     #[test]
@@ -270,6 +270,6 @@ mod tests {
         let handle = Arc::new(Looked { panics: true, ..Looked::default() });
         let number = watched(&handle);
         wait_for(&handle, 2);
-        Threads.forget(number);
+        Threads.unregister(number);
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn panicked(what: &str) -> Error {
 }
 
 /// The storm brake holds the next refresh back: there is no token, or one with less life than was asked for.
-pub(super) fn braked(token: Option<&Token>, until: Duration, now: Now) -> Error {
+pub(super) fn too_soon(token: Option<&Token>, until: Duration, now: Now) -> Error {
     let what = match token {
         Some(token) => format!(
             "the token is good for another {} ms, less than was asked for",

@@ -14,7 +14,7 @@ pub(super) struct Facts {
     /// `None`: there is nothing to log in with.
     pub(super) credentials: Option<Arc<Credentials>>,
     /// No refresh before then, for one has just worked.
-    pub(super) brake_ends: Boot,
+    pub(super) next_refresh_from: Boot,
     pub(super) cooling: Option<Cooling>,
     /// How many refreshes have failed since one worked.
     pub(super) failed_in_a_row: u32,
@@ -32,7 +32,7 @@ pub(super) struct Facts {
 pub(super) struct Cooling {
     pub(super) since: Boot,
     pub(super) failures: u32,
-    pub(super) draw: f64,
+    pub(super) jitter: f64,
     pub(super) error: Error,
 }
 
@@ -40,7 +40,7 @@ impl Cooling {
     /// What to tell until it ends; `None`: it has. It ends sooner for a handle that holds no valid token.
     pub(super) fn error(&self, holds_valid: bool, now: Boot) -> Option<Error> {
         let told = self.error.retry_after().unwrap_or_default();
-        let pause = told.max(policy::cool_down(self.failures, holds_valid, self.draw));
+        let pause = told.max(policy::cool_down(self.failures, holds_valid, self.jitter));
         let left = self.since.saturating_add(pause).saturating_sub(now);
         (!left.is_zero()).then(|| self.error.clone().with_retry_after(Some(left)))
     }

@@ -20,24 +20,24 @@ use crate::process;
 use crate::refresh::{Exchange, Fetch, Session};
 use crate::scheduler::{Job, Runner};
 use crate::settings::Credentials;
-use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, lock, try_lock, wait};
+use crate::sync::{Arc, AtomicU64, Changes, Mutex, MutexGuard, lock, try_lock};
 
 mod background;
 
 /// What a handle has in one generation of the process.
 pub(super) struct Inner {
-    process: u32,
+    epoch: u32,
     background: bool,
     exchange: Exchange,
     cache: Arc<Cache>,
     runner: Arc<dyn Runner>,
     /// The number by which the timer knows this handle; 0: it does not.
-    watched: AtomicU64,
+    number: AtomicU64,
     /// Changed under the lock of `state` only, but read without it: a child cannot take its parent's locks.
     facts: ArcSwap<Facts>,
     pub(super) state: Mutex<Shared>,
     /// Notified when a refresh has ended or was disowned, and when the handle is closed.
-    changed: Condvar,
+    changes: Changes,
 }
 
 /// What callers share. Its lock is never held over I/O.
@@ -48,7 +48,7 @@ pub(super) struct Shared {
     flights: u64,
     pub(super) in_flight: Option<Flight>,
     /// The last flight that ended by itself, and how.
-    landed: Option<(u64, Result<Arc<Token>, Error>)>,
+    finished: Option<(u64, Result<Arc<Token>, Error>)>,
     pub(super) waiting: u64,
     /// When the password file may be read again.
     reread_from: Boot,
@@ -68,7 +68,7 @@ enum Begun {
     /// One begins when the job is run, which is to be done once the lock is released.
     Started(Flight, Job),
     /// None before then: one has just worked.
-    Braked(Boot),
+    TooSoon(Boot),
     /// None before the time that the error gives. There may be something to be done meanwhile, for nobody to wait for.
     Cooling(Error, Option<(Flight, Job)>),
 }
@@ -90,25 +90,25 @@ impl Inner {
         let session =
             facts.credentials.clone().map(|credentials| Arc::new(parking_lot::Mutex::new(Session::new(credentials))));
         Arc::new(Inner {
-            process: process::epoch(),
+            epoch: process::epoch(),
             background,
             exchange,
             cache,
             runner,
-            watched: AtomicU64::new(0),
+            number: AtomicU64::new(0),
             facts: ArcSwap::from_pointee(facts),
             state: Mutex::new(Shared { session, ..Shared::default() }),
-            changed: Condvar::new(),
+            changes: Changes::default(),
         })
     }
 
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == process::epoch()
+        self.epoch == process::epoch()
     }
 
     /// The same handle for a child process. No lock of the parent's is touched; its refresh token stays its own, for
     /// else both would spend it.
-    pub(super) fn heir(&self) -> Arc<Inner> {
+    pub(super) fn child_copy(&self) -> Arc<Inner> {
         // A thread that was forked begins with its parent's random numbers.
         fastrand::seed(u64::from(std::process::id()) << 32 ^ self.exchange.clock.boot().as_nanos() as u64);
         let mut facts = Facts::clone(&self.facts.load());
@@ -118,15 +118,15 @@ impl Inner {
     }
 
     /// Makes the parent's token the child's, due by a draw of its own.
-    pub(super) fn take_over(self: &Arc<Self>) {
+    pub(super) fn adopt_token(self: &Arc<Self>) {
         let shared = lock(&self.state);
         let token = self.cache.lend().clone();
         if let Some(token) = token.filter(|token| token.is_inherited()) {
-            self.cache.publish(Some(Arc::new(token.redrawn(fastrand::f64()))));
+            self.cache.publish(Some(Arc::new(token.with_jitter(fastrand::f64()))));
         }
         drop(shared);
         self.register();
-        self.look_again(); // whoever came before it had a number could not say so
+        self.check_soon(); // whoever came before it had a number could not say so
     }
 
     pub(super) fn facts(&self) -> Arc<Facts> {
@@ -141,8 +141,8 @@ impl Inner {
     }
 
     /// From when on a refresh may follow the last one that worked.
-    pub(super) fn brake_ends(&self) -> Boot {
-        self.facts.load().brake_ends
+    pub(super) fn next_refresh_from(&self) -> Boot {
+        self.facts.load().next_refresh_from
     }
 
     /// Begins anew with these. The token, and the brake of the login that brought it, stay where the user does.
@@ -150,7 +150,7 @@ impl Inner {
         let credentials = Arc::new(credentials);
         self.exchange.refusals.forget(self.exchange.fingerprint(&credentials));
         shared.session = Some(Arc::new(parking_lot::Mutex::new(Session::new(credentials.clone()))));
-        shared.landed = None;
+        shared.finished = None;
         if !same_user {
             self.cache.publish(None);
         }
@@ -158,14 +158,14 @@ impl Inner {
             facts.credentials = Some(credentials);
             (facts.cooling, facts.failed_in_a_row, facts.last) = (None, 0, None);
             if !same_user {
-                facts.brake_ends = Boot::ZERO;
+                facts.next_refresh_from = Boot::ZERO;
             }
         });
         if shared.in_flight.take().is_some() {
             // Under the lock, so that the next refresh cannot have begun yet and be cut off with this one.
             self.exchange.transport.cancel();
         }
-        self.changed.notify_all();
+        self.changes.announce();
     }
 
     pub(super) fn close(&self) {
@@ -173,7 +173,7 @@ impl Inner {
         shared.closed = true;
         self.cache.close();
         drop(shared);
-        self.changed.notify_all();
+        self.changes.announce();
         self.exchange.transport.cancel();
         self.unregister();
     }
@@ -220,7 +220,7 @@ impl Inner {
                     shared.in_flight = None;
                 }
                 drop(shared);
-                self.changed.notify_all();
+                self.changes.announce();
                 Err(no_thread())
             }
         }
@@ -240,22 +240,25 @@ impl Inner {
         if let Some(error) = self.standing(&facts, now) {
             let file = facts.credentials.as_ref().and_then(|credentials| credentials.password_file.as_ref());
             let look = error.status() == Status::Denied && file.is_some() && now.boot >= shared.reread_from;
-            let flight =
-                if look && shared.in_flight.is_none() { Some(self.take_off(shared, now.boot, true)?) } else { None };
+            let flight = if look && shared.in_flight.is_none() {
+                Some(self.start_flight(shared, now.boot, true)?)
+            } else {
+                None
+            };
             return Ok(Begun::Cooling(error, flight));
         }
         if let Some(flight) = shared.in_flight {
             return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs(self.doing())) };
         }
-        if facts.brake_ends > now.boot {
-            return Ok(Begun::Braked(facts.brake_ends));
+        if facts.next_refresh_from > now.boot {
+            return Ok(Begun::TooSoon(facts.next_refresh_from));
         }
-        let (flight, job) = self.take_off(shared, now.boot, false)?;
+        let (flight, job) = self.start_flight(shared, now.boot, false)?;
         Ok(Begun::Started(flight, job))
     }
 
     /// A flight and its job. With `reread`, it goes on only where there is a new password in the file.
-    fn take_off(self: &Arc<Self>, shared: &mut Shared, now: Boot, reread: bool) -> Result<(Flight, Job), Error> {
+    fn start_flight(self: &Arc<Self>, shared: &mut Shared, now: Boot, reread: bool) -> Result<(Flight, Job), Error> {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
@@ -280,7 +283,7 @@ impl Inner {
             let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
             let credentials = session.credentials().clone();
             drop(session); // before anybody can see that the flight has ended, and try the mutex
-            inner.land(flight, credentials, result);
+            inner.finish(flight, credentials, result);
         };
         Ok((flight, Box::new(job)))
     }
@@ -311,10 +314,10 @@ impl Inner {
                     }
                     return Err(error);
                 }
-                Begun::Braked(until) if valid.is_some() || until > deadline => {
-                    return Err(braked(valid.as_deref(), until.saturating_sub(now.boot), now));
+                Begun::TooSoon(until) if valid.is_some() || until > deadline => {
+                    return Err(too_soon(valid.as_deref(), until.saturating_sub(now.boot), now));
                 }
-                Begun::Braked(until) => {
+                Begun::TooSoon(until) => {
                     shared.waiting += 1;
                     let mut shared = self.wait(shared, until.saturating_sub(now.boot));
                     shared.waiting -= 1;
@@ -326,7 +329,7 @@ impl Inner {
                 self.launch(flight, job, !at_most.is_zero())?;
             }
             // Where it was disowned or called off, there is another to begin or to join.
-            let Some(token) = self.wait_for_landing(flight, deadline, late)? else { continue };
+            let Some(token) = self.wait_for_flight(flight, deadline, late)? else { continue };
             let now = self.exchange.clock.now();
             match token.state(now) {
                 // It ended, or the platform refused it, before this caller woke: it needs the next one.
@@ -339,7 +342,7 @@ impl Inner {
 
     /// Waits until a flight has landed; `None` where it was disowned or called off. From `deadline` on, the caller is
     /// `late`.
-    fn wait_for_landing(
+    fn wait_for_flight(
         &self,
         flight: Flight,
         deadline: Boot,
@@ -365,26 +368,23 @@ impl Inner {
         };
         shared.waiting -= 1;
         waited?;
-        match &shared.landed {
+        match &shared.finished {
             Some((number, result)) if *number >= flight.number => result.clone().map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Waits for a change, at most this long, or less.
+    /// Blocks until `state` changes, for at most this long. May return earlier, without a change.
     fn wait<'a>(&'a self, shared: MutexGuard<'a, Shared>, at_most: Duration) -> MutexGuard<'a, Shared> {
-        if self.exchange.clock.stands_still() {
-            drop(shared);
-            self.exchange.clock.sleep(at_most);
-            return lock(&self.state);
-        }
-        // In slices, for the condition variable's own clock stops in suspend, and the deadline's does not.
-        wait(&self.changed, shared, at_most.min(Duration::from_secs(1)))
+        let seen = self.changes.count();
+        drop(shared);
+        self.exchange.clock.wait(&self.changes, seen, at_most);
+        lock(&self.state)
     }
 
     /// Publishes what a refresh brought, and wakes all who wait for it. A disowned one brings nothing; nor does one
     /// that found no new password.
-    fn land(&self, flight: Flight, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
+    fn finish(&self, flight: Flight, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
         let mut shared = lock(&self.state);
         if !shared.owns(flight.number) {
             return;
@@ -396,16 +396,16 @@ impl Inner {
                 Ok(fetch) => Ok(self.succeed(fetch, credentials, now.boot)),
                 Err(error) => Err(self.fail(error, credentials, now)),
             };
-            shared.landed = Some((flight.number, result));
+            shared.finished = Some((flight.number, result));
         }
         drop(shared);
-        self.changed.notify_all();
-        self.look_again();
+        self.changes.announce();
+        self.check_soon();
     }
 
     fn succeed(&self, fetch: Fetch, credentials: Arc<Credentials>, now: Boot) -> Arc<Token> {
         let generation = self.facts.load().generation + 1;
-        let brake_ends = now.saturating_add(fetch.lifetime.brake());
+        let next_refresh_from = now.saturating_add(fetch.lifetime.min_interval());
         let token = Arc::new(Token::new(fetch.tokens.jwt, fetch.lifetime, generation));
         self.cache.publish(Some(token.clone()));
         self.change(|facts| {
@@ -416,7 +416,7 @@ impl Inner {
             facts.credentials = Some(credentials);
             facts.generation = generation;
             facts.clock_skew_ms = fetch.clock_skew_ms;
-            facts.brake_ends = brake_ends;
+            facts.next_refresh_from = next_refresh_from;
             (facts.cooling, facts.failed_in_a_row, facts.last) = (None, 0, Some(Ok(())));
         });
         token
@@ -429,8 +429,8 @@ impl Inner {
             facts.failed_in_a_row = facts.failed_in_a_row.saturating_add(1);
             facts.credentials = Some(credentials);
             facts.last = Some(Err(error.clone()));
-            let (failures, draw) = (facts.failed_in_a_row, fastrand::f64());
-            facts.cooling = Some(Cooling { since: now.boot, failures, draw, error: error.clone() });
+            let (failures, jitter) = (facts.failed_in_a_row, fastrand::f64());
+            facts.cooling = Some(Cooling { since: now.boot, failures, jitter, error: error.clone() });
         });
         self.standing(&self.facts.load(), now).unwrap_or(error)
     }

@@ -1,4 +1,5 @@
-//! The door: every export of the library and, system calls aside, all of its `unsafe` code.
+//! The C API: every export of the library. `unsafe` code is allowed here, in the modules of system calls (`clock`,
+//! `process`), and in the seqlock with its copy (`cache/seqlock`). `deny(unsafe_code)` in `lib.rs` forbids it elsewhere.
 //!
 //! The rules of the boundary, which each function here keeps and the header prints:
 //!

@@ -13,31 +13,31 @@ impl Inner {
     pub(in crate::auth) fn register(self: &Arc<Self>) {
         if self.background {
             let this: Weak<Inner> = Arc::downgrade(self);
-            self.watched.store(self.runner.watch(this), Ordering::Relaxed);
+            self.number.store(self.runner.register(this), Ordering::Relaxed);
         }
     }
 
     /// The number by which the timer knows it, where it does.
-    fn watched(&self) -> Option<u64> {
-        Some(self.watched.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    fn number(&self) -> Option<u64> {
+        Some(self.number.load(Ordering::Relaxed)).filter(|number| *number > 0)
     }
 
     /// Something has changed that the timer should know.
-    pub(in crate::auth) fn look_again(&self) {
-        if let Some(number) = self.watched() {
-            self.runner.look_again(number);
+    pub(in crate::auth) fn check_soon(&self) {
+        if let Some(number) = self.number() {
+            self.runner.check_soon(number);
         }
     }
 
     /// What these credentials were refused is forgotten for all handles: the timer should look at each.
-    pub(in crate::auth) fn look_at_all(&self) {
-        self.runner.look_at_all();
+    pub(in crate::auth) fn check_all(&self) {
+        self.runner.check_all();
     }
 
     /// Nothing is left to look after.
     pub(in crate::auth) fn unregister(&self) {
-        if let Some(number) = self.watched() {
-            self.runner.forget(number);
+        if let Some(number) = self.number() {
+            self.runner.unregister(number);
         }
     }
 }
@@ -65,7 +65,7 @@ impl Background for Inner {
                 job();
                 Some(self.exchange.clock.boot())
             }
-            Ok(Begun::Braked(until)) => Some(until),
+            Ok(Begun::TooSoon(until)) => Some(until),
             Ok(Begun::Cooling(error, None)) => {
                 // It may end sooner when the token does.
                 let expires = token.map_or(Boot::MAX, |token| token.lifetime().expires);

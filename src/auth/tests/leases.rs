@@ -4,21 +4,21 @@ use super::*;
 use crate::cache::Copied;
 
 /// The bench, with a handle whose token is published in a window too.
-fn bench_in_a_window(script: Vec<Answer>) -> Bench {
+fn bench_with_a_seqlock(script: Vec<Answer>) -> Bench {
     let Bench { clock, gate, .. } = bench(script);
-    let place = Some(Place { window: Box::leak(Box::default()), handle: 7 });
+    let place = Some(Place { seqlock: Box::leak(Box::default()), handle: 7 });
     let parts = Parts { place, ..parts(clock.clone(), Line(gate.clone(), clock.clone()), Inline) };
     Bench { auth: Auth::with_parts(settings(&[BOT[0], BOT[1], ("max_attempts", "1")]), parts), gate, clock }
 }
 
 fn read(place: &Place, clock: &dyn Clock) -> Copied {
-    place.window.read(place.handle, clock.tick_ms(), |_, length| Some(length))
+    place.seqlock.read(place.handle, clock.tick_ms(), |_, length| Some(length))
 }
 
 /// The generation that the window tells, where it does.
 fn leased_generation(bench: &Bench) -> Option<u64> {
     let place = bench.auth.cache.place().unwrap();
-    place.window.generation(place.handle, bench.clock.tick_ms())
+    place.seqlock.generation(place.handle, bench.clock.tick_ms())
 }
 
 fn leased(bench: &Bench) -> bool {
@@ -27,7 +27,7 @@ fn leased(bench: &Bench) -> bool {
 
 #[test]
 fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_with_what_changes_it() {
-    let bench = bench_in_a_window(vec![token(1000, None), token(1000, None)]);
+    let bench = bench_with_a_seqlock(vec![token(1000, None), token(1000, None)]);
     assert!(!leased(&bench), "there is no token");
     bench.token().unwrap();
     assert_eq!((leased(&bench), bench.token(), leased(&bench)), (false, Ok(1), true));
@@ -65,7 +65,7 @@ fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_wit
 
 #[test]
 fn a_closed_handle_leaves_its_window_to_the_next() {
-    let bench = bench_in_a_window(vec![token(1000, None)]);
+    let bench = bench_with_a_seqlock(vec![token(1000, None)]);
     bench.token().unwrap();
     bench.token().unwrap();
     let place = *bench.auth.cache.place().unwrap();

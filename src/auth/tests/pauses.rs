@@ -181,15 +181,15 @@ fn an_heir_keeps_the_token_and_what_is_known_but_no_refresh_token_and_no_flight(
     bench.pass(90);
     assert_eq!(bench.token(), Ok(1), "a refresh begins, that will not end");
     let parent = bench.auth.inner();
-    let heir = parent.heir();
-    heir.take_over();
-    let (facts, before) = (heir.facts(), parent.facts());
+    let child = parent.child_copy();
+    child.adopt_token();
+    let (facts, before) = (child.facts(), parent.facts());
     assert_eq!((facts.generation, facts.logins, facts.clock_skew_ms), (1, 1, before.clock_skew_ms));
-    assert!(lock(&heir.state).in_flight.is_none() && lock(&parent.state).in_flight.is_some());
+    assert!(lock(&child.state).in_flight.is_none() && lock(&parent.state).in_flight.is_some());
     lock(&runner.0).clear();
     bench.pass(10);
     let gotten = std::thread::scope(|scope| {
-        let call = scope.spawn(|| heir.wait_for_token(Duration::ZERO, Duration::from_secs(60)));
+        let call = scope.spawn(|| child.wait_for_token(Duration::ZERO, Duration::from_secs(60)));
         while lock(&runner.0).is_empty() {
             std::thread::yield_now();
         }

@@ -41,7 +41,7 @@ struct Seen {
     answered: Boot,
     told: Option<Duration>,
     refused: bool,
-    braked: Duration,
+    too_soon: Duration,
     /// Since new credentials came, no pause holds.
     anew: bool,
     /// The tokens that were given: the text, `exp` in milliseconds of the gate, when the request began, and until when
@@ -65,7 +65,7 @@ impl Log {
         (seen.ended, seen.failures) = (ended, info.failures);
         let least = match seen.told {
             _ if seen.anew || (failed && seen.refused) => Duration::ZERO, // a refusal is judged for all handles
-            _ if !failed => seen.braked,
+            _ if !failed => seen.too_soon,
             told => {
                 let most = Duration::from_secs(if matches!(info.state, None | Some(State::Expired)) { 15 } else { 60 });
                 let half = Duration::from_millis(500).saturating_mul(1 << (seen.in_a_row - 1).min(10)).min(most);
@@ -176,7 +176,7 @@ impl Log {
         let mut seen = lock(&self.seen);
         let sure = state.boot.saturating_add(left).saturating_sub(Duration::from_millis(1000));
         seen.given.push((id_token.clone(), expiry.unwrap_or(0).saturating_mul(1000), sure));
-        seen.braked =
+        seen.too_soon =
             (left.saturating_sub(Duration::from_secs(1)) / 10).clamp(Duration::from_secs(1), Duration::from_secs(60));
         let refresh_token: Value =
             if state.rng.bool() { json!(format!("r{}", state.rng.u32(..))) } else { Value::Null };
@@ -308,7 +308,7 @@ impl Host {
         let doubted = seen.given.iter_mut().filter(|(text, ..)| which.is_none_or(|which| which == text));
         doubted.for_each(|(_, _, sure)| *sure = Boot::ZERO);
         if !seen.in_flight.is_empty() {
-            seen.braked = Duration::from_secs(1); // the least: the life of the token on its way is in doubt
+            seen.too_soon = Duration::from_secs(1); // the least: the life of the token on its way is in doubt
         }
     }
 
