@@ -1,7 +1,7 @@
 //! The cached token. A read is wait-free, in one of two ways.
 //!
 //! `arc-swap` lends the token with all its data for the duration of a read. A replaced token is wiped when its last
-//! reader has finished. A handle of the C API also has the token's text in a [`Seqlock`], for the read before every
+//! reader has finished. A handle of the C API also has the token's text in a [`Seqlock`], which is read before every
 //! request. [`Cache::publish`] writes to both. This module decides when the seqlock may be read.
 
 use std::ops::Deref;

@@ -1,6 +1,6 @@
-//! What is known about a handle: its credentials, what it has counted, and what holds the next refresh back.
+//! The facts about a handle: its credentials, its counters, and what delays the next refresh.
 //!
-//! Replaced as a whole at each change, and read without a lock: a child process takes it over as it is.
+//! They are replaced as a whole at each change and read without a lock. A child process takes them over unchanged.
 
 use crate::clock::Boot;
 use crate::error::Error;
@@ -8,15 +8,15 @@ use crate::policy;
 use crate::settings::Credentials;
 use crate::sync::Arc;
 
-/// What is known about a handle, and what a child takes over.
+/// The facts about a handle. A child process takes them over.
 #[derive(Clone, Default)]
 pub(super) struct Facts {
-    /// `None`: there is nothing to log in with.
+    /// `None`: there are no credentials for a login.
     pub(super) credentials: Option<Arc<Credentials>>,
-    /// No refresh before then, for one has just worked.
+    /// The end of the minimum interval after the last successful refresh.
     pub(super) next_refresh_from: Boot,
     pub(super) cooling: Option<Cooling>,
-    /// How many refreshes have failed since one worked.
+    /// How many refreshes have failed since the last successful one.
     pub(super) failed_in_a_row: u32,
     pub(super) generation: u64,
     pub(super) clock_skew_ms: i64,
@@ -27,7 +27,7 @@ pub(super) struct Facts {
     pub(super) last: Option<Result<(), Error>>,
 }
 
-/// A failure whose consequences last.
+/// The cooldown after a failed refresh.
 #[derive(Clone)]
 pub(super) struct Cooling {
     pub(super) since: Boot,
@@ -37,7 +37,7 @@ pub(super) struct Cooling {
 }
 
 impl Cooling {
-    /// What to tell until it ends; `None`: it has. It ends sooner for a handle that holds no valid token.
+    /// The error to return during the cooldown; `None` if it is over. It is shorter if the handle holds no valid token.
     pub(super) fn error(&self, holds_valid: bool, now: Boot) -> Option<Error> {
         let told = self.error.retry_after().unwrap_or_default();
         let pause = told.max(policy::cool_down(self.failures, holds_valid, self.jitter));

@@ -1,4 +1,4 @@
-//! A sequence lock (seqlock) with a second copy of the cached token, for the readers of the C API. It consists of plain
+//! A sequence lock (seqlock) with a second copy of the cached token. The readers of the C API use it. It consists of plain
 //! words in memory that is never unmapped. They may be read under a lease of 50 ms.
 //!
 //! Why not arc-swap alone: a loan of arc-swap costs about as much as the copy of a token, and the two exact clocks that
@@ -45,7 +45,7 @@ const SMALLEST: usize = if cfg!(feature = "loom") { 16 } else { 1024 };
 /// Holds the token of one handle. Its memory lives longer than every handle.
 #[derive(Default)]
 pub struct Seqlock {
-    /// The version, which is odd during a write, and the lease, which is 0 if there is none.
+    /// The version, which is odd during a write, and the lease. Without a lease, the lower bits are 0.
     lease: AtomicU64,
     /// The handle that owns the token; 0: no handle.
     handle: AtomicU64,

@@ -1,9 +1,9 @@
-//! When the token may be read in its window without a look at the clocks, and whose window it is.
+//! When the token may be read in its seqlock without the exact clocks, and which handle uses the seqlock.
 
 use super::*;
 use crate::cache::Copied;
 
-/// The bench, with a handle whose token is published in a window too.
+/// The bench, with a handle that also publishes its token in a seqlock.
 fn bench_with_a_seqlock(script: Vec<Answer>) -> Bench {
     let Bench { clock, gate, .. } = bench(script);
     let place = Some(Place { seqlock: Box::leak(Box::default()), handle: 7 });
@@ -15,7 +15,7 @@ fn read(place: &Place, clock: &dyn Clock) -> Copied {
     place.seqlock.read(place.handle, clock.tick_ms(), |_, length| Some(length))
 }
 
-/// The generation that the window tells, where it does.
+/// The generation in the seqlock, if there is a lease.
 fn leased_generation(bench: &Bench) -> Option<u64> {
     let place = bench.auth.cache.place().unwrap();
     place.seqlock.generation(place.handle, bench.clock.tick_ms())
@@ -26,7 +26,7 @@ fn leased(bench: &Bench) -> bool {
 }
 
 #[test]
-fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_with_what_changes_it() {
+fn a_lease_is_granted_if_the_token_s_state_stays_for_a_second_and_ends_with_a_change() {
     let bench = bench_with_a_seqlock(vec![token(1000, None), token(1000, None)]);
     assert!(!leased(&bench), "there is no token");
     bench.token().unwrap();
@@ -59,12 +59,12 @@ fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_wit
     let left = Duration::from_millis(bench.auth.info().expires_in_ms.try_into().unwrap());
     bench.clock.sleep(left - Duration::from_millis(500));
     assert_eq!((bench.token(), leased(&bench)), (Ok(2), false), "it ends in half a second");
-    bench.auth.set_credentials(Some("somebody"), "else").unwrap();
+    bench.auth.set_credentials(Some("other"), "word").unwrap();
     assert!(!leased(&bench));
 }
 
 #[test]
-fn a_closed_handle_leaves_its_window_to_the_next() {
+fn the_seqlock_of_a_closed_handle_is_available_to_the_next() {
     let bench = bench_with_a_seqlock(vec![token(1000, None)]);
     bench.token().unwrap();
     bench.token().unwrap();
@@ -72,8 +72,8 @@ fn a_closed_handle_leaves_its_window_to_the_next() {
     bench.auth.close();
     let next = Cache::new(Some(Place { handle: place.handle + 1, ..place }));
     next.publish(bench.auth.cache.lend().clone());
-    assert_eq!(bench.token(), Ok(1), "who was inside the call gets it");
-    bench.auth.set_credentials(Some("somebody"), "else").ok();
+    assert_eq!(bench.token(), Ok(1), "a call that is still inside gets it");
+    bench.auth.set_credentials(Some("other"), "word").ok();
     let now = bench.clock.now();
     let lease = next.lease(&bench.clock);
     lease.grant(next.lend().as_ref().unwrap(), now);

@@ -1,8 +1,8 @@
-//! Years of a handle's life in moments, from a seed: hosts that ask, reject and change credentials, a gate with moods,
-//! and clocks that jump; and what must hold at each step.
+//! Simulates years of a handle's life from a seed: programs that call, reject tokens and change credentials, a gate with
+//! different states, and clocks that jump. Checks invariants at each step.
 //!
-//! Time is the world's (`world.rs`). What it sees broken it writes down, for a panic inside a refresh would be caught
-//! by the handle.
+//! The time is simulated (`world.rs`). A violation is recorded instead of a panic, because the handle would catch a panic
+//! inside a refresh.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ struct Log {
 #[derive(Default)]
 struct Seen {
     handle: Weak<Auth>,
-    /// The threads with a request that nobody has cut yet.
+    /// The threads with a request that is not cancelled.
     in_flight: Vec<u64>,
     requests: u64,
     /// How many refreshes had ended when the last request was sent, and how many of those in a row had failed.
@@ -338,7 +338,7 @@ fn live(seed: u64) -> (Duration, u64) {
     let mut rng = Rng::with_seed(seed ^ 0x5eed);
     let refusals: &'static Refusals = Box::leak(Box::default());
     let mut hosts: Vec<Host> = (0..rng.usize(1..=3)).map(|_| Host::new(&world, refusals, &mut rng)).collect();
-    // Where no token ever comes, time passes in minutes; where it lives for years, in years.
+    // Time passes in minutes if no token is usable, and in years if tokens live for years.
     let usable = world.look(|state| state.life).filter(|life| (1..1 << 40).contains(life));
     let life = usable.unwrap_or(60) as f64;
     for step in 0..60 {
@@ -353,7 +353,7 @@ fn live(seed: u64) -> (Duration, u64) {
                 world.pass(Duration::from_secs_f64((life * 3.0 * 10f64.powf(-5.0 * rng.f64())).min(most)));
             }
             16..=18 => world.pass(Duration::from_secs_f64(100.0 * 10f64.powf(-5.0 * rng.f64()))),
-            19 => world.look(|state| state.boot += Duration::from_secs(8 * 3600)), // a night's suspend: nobody runs
+            19 => world.look(|state| state.boot += Duration::from_secs(8 * 3600)), // the machine is suspended for a night: no thread runs
             20 => host.invalidate(),
             21 if rng.u8(..3) == 0 => {
                 let password = world.look(|state| state.good_password.clone());
@@ -377,7 +377,7 @@ fn live(seed: u64) -> (Duration, u64) {
         let broken =
             world.look(|state| state.judge_refusals().into_iter().chain(state.broken.drain(..)).collect::<Vec<_>>());
         assert!(broken.is_empty(), "at step {step}: {broken:?}");
-        assert!(hosts.iter().all(|host| host.auth.info().waiting == 0), "nobody waits, but somebody is counted");
+        assert!(hosts.iter().all(|host| host.auth.info().waiting == 0), "no call waits, but a waiter is counted");
     }
     let lived = world.boot();
     let requests = hosts.iter().map(|host| lock(&host.log.seen).requests).sum();

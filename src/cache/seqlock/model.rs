@@ -25,7 +25,7 @@ fn check_with(builder: loom::model::Builder, model: fn(&'static Seqlock)) {
     });
 }
 
-/// Replaces the first token by the second, for this handle, on another thread.
+/// Replaces the first token by the second token of this handle, on another thread.
 fn replace_by(handle: usize, seqlock: &'static Seqlock) -> loom::thread::JoinHandle<()> {
     loom::thread::spawn(move || {
         seqlock.write(handle, Some((2, SECOND)), || {});

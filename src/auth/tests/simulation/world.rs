@@ -1,7 +1,7 @@
-//! The world of a simulation: its clock, its threads, and the gate's mood.
+//! The world of a simulation: its clock, its threads, and the state of the gate.
 //!
-//! Time passes where somebody sleeps. Whatever runs besides the host (a refresh, the timer) has a thread of its own,
-//! but one thread runs at a time, and the one whose time comes first goes on. So a run is the same each time.
+//! Time passes only while a thread sleeps. A refresh and the timer have a separate thread each, but only one thread runs at
+//! a time: the one that is due first continues. So a run is the same each time.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
