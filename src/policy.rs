@@ -303,8 +303,8 @@ mod tests {
 
     #[test]
     fn the_minimum_interval_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
-        for (life_s, brake) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
-            assert_eq!(life(5000, 5000 + life_s, None).unwrap().min_interval().as_secs(), brake, "{life_s}");
+        for (life_s, interval) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
+            assert_eq!(life(5000, 5000 + life_s, None).unwrap().min_interval().as_secs(), interval, "{life_s}");
         }
         assert_eq!(
             life(5000, 5060, Some(0)).unwrap().min_interval(),
