@@ -12,7 +12,7 @@ demo: setup-demo lib
 test: setup lint
 	cargo test --workspace --locked
 	cargo test --lib --locked --features shuttle auth::model
-	cargo test --lib --locked --features loom window::model
+	cargo test --lib --locked --features loom seqlock::model
 	@echo "make test: all tests passed"
 
 # The loads that take too long for `make test`: two thousand forks of a process whose threads make and free handles.

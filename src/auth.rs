@@ -1,11 +1,11 @@
-//! A handle: reads its token, or refreshes it once for all who ask.
+//! A handle: reads its token, or refreshes it once for all callers.
 //!
-//! The idea is [`Auth::read`]: a good token is lent at once; where it is due, a refresh begins behind it; where there
-//! is none, the caller waits for that refresh, to its own deadline. The refresh is a flight (`flight.rs`): one at a
-//! time, whatever the number of callers, and all who waited share its result.
+//! The main function is [`Auth::read`]. It lends a valid token immediately. If the token is due, it also starts a refresh
+//! in the background. If there is no valid token, the caller blocks until the refresh ends, or until the caller's
+//! deadline. There is one refresh in flight at a time (`flight.rs`), and all waiters share its result.
 //!
-//! In a child process the token can be read at once. All else is made anew by the first call that comes for more than
-//! that ([`Auth::inner`]): a lock or a flight of the parent's would never end there.
+//! A child process can read the token immediately. The first call that needs more makes the rest of the handle anew
+//! ([`Auth::inner`]): a lock or a refresh of the parent would never end in the child.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
-use crate::policy::{Fetched, Lifetime, State};
+use crate::policy::{Lifetime, RequestTimes, State};
 use crate::process;
 use crate::refresh::{Exchange, Rules};
 use crate::refusals::{self, Refusals};
@@ -33,7 +33,7 @@ use errors::*;
 use facts::Facts;
 use flight::Inner;
 
-/// A handle on one user's token, for any number of threads. Dropped or closed, it wakes all who wait in it.
+/// A handle for one user's token. It is thread-safe. When it is dropped or closed, all its waiters return.
 pub struct Auth {
     wait: Duration,
     clock: Arc<dyn Clock>,
@@ -42,7 +42,7 @@ pub struct Auth {
     closed: AtomicBool,
 }
 
-/// The moving parts of a handle: what time it is, what carries a request, who runs a refresh, what was refused.
+/// The replaceable parts of a handle: the clock, the transport, the runner of refreshes, and the refused credentials.
 pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) transport: Box<dyn Transport>,
@@ -52,13 +52,14 @@ pub(crate) struct Parts {
 }
 
 impl Auth {
-    /// Makes a handle. Reads the environment, if the configuration has none, and the files that the configuration names; touches no network, but with
-    /// `refresh=background` the first refresh begins behind it.
+    /// Makes a handle. Reads the files that the configuration names. Reads the process's environment, unless the
+    /// configuration has another one. Does not use the network, but `refresh=background` starts the first refresh in the
+    /// background.
     pub fn new(config: &Config) -> Result<Auth, Error> {
         Auth::placed(config, None)
     }
 
-    /// Makes a handle whose token is published in a window too.
+    /// Makes a handle that also publishes its token in a seqlock.
     pub(crate) fn placed(config: &Config, place: Option<Place>) -> Result<Auth, Error> {
         process::watch_forks();
         let now = System.wall_ms().div_euclid(1000);
@@ -77,7 +78,7 @@ impl Auth {
         Ok(Auth::with_parts(settings, parts))
     }
 
-    /// Makes a handle from its moving parts.
+    /// Makes a handle from its parts.
     pub(crate) fn with_parts(settings: Settings, parts: Parts) -> Auth {
         let Parts { clock, transport, runner, refusals, place } = parts;
         let (wait, rules) = (settings.wait, Rules::new(&settings));
@@ -96,18 +97,18 @@ impl Auth {
         Auth { wait, clock, cache, inner: ArcSwap::new(inner), closed: AtomicBool::new(false) }
     }
 
-    /// What belongs to this process. Where the handle is a parent's, it is made here, with a new draw for the token,
-    /// and the parent's is leaked.
+    /// The part of the handle that belongs to this process. If there is only a parent's, makes the child's copy, with a
+    /// new jitter for the token, and leaks the parent's.
     fn inner(&self) -> Arc<Inner> {
-        self.own_inner(|heir| {
-            heir.take_over();
+        self.own_inner(|child| {
+            child.adopt_token();
             if self.closed.load(Ordering::SeqCst) {
-                heir.close(); // `close` may have come before it was registered
+                child.close(); // `close` may have run before it was registered
             }
         })
     }
 
-    /// As `inner`; an heir that has to be made takes over what `begin` says.
+    /// As `inner`. If it makes the child's copy, it calls `begin` with it.
     fn own_inner(&self, begin: impl Fn(&Arc<Inner>)) -> Arc<Inner> {
         loop {
             let inner = self.inner.load_full();
@@ -115,19 +116,19 @@ impl Auth {
                 return inner;
             }
             std::mem::forget(inner.clone());
-            let heir = inner.heir();
-            if Arc::ptr_eq(&self.inner.compare_and_swap(&inner, heir.clone()), &inner) {
-                begin(&heir);
+            let child = inner.child_copy();
+            if Arc::ptr_eq(&self.inner.compare_and_swap(&inner, child.clone()), &inner) {
+                begin(&child);
             }
         }
     }
 
-    /// Lends a good token to `f`; waits for one as long as the configuration says.
+    /// Lends a valid token to `f`. Blocks for up to the configured `wait`.
     pub fn token<R>(&self, f: impl FnOnce(&Token) -> R) -> Result<R, Error> {
         self.read(Duration::ZERO, self.wait, f)
     }
 
-    /// Lends a token that is good for another `need` to `f`; waits for one at most this long.
+    /// Lends a token that is valid for at least `need` to `f`. Blocks for up to `wait`.
     pub fn read<R>(&self, need: Duration, wait: Duration, f: impl FnOnce(&Token) -> R) -> Result<R, Error> {
         let lease = self.cache.lease(&*self.clock);
         let now = self.clock.now();
@@ -143,7 +144,7 @@ impl Auth {
         self.inner().wait_for_token(need, wait).map(|token| f(&token))
     }
 
-    /// The generation of a token that needs no refresh; 0 where there is none.
+    /// The generation of the token. Returns 0 if a refresh is due.
     pub fn generation(&self) -> u64 {
         let lease = self.cache.lease(&*self.clock);
         let now = self.clock.now();
@@ -153,22 +154,23 @@ impl Auth {
         token.generation()
     }
 
-    /// The platform refused this token: where it is still the current one, it counts as expired, or will when the storm
-    /// brake of its login ends.
+    /// The platform rejected this token. If it is still the cached token, it counts as expired as soon as the minimum
+    /// interval since the last refresh is over.
     pub fn invalidate(&self, rejected_token: &str) {
-        // First of all, for in a child this makes the token anew; and under the lock, which whoever replaces it holds.
+        // `inner` comes first, because it adopts the token in a child. A thread that replaces the token holds this lock.
         let inner = self.inner();
         let shared = lock(&inner.state);
         let lent = self.cache.lend();
         let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) else { return };
-        token.reject(inner.brake_ends().max(self.clock.boot()));
+        token.reject(inner.next_refresh_from().max(self.clock.boot()));
         self.cache.revoke();
         drop(shared);
-        inner.look_again();
+        inner.check_soon();
     }
 
-    /// Logs in with these from now on. A refresh in flight is disowned, the refresh token, the cool-down and what these
-    /// were refused are forgotten; the present token stays only where the username does. Without a username, it stays.
+    /// Uses these credentials from now on. A refresh in flight is cancelled; its waiters receive the new login's token.
+    /// The refresh token, the cooldown and the refusals of these credentials are forgotten. The cached token is kept only
+    /// if the username is unchanged. Without a username, the present one is kept.
     pub fn set_credentials(&self, username: Option<&str>, password: &str) -> Result<(), Error> {
         let username = username.map(|name| config::text_by_call("username", name)).transpose()?;
         let password = config::text_by_call("password", password)?;
@@ -182,11 +184,11 @@ impl Auth {
         let same_user = before == Some(&username);
         inner.log_in_with(&mut shared, Credentials::new(username, password), same_user);
         drop(shared);
-        inner.look_at_all();
+        inner.check_all();
         Ok(())
     }
 
-    /// A look at the handle. Starts nothing.
+    /// The state of the handle. Starts no refresh.
     pub fn info(&self) -> Info {
         let inner = self.inner();
         let shared = lock(&inner.state);
@@ -214,14 +216,14 @@ impl Auth {
             failures: facts.failures,
             waiting: shared.waiting,
             last: facts.last.clone(),
-            retry_in: cooling.max(facts.brake_ends.saturating_sub(now.boot)),
+            retry_in: cooling.max(facts.next_refresh_from.saturating_sub(now.boot)),
             wait: self.wait,
             token,
         }
     }
 
-    /// Wakes all who wait, with `Closed`, and lets a request in flight fail. Later calls fail too, once their token
-    /// has ended.
+    /// All waiters return `Closed`, and a request in flight fails. Later calls fail too, as soon as the cached token has
+    /// expired.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.own_inner(|_| {}).close();
@@ -238,7 +240,7 @@ fn serves(token: &Token, now: Now, need: Duration) -> bool {
     token.state(now) != State::Expired && token.lifetime().left(now) >= need
 }
 
-/// The error of a configuration whose environment is ignored.
+/// Explains an error that may have its reason in the ignored environment.
 fn unseen(error: Error) -> Error {
     if error.status() != Status::NoCredentials {
         return error;
@@ -250,10 +252,10 @@ fn unseen(error: Error) -> Error {
     Error::new(Status::NoCredentials, message)
 }
 
-/// A token of the configuration, by this machine's clock: no gate has told us the time.
+/// The configured token. It is judged by this machine's clock, because there is no time of the gate.
 fn ready_token(jwt: crate::jwt::Jwt, now: Now) -> Option<Token> {
-    let fetched = Fetched { started: now.boot, ended: now, gate_ms: now.wall_ms };
-    let lifetime = Lifetime::new(fetched, jwt.expiry()?, jwt.issued_at(), 1.0)?;
+    let times = RequestTimes { started: now.boot, ended: now, gate_ms: now.wall_ms };
+    let lifetime = Lifetime::new(times, jwt.expiry()?, jwt.issued_at(), 1.0)?;
     Some(Token::new(jwt, lifetime.never_due(), 1))
 }
 

@@ -1,8 +1,8 @@
-//! The published token, and how it is read: wait-free, in one of two ways.
+//! The cached token. A read is wait-free, in one of two ways.
 //!
-//! `arc-swap` lends the token itself, with all that is known of it, for the length of a read; the one that is replaced
-//! is wiped when its last reader is done with it. And where the handle is C's, the token's text stands in a [`Window`],
-//! for the read before every request. What is published goes to both; who may use the window is decided here.
+//! `arc-swap` lends the token with all its data for the duration of a read. A replaced token is wiped when its last
+//! reader has finished. A handle of the C API also has the token's text in a [`Seqlock`], which is read before every
+//! request. [`Cache::publish`] writes to both. This module decides when the seqlock may be read.
 
 use std::ops::Deref;
 
@@ -14,28 +14,29 @@ use crate::policy::{Lifetime, State};
 use crate::process;
 use crate::sync::{Arc, AtomicU64, Ordering};
 
-mod window;
-pub use window::{Copied, Window, Words};
+#[allow(unsafe_code)]
+mod seqlock;
+pub use seqlock::{Copied, Seqlock, Words, put_words};
 
-/// A token as a handle holds it.
+/// The token of a handle.
 #[derive(Debug)]
 pub struct Token {
     jwt: Jwt,
     lifetime: Lifetime,
     generation: u64,
-    /// The generation of the process that published it.
-    process: u32,
-    /// When it stops to count, in nanoseconds of the suspend-aware clock, because the platform refused it.
+    /// The epoch of the process that published it.
+    epoch: u32,
+    /// The platform rejected it: when it counts as expired, in nanoseconds of the suspend-aware clock. Otherwise `NEVER`.
     rejected_from: AtomicU64,
 }
 
-/// Of a token that the platform has not refused.
+/// The platform has not rejected the token.
 const NEVER: u64 = u64::MAX;
 
 impl Token {
-    /// A token of that generation.
+    /// A token of this generation.
     pub fn new(jwt: Jwt, lifetime: Lifetime, generation: u64) -> Token {
-        Token { jwt, lifetime, generation, process: process::epoch(), rejected_from: AtomicU64::new(NEVER) }
+        Token { jwt, lifetime, generation, epoch: process::epoch(), rejected_from: AtomicU64::new(NEVER) }
     }
 
     /// The JWT and its claims.
@@ -43,7 +44,7 @@ impl Token {
         &self.jwt
     }
 
-    /// When it is due and when it ends.
+    /// When it is due and when it expires.
     pub fn lifetime(&self) -> &Lifetime {
         &self.lifetime
     }
@@ -53,7 +54,7 @@ impl Token {
         self.generation
     }
 
-    /// What it is good for now.
+    /// Its state now.
     pub fn state(&self, now: Now) -> State {
         match (self.lifetime.state(now), self.rejected_from.load(Ordering::Relaxed)) {
             (state, NEVER) => state,
@@ -63,110 +64,110 @@ impl Token {
         }
     }
 
-    /// The platform refused it: counts as due, and from then on as expired.
+    /// The platform rejected it: it counts as due, and as expired from this time on.
     pub fn reject(&self, from: Boot) {
         let from = u64::try_from(from.as_nanos()).unwrap_or(NEVER).min(NEVER - 1);
         self.rejected_from.fetch_min(from, Ordering::Relaxed);
     }
 
-    /// Whether a parent of this process published it.
+    /// Whether a parent process published it.
     pub fn is_inherited(&self) -> bool {
-        self.process != process::epoch()
+        self.epoch != process::epoch()
     }
 
-    /// The same token for this process, with a draw of its own.
-    pub fn redrawn(&self, draw: f64) -> Token {
-        let token = Token::new(self.jwt.clone(), self.lifetime.drawn(draw), self.generation);
+    /// The same token for this process, with a new jitter.
+    pub fn with_jitter(&self, jitter: f64) -> Token {
+        let token = Token::new(self.jwt.clone(), self.lifetime.with_jitter(jitter), self.generation);
         token.rejected_from.store(self.rejected_from.load(Ordering::Relaxed), Ordering::Relaxed);
         token
     }
 }
 
-/// The place of a handle's token.
+/// Holds the token of a handle.
 #[derive(Default)]
 pub struct Cache {
     token: ArcSwapOption<Token>,
     place: Option<Place>,
 }
 
-/// A window, and the handle that has it until the cache is closed.
+/// A seqlock, and the handle that uses it until the cache is closed.
 #[derive(Clone, Copy)]
 pub struct Place {
-    /// Where the text is published.
-    pub window: &'static Window,
-    /// For whom.
+    /// The text is published here.
+    pub seqlock: &'static Seqlock,
+    /// The handle.
     pub handle: usize,
 }
 
 impl Cache {
-    /// An empty one, which publishes there too.
+    /// An empty cache. It also publishes in the seqlock of `place`.
     pub fn new(place: Option<Place>) -> Cache {
         if let Some(place) = place {
-            place.window.write(place.handle, None, || {});
+            place.seqlock.write(place.handle, None, || {});
         }
         Cache { token: ArcSwapOption::empty(), place }
     }
 
-    /// Lends the token, where there is one, until the result is dropped.
+    /// Lends the token, if there is one, until the result is dropped.
     pub fn lend(&self) -> impl Deref<Target = Option<Arc<Token>>> {
         self.token.load()
     }
 
-    /// Puts a token in the place of the last one. Who publishes takes turns.
+    /// Replaces the token. The caller holds the lock of the handle's state.
     pub fn publish(&self, token: Option<Arc<Token>>) {
         match self.own() {
             Some(place) => {
                 let published = token.clone();
                 let published = published.as_ref().map(|token| (token.generation(), token.jwt().text()));
-                place.window.write(place.handle, published, || self.token.store(token));
+                place.seqlock.write(place.handle, published, || self.token.store(token));
             }
             None => self.token.store(token),
         }
     }
 
-    /// Takes the token back for a while, since more is known of it now. As `publish`.
+    /// Ends the lease, because the token's state has changed. The caller holds the lock of the handle's state.
     pub fn revoke(&self) {
         if let Some(place) = self.own() {
-            place.window.revoke();
+            place.seqlock.revoke();
         }
     }
 
-    /// Leaves the window to another handle. As `publish`.
+    /// Makes the seqlock available to another handle. The caller holds the lock of the handle's state.
     pub fn close(&self) {
         if let Some(place) = self.own() {
-            place.window.write(0, None, || {});
+            place.seqlock.write(0, None, || {});
         }
     }
 
-    /// Where it publishes besides.
+    /// The seqlock that it also publishes in.
     #[cfg(test)]
     pub fn place(&self) -> Option<&Place> {
         self.place.as_ref()
     }
 
-    /// The window, until it was left.
+    /// The seqlock, until [`Cache::close`].
     fn own(&self) -> Option<&Place> {
-        self.place.as_ref().filter(|place| place.window.is_of(place.handle))
+        self.place.as_ref().filter(|place| place.seqlock.is_of(place.handle))
     }
 
-    /// What may be leased, noted before the clocks are read and the token is lent.
+    /// Identifies the text that may be leased. Call this before the clocks are read and the token is lent.
     pub fn lease(&self, clock: &dyn Clock) -> Lease {
-        let seen = self.place.and_then(|Place { window, handle }| Some((window, window.see(handle)?)));
-        Lease(seen.map(|(window, seen)| (window, seen, clock.tick_ms())))
+        let seen = self.place.and_then(|Place { seqlock, handle }| Some((seqlock, seqlock.see(handle)?)));
+        Lease(seen.map(|(seqlock, seen)| (seqlock, seen, clock.tick_ms())))
     }
 }
 
 /// A lease that may be granted.
-pub struct Lease(Option<(&'static Window, window::Seen, u64)>);
+pub struct Lease(Option<(&'static Seqlock, seqlock::Seen, u64)>);
 
 impl Lease {
-    /// Lets the token be read in the window for a moment, where it stays what it is for much longer.
+    /// Grants a lease if the token's state stays the same for [`seqlock::AHEAD`], which is much longer than the lease.
     pub fn grant(self, token: &Token, now: Now) {
-        let Some((window, seen, tick_ms)) = self.0 else { return };
-        let ahead = Now { boot: now.boot + window::AHEAD, wall_ms: now.wall_ms + window::AHEAD.as_millis() as i64 };
+        let Some((seqlock, seen, tick_ms)) = self.0 else { return };
+        let ahead = Now { boot: now.boot + seqlock::AHEAD, wall_ms: now.wall_ms + seqlock::AHEAD.as_millis() as i64 };
         let state = token.state(now);
         if !token.is_inherited() && state != State::Expired && token.state(ahead) == state {
-            window.grant(seen, tick_ms, state == State::Fresh);
+            seqlock.grant(seen, tick_ms, state == State::Fresh);
         }
     }
 }
@@ -176,20 +177,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::policy::Fetched;
+    use crate::policy::RequestTimes;
     use crate::secret::Secret;
 
     #[test]
-    fn a_token_that_is_drawn_anew_is_due_at_another_time_and_as_rejected_as_before() {
+    fn a_new_jitter_changes_the_due_time_and_keeps_the_rejection() {
         let now = Now { boot: Duration::from_secs(100), wall_ms: 100_000 };
         let jwt = Jwt::decode(Secret::new("eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjEwMDB9.c2ln".to_owned())).unwrap();
-        let lifetime = Lifetime::new(Fetched { started: now.boot, ended: now, gate_ms: 0 }, 1000, None, 0.5).unwrap();
-        let token = Token::new(jwt, lifetime.drawn(0.0), 7);
-        let early = token.redrawn(0.0);
-        let late = token.redrawn(1.0);
+        let lifetime =
+            Lifetime::new(RequestTimes { started: now.boot, ended: now, gate_ms: 0 }, 1000, None, 0.5).unwrap();
+        let token = Token::new(jwt, lifetime.with_jitter(0.0), 7);
+        let early = token.with_jitter(0.0);
+        let late = token.with_jitter(1.0);
         assert_eq!((early.lifetime().due, late.lifetime().due.as_secs()), (token.lifetime().due, 650));
         assert_eq!((late.generation(), late.state(now)), (7, State::Fresh));
         token.reject(now.boot);
-        assert_eq!(token.redrawn(1.0).state(now), State::Expired);
+        assert_eq!(token.with_jitter(1.0).state(now), State::Expired);
     }
 }

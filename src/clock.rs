@@ -1,58 +1,62 @@
-//! The two clocks: one that counts time spent in suspend and that nobody can set, for every deadline; and the wall
-//! clock, for what is compared with the gate's own time.
+//! The two clocks. The suspend-aware clock counts the time that the machine is suspended, and cannot be set: all
+//! deadlines use it. The wall clock is compared with the gate's time.
 //!
-//! Rust's `Instant` stops while a Linux machine is suspended, so a token would seem to live hours too long. Hence
-//! `CLOCK_BOOTTIME` there, and on Apple's systems `CLOCK_MONOTONIC`, which counts the sleep. Elsewhere `Instant`.
+//! Rust's `Instant` stops while a Linux machine is suspended, so a token would seem valid for hours too long. Therefore
+//! Linux uses `CLOCK_BOOTTIME`, and Apple's systems use `CLOCK_MONOTONIC`, which counts the suspend there. Systems other
+//! than Unix use `Instant`.
 
 use std::time::{Duration, SystemTime};
 
-/// A point in time on the suspend-aware clock, since an origin that is fixed while the process lives.
+use crate::sync::Changes;
+
+/// A point in time on the suspend-aware clock. Its origin does not change while the process lives.
 pub type Boot = Duration;
 
-/// One moment, by both clocks.
+/// The same moment on both clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// By the suspend-aware clock.
+    /// On the suspend-aware clock.
     pub boot: Boot,
-    /// By the wall clock, in Unix milliseconds.
+    /// On the wall clock, in Unix milliseconds.
     pub wall_ms: i64,
 }
 
 impl Now {
-    /// How far the wall clock is from the other one, in milliseconds. Constant while nobody sets it.
+    /// The wall clock minus the suspend-aware clock, in milliseconds. Constant until the wall clock is set.
     pub fn offset_ms(&self) -> i64 {
         self.wall_ms.saturating_sub(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
-/// What time it is. The real one is [`System`]; tests set their own.
+/// Reads the time and waits. [`System`] uses the machine's clocks; a simulation has other implementations.
 pub trait Clock: Send + Sync {
-    /// The suspend-aware clock. It never goes back.
+    /// The suspend-aware clock. It never goes backwards.
     fn boot(&self) -> Boot;
 
-    /// The wall clock in Unix milliseconds, as wrong as the machine has it.
+    /// The machine's wall clock in Unix milliseconds. It may be wrong.
     fn wall_ms(&self) -> i64;
 
-    /// Both.
+    /// Both clocks.
     fn now(&self) -> Now {
         Now { boot: self.boot(), wall_ms: self.wall_ms() }
     }
 
-    /// Milliseconds of a clock that is cheap to read: it may lag by some of its ticks, and stop in a suspend.
+    /// Milliseconds of a clock that is cheap to read. It may be some of its ticks late, and may stop during a suspend.
     fn tick_ms(&self) -> u64 {
         u64::try_from(self.boot().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Lets time pass.
+    /// Blocks for this long.
     fn sleep(&self, time: Duration);
 
-    /// Whether time passes only where somebody sleeps, as in a simulation: then who waits, sleeps.
-    fn stands_still(&self) -> bool {
-        false
+    /// Blocks until there were more changes than `seen`, for at most `at_most`. May return earlier, without a change.
+    fn wait(&self, changes: &Changes, seen: u64, at_most: Duration) {
+        // In slices: the condition variable's clock stops during a suspend, and the caller's deadline does not.
+        changes.wait(seen, at_most.min(Duration::from_secs(1)));
     }
 }
 
-/// The machine's own clocks.
+/// The machine's clocks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct System;
 
@@ -74,7 +78,7 @@ impl Clock for System {
     }
 }
 
-/// Unix milliseconds, negative before 1970, saturating where they do not fit.
+/// Unix milliseconds, negative before 1970. Saturates if they do not fit.
 pub fn unix_ms(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
         Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
@@ -101,7 +105,7 @@ pub fn tick_ms() -> u64 {
     (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000) // neither is ever negative
 }
 
-/// Where there is no cheaper clock, the exact one.
+/// Elsewhere there is no cheaper clock: reads the exact one.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub fn tick_ms() -> u64 {
     u64::try_from(boot().as_millis()).unwrap_or(u64::MAX)
@@ -111,8 +115,8 @@ pub fn tick_ms() -> u64 {
 #[inline]
 fn time(clock: libc::clockid_t) -> libc::timespec {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `clock_gettime` only writes the timespec it is given, which is ours and alive. It cannot fail with a
-    // clock that the system has; if it did, the zeroes would stay.
+    // SAFETY: `clock_gettime` only writes to the timespec, which is a live local variable. It cannot fail for a clock
+    // that the system has. If it failed, the timespec would stay zero.
     unsafe { libc::clock_gettime(clock, &mut time) };
     time
 }
@@ -137,7 +141,7 @@ pub(crate) mod fake {
             std::sync::Arc::new(Fake(Mutex::new((Duration::from_secs(1000), wall_s * 1000))))
         }
 
-        /// Somebody sets the wall clock by so many seconds.
+        /// Moves the wall clock by this many seconds.
         pub(crate) fn set_wall(&self, by_s: i64) {
             lock(&self.0).1 += by_s * 1000;
         }

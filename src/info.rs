@@ -1,4 +1,4 @@
-//! A look at a handle: what its token is good for, what it is doing, and what it has counted.
+//! The state of a handle: its token, its activity, and its counters.
 
 use std::time::Duration;
 
@@ -7,22 +7,22 @@ use crate::error::Error;
 use crate::policy::State;
 use crate::sync::Arc;
 
-/// What a handle is doing.
+/// The activity of a handle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activity {
     /// Nothing.
     Idle,
     /// A request is in flight.
     Refreshing,
-    /// The last refresh failed, and the next waits for its time.
+    /// The last refresh failed, and the cooldown is not over.
     Cooling,
-    /// The gate refused the credentials the last time it was asked.
+    /// The gate refused the credentials in the last request.
     Denied,
 }
 
-/// A look at a handle. Times are what `dl_auth_info_t` documents.
+/// The state of a handle. `dl_auth_info_t` documents the times.
 #[derive(Clone, Debug)]
-#[allow(missing_docs)] // each field is documented where the header gets it, in `capi/info.rs`
+#[allow(missing_docs)] // `capi/info.rs` documents each field in the header
 pub struct Info {
     pub token: Option<Arc<Token>>,
     pub state: Option<State>,

@@ -1,31 +1,36 @@
-//! Trades Dataloop API credentials for a JWT, keeps it valid, and hands it to any number of threads.
+//! Trades Dataloop API credentials for a JWT, caches it, refreshes it, and gives it to any number of threads.
 //!
-//! This is the crate's face: the safe Rust API that the C API in `src/capi/` is a thin door to. Data goes down the
-//! floors (`capi` → `auth` → `gate`, `http`) and comes up again; nothing calls upward.
+//! This is the safe Rust API. The C API in `src/capi/` is a thin layer over it. Calls go in one direction: `capi` →
+//! `auth` → `gate` and `http`.
 //!
 //! ```no_run
-//! let auth = dl_auth::Auth::new(&dl_auth::Config::new())?; // configured by the environment
+//! let auth = dl_auth::Auth::new(&dl_auth::Config::new())?; // reads the environment variables
 //! let header = auth.token(|token| format!("Bearer {}", token.jwt().text()))?;
 //! # Ok::<(), dl_auth::Error>(())
 //! ```
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+// The modules of the C API, of system calls and of the seqlock allow `unsafe` code below. No other module has any.
+#![deny(unsafe_code)]
 
 #[cfg(panic = "abort")]
 compile_error!(
-    "dl_auth must be built with panic = \"unwind\": a panic must end in DL_AUTH_E_INTERNAL, not in the host's death"
+    "dl_auth must be built with panic = \"unwind\": a panic must become DL_AUTH_E_INTERNAL, and must not end the program"
 );
 
 mod address;
 mod attempt;
 mod auth;
 mod cache;
+#[allow(unsafe_code)]
 mod capi;
+#[allow(unsafe_code)]
 mod clock;
 mod config;
 mod credentials;
 mod environ;
 mod error;
+#[cfg_attr(test, allow(unsafe_code))] // a test makes a named pipe
 mod file;
 mod gate;
 mod http;
@@ -34,6 +39,7 @@ mod json;
 mod jwt;
 mod options;
 mod policy;
+#[allow(unsafe_code)]
 mod process;
 mod refresh;
 mod refusals;

@@ -1,10 +1,10 @@
-//! When to refresh, what to try again, and for how long: decisions from times and outcomes, without a clock or a
-//! network.
+//! When to refresh, what to retry, and for how long. These functions decide from times and results. They use no clock
+//! and no network.
 //!
-//! All times are on the suspend-aware clock, anchored in the gate's own time: a machine whose wall clock is wrong, or
-//! is set afterwards, still knows when its token ends. The gate may have told its time when the request had just begun,
-//! so a token's life is counted from there, and never a moment too long. The wall clock is the second witness: where it
-//! has jumped since, a token may be older than the first one knows.
+//! All times are on the suspend-aware clock, and are computed from the gate's time. So the time of expiry is right even if
+//! the machine's wall clock is wrong or is set afterwards. The gate may have read its clock at the start of the request,
+//! so a token's life is counted from there, and is never too long. The wall clock is a second source: if it has jumped
+//! since, a token may be older than the suspend-aware clock shows.
 
 use std::time::Duration;
 
@@ -16,82 +16,82 @@ mod gate_time;
 pub(crate) use gate_time::BUILT_AT;
 pub use gate_time::{Source, gate_time};
 
-/// What a token is good for at a moment.
+/// The state of a token at a point in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Good, and needs no refresh.
+    /// Valid, and no refresh is due.
     Fresh,
-    /// Good, and its refresh is due.
+    /// Valid, and a refresh is due.
     Due,
-    /// Not to be handed out any more.
+    /// No longer valid.
     Expired,
 }
 
-/// When a token becomes due and when it ends.
+/// When a token becomes due and when it expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lifetime {
-    /// From here on it is due.
+    /// From this time on it is due.
     pub due: Boot,
-    /// From here on it is expired.
+    /// From this time on it is expired.
     pub expires: Boot,
-    /// How long a token like this one lives when it is new.
+    /// How long a new token of this kind is valid.
     pub length: Duration,
-    /// When it would be due without a draw.
+    /// When it would be due without jitter.
     ideal: Boot,
-    /// How much of its life it had when it came.
+    /// How long it was valid when it arrived.
     life: Duration,
-    /// The wall clock minus the other one when it came, in milliseconds.
+    /// The wall clock minus the suspend-aware clock when it arrived, in milliseconds.
     offset_ms: i64,
 }
 
-/// The request that fetched a token, as seen by our clocks and the gate's.
+/// The times of the request that returned a token, on this machine's clocks and the gate's.
 #[derive(Clone, Copy, Debug)]
-pub struct Fetched {
+pub struct RequestTimes {
     /// When the request began.
     pub started: Boot,
-    /// When the answer was there.
+    /// When the answer was complete.
     pub ended: Now,
-    /// The time that the gate told, Unix milliseconds: the latest that it can have been.
+    /// The latest possible time of the gate, in Unix milliseconds.
     pub gate_ms: i64,
 }
 
-/// A jump of the wall clock that is no drift, and no correction of one.
+/// A larger difference is a jump of the wall clock, not a drift or its correction.
 const JUMP_MS: i64 = 5000;
 
-/// The part of its life by which a token's refresh is drawn to either side, so that a fleet that started together does
-/// not come back together.
+/// The maximum jitter of a refresh in either direction, as a part of the token's life. It spreads the refreshes of many
+/// programs that started at the same time.
 const SPREAD: f64 = 0.05;
 
 impl Lifetime {
-    /// The life of a token that the gate gave; `None` where it has ended already. Due without a draw.
+    /// The life of a token of the gate, without jitter. Returns `None` if it has already expired.
     ///
-    /// Its length is `exp - iat`, else what is left. It is believed to have no more left than its length, whatever
-    /// `Date` says; and it is due by what is left where that is less: a gate may hand out a token that it made long
-    /// ago, and one with an `iat` of 1970 must still become due before it expires.
-    pub fn new(fetched: Fetched, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
-        let left = millis(expiry.saturating_mul(1000).saturating_sub(fetched.gate_ms))?;
+    /// Its length is `exp - iat`, or the rest of its life if there is no usable `iat`. The rest is at most the length,
+    /// whatever `Date` says. The due time is computed from the rest if the rest is shorter: a gate may give out a token
+    /// that it made long ago, and a token with an `iat` of 1970 must become due before it expires.
+    pub fn new(times: RequestTimes, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
+        let left = millis(expiry.saturating_mul(1000).saturating_sub(times.gate_ms))?;
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
         let length = whole.unwrap_or(left);
         let life = left.min(length);
-        let expires = fetched.started.saturating_add(life);
-        let ideal = fetched.started.saturating_add(life.mul_f64(refresh_at)).min(expires);
-        let offset_ms = fetched.ended.offset_ms();
-        (expires > fetched.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
+        let expires = times.started.saturating_add(life);
+        let ideal = times.started.saturating_add(life.mul_f64(refresh_at)).min(expires);
+        let offset_ms = times.ended.offset_ms();
+        (expires > times.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
     }
 
-    /// The same, due by a draw from 0 to 1: one for each token, and for each process that holds it.
-    pub fn drawn(self, draw: f64) -> Lifetime {
+    /// The same life, due with this jitter, from 0 to 1. Each token, and each process that holds it, has its own jitter.
+    pub fn with_jitter(self, jitter: f64) -> Lifetime {
         let spread = self.life.mul_f64(SPREAD);
-        let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(draw.clamp(0.0, 1.0)));
+        let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(jitter.clamp(0.0, 1.0)));
         Lifetime { due: due.min(self.expires), ..self }
     }
 
-    /// The same, never due: for a token that nothing can replace.
+    /// The same life, never due: for a token that no refresh can replace.
     pub fn never_due(self) -> Lifetime {
         Lifetime { due: self.expires, ideal: self.expires, life: Duration::ZERO, ..self }
     }
 
-    /// What the token is good for now.
+    /// The state of the token now.
     pub fn state(&self, now: Now) -> State {
         if self.left(now).is_zero() {
             State::Expired
@@ -102,16 +102,16 @@ impl Lifetime {
         }
     }
 
-    /// How much of its life is left, by whichever clock says less: a wall clock that has jumped ahead may be that of a
-    /// machine that slept where no clock ran.
+    /// How long it is still valid, on the clock that shows less. If the wall clock has jumped ahead, the machine may have
+    /// been suspended while no clock ran.
     pub fn left(&self, now: Now) -> Duration {
         let jumped_ms = self.jumped_ms(now);
         let unseen = if jumped_ms > JUMP_MS { Duration::from_millis(jumped_ms.unsigned_abs()) } else { Duration::ZERO };
         self.expires.saturating_sub(now.boot).saturating_sub(unseen)
     }
 
-    /// How long after it no other refresh may begin: a gate that gives short tokens is never hammered.
-    pub fn brake(&self) -> Duration {
+    /// The minimum interval to the next refresh. It protects a gate that gives out short-lived tokens.
+    pub fn min_interval(&self) -> Duration {
         (self.life / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
 
@@ -124,46 +124,46 @@ fn millis(ms: i64) -> Option<Duration> {
     u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
-/// The most that one request may take of what its refresh has left: half, so that another fits, but at least 5 s; all
-/// of it where no other can follow.
+/// The time limit of one request, if its refresh has `left`. It is half of that, so that another request is possible, but
+/// at least 5 s. The last request may use all of it.
 pub fn attempt_limit(left: Duration, last: bool) -> Duration {
     if last { left } else { (left / 2).max(Duration::from_secs(5)).min(left) }
 }
 
-/// How much earlier than its limit a refresh gives up: enough for its reason to reach those who wait.
+/// How much earlier than its limit a refresh gives up, so that its waiters get the reason.
 pub fn margin(timeout: Duration) -> Duration {
     (timeout / 4).min(Duration::from_secs(1))
 }
 
-/// Whether a failure may pass by itself within one refresh.
+/// Whether a retry within the same refresh may succeed.
 pub fn is_transient(error: &Error) -> bool {
     match error.status() {
-        _ if error.retry_after().is_some() => false, // the gate said when
+        _ if error.retry_after().is_some() => false, // the gate gave a time
         Status::Timeout | Status::Gate => true,
-        // A proxy that answered has decided; a wrong password must not be sent to it again.
+        // An answer of a proxy is final: a wrong password must not be sent to it again.
         Status::Unreachable => matches!(error.http_status(), None | Some(408 | 425 | 500..=599)),
-        // A 200 that is no token may be a proxy's page; any other status is an answer.
+        // A 200 without a token may be a proxy's page. Any other status is an answer of the gate.
         Status::BadResponse => matches!(error.http_status(), None | Some(200..=299)),
         _ => false,
     }
 }
 
-/// How long to wait after the n-th failed attempt of a refresh, counted from 1: full jitter under an exponential bound
-/// from 500 ms. `draw` is from 0 to 1.
-pub fn back_off(attempt: u32, draw: f64) -> Duration {
-    doubled(Duration::from_millis(500), attempt).mul_f64(draw.clamp(0.0, 1.0))
+/// The pause after the n-th failed attempt of a refresh, counted from 1: full jitter under an exponential bound that
+/// starts at 500 ms. `jitter` is from 0 to 1.
+pub fn back_off(attempt: u32, jitter: f64) -> Duration {
+    doubled(Duration::from_millis(500), attempt).mul_f64(jitter.clamp(0.0, 1.0))
 }
 
-/// How long a handle cools down after the n-th failed refresh in a row, counted from 1: 1 s doubling to 120 s, or to
-/// 30 s while it holds no valid token; of that, from half to all by a draw from 0 to 1.
-pub fn cool_down(failures: u32, holds_valid: bool, draw: f64) -> Duration {
+/// The cooldown after the n-th failed refresh in a row, counted from 1: 1 s, doubled each time up to 120 s, or up to 30 s
+/// while the handle holds no valid token. A jitter from 0 to 1 selects from half of this to all of it.
+pub fn cool_down(failures: u32, holds_valid: bool, jitter: f64) -> Duration {
     let most = Duration::from_secs(if holds_valid { 120 } else { 30 });
-    doubled(Duration::from_secs(1), failures).min(most).mul_f64(0.5 + draw.clamp(0.0, 1.0) / 2.0)
+    doubled(Duration::from_secs(1), failures).min(most).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-/// How long a password that was refused for the n-th time, counted from 1, is not sent again: 30 s, 5 min, then 1 h
-/// doubling to 24 h; after a 403, 5 min at most, for API gateways answer 403 for reasons of their own. The refusals of
-/// all statuses count; the last one's status decides.
+/// The pause before a password is sent again after its n-th refusal, counted from 1: 30 s, 5 min, then 1 h, doubled each
+/// time up to 24 h. After a 403 it is at most 5 min, because API gateways also answer 403 for other reasons. The refusals
+/// of all statuses count. The status of the last one decides.
 pub fn refusal_pause(refusals: u32, http_status: Option<u16>) -> Duration {
     let most = Duration::from_secs(if http_status == Some(403) { 300 } else { 24 * 3600 });
     let pause = match refusals {
@@ -174,18 +174,18 @@ pub fn refusal_pause(refusals: u32, http_status: Option<u16>) -> Duration {
     pause.min(most)
 }
 
-/// The first, doubled with each one after it.
+/// `first`, doubled `nth - 1` times.
 fn doubled(first: Duration, nth: u32) -> Duration {
     first.saturating_mul(1 << nth.saturating_sub(1).min(20))
 }
 
-/// The most that a gate's `Retry-After` is believed.
+/// The maximum for a gate's `Retry-After`.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 
-/// The least: a date may be a few milliseconds off.
+/// The minimum, because a date may be wrong by a few milliseconds.
 const RETRY_AFTER_MIN: Duration = Duration::from_secs(1);
 
-/// A `Retry-After` header (RFC 9110, 10.2.3): seconds, or a date in the gate's own time.
+/// A `Retry-After` header (RFC 9110, 10.2.3): seconds, or a date on the gate's clock.
 pub fn retry_after(header: &str, gate_ms: i64) -> Option<Duration> {
     let header = header.trim();
     let wait = match header.parse::<u64>() {
@@ -220,12 +220,12 @@ mod tests {
     }
 
     fn life(gate: i64, expiry: i64, issued_at: Option<i64>) -> Option<Lifetime> {
-        let fetched = Fetched { started: s(100), ended: at(102), gate_ms: gate * 1000 };
-        Lifetime::new(fetched, expiry, issued_at, 0.5)
+        let times = RequestTimes { started: s(100), ended: at(102), gate_ms: gate * 1000 };
+        Lifetime::new(times, expiry, issued_at, 0.5)
     }
 
     #[test]
-    fn a_token_is_due_and_ends_counted_from_the_start_of_its_request() {
+    fn due_and_expiry_are_counted_from_the_start_of_the_request() {
         let life = life(5000, 5100, Some(5000)).unwrap();
         assert_eq!(times(life), (s(150), s(200), s(100)));
         for (now, state) in
@@ -237,19 +237,19 @@ mod tests {
     }
 
     #[test]
-    fn a_token_never_has_more_left_than_it_is_long_whatever_the_date_says() {
+    fn a_token_is_never_valid_for_longer_than_its_length_whatever_the_date_says() {
         for gate in [5000, 4000, 1, -1_000_000_000] {
             assert_eq!(life(gate, 5100, Some(5000)).unwrap().expires, s(200), "{gate}");
         }
     }
 
     #[test]
-    fn a_token_that_was_made_long_ago_is_due_by_what_is_left_but_as_long_as_a_new_one() {
+    fn an_old_token_is_due_by_its_remaining_life_and_has_the_length_of_a_new_one() {
         assert_eq!(times(life(5000, 5100, Some(4000)).unwrap()), (s(150), s(200), s(1100)));
     }
 
     #[test]
-    fn an_old_an_absurd_and_a_missing_iat_never_put_due_after_the_end() {
+    fn no_iat_however_wrong_makes_a_token_due_after_its_expiry() {
         for issued_at in [None, Some(0), Some(-9_000_000_000), Some(4000), Some(5100), Some(9999), Some(i64::MIN)] {
             let life = life(5000, 5100, issued_at).unwrap();
             assert_eq!(life.expires, s(200), "{issued_at:?}");
@@ -258,26 +258,30 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_ended_while_its_answer_was_on_the_way_has_no_lifetime() {
+    fn a_token_that_expired_during_its_request_has_no_lifetime() {
         assert_eq!(life(5000, 5002, None), None, "its request took two seconds");
         assert!(life(5000, 5003, None).is_some());
     }
 
     #[test]
-    fn the_draw_moves_the_refresh_by_a_twentieth_of_the_life_to_either_side_and_never_past_its_end() {
+    fn the_jitter_is_a_twentieth_of_the_life_in_either_direction_and_never_past_the_expiry() {
         let life = life(5000, 5100, Some(5000)).unwrap();
-        for (draw, due) in [(0.0, 145), (0.5, 150), (1.0, 155), (-9.0, 145), (9.0, 155)] {
-            assert_eq!(life.drawn(draw).due, s(due), "{draw}");
-            assert_eq!(life.drawn(0.3).drawn(draw), life.drawn(draw), "a draw anew forgets the last one");
+        for (jitter, due) in [(0.0, 145), (0.5, 150), (1.0, 155), (-9.0, 145), (9.0, 155)] {
+            assert_eq!(life.with_jitter(jitter).due, s(due), "{jitter}");
+            assert_eq!(
+                life.with_jitter(0.3).with_jitter(jitter),
+                life.with_jitter(jitter),
+                "a new jitter replaces the last one"
+            );
         }
-        let fetched = Fetched { started: s(100), ended: at(100), gate_ms: 0 };
-        let late = Lifetime::new(fetched, 100, None, 0.9).unwrap();
-        assert_eq!((late.drawn(1.0).due, late.expires), (s(195), s(200)));
-        assert_eq!(late.never_due().drawn(0.0).due, s(200));
+        let times = RequestTimes { started: s(100), ended: at(100), gate_ms: 0 };
+        let late = Lifetime::new(times, 100, None, 0.9).unwrap();
+        assert_eq!((late.with_jitter(1.0).due, late.expires), (s(195), s(200)));
+        assert_eq!(late.never_due().with_jitter(0.0).due, s(200));
     }
 
     #[test]
-    fn a_jump_of_the_wall_clock_makes_a_token_due_and_past_its_end_expires_it() {
+    fn a_jump_of_the_wall_clock_makes_a_token_due_and_one_past_its_expiry_makes_it_expired() {
         let life = life(5000, 5100, Some(5000)).unwrap();
         for (jump_ms, state, left) in [
             (0, State::Fresh, 90),
@@ -298,15 +302,19 @@ mod tests {
     }
 
     #[test]
-    fn the_brake_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
-        for (life_s, brake) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
-            assert_eq!(life(5000, 5000 + life_s, None).unwrap().brake().as_secs(), brake, "{life_s}");
+    fn the_minimum_interval_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
+        for (life_s, interval) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
+            assert_eq!(life(5000, 5000 + life_s, None).unwrap().min_interval().as_secs(), interval, "{life_s}");
         }
-        assert_eq!(life(5000, 5060, Some(0)).unwrap().brake(), s(6), "by what is left, or a short rest were an outage");
+        assert_eq!(
+            life(5000, 5060, Some(0)).unwrap().min_interval(),
+            s(6),
+            "computed from the rest of the life: otherwise a short rest would cause an outage"
+        );
     }
 
     #[test]
-    fn the_cool_down_doubles_to_two_minutes_or_to_half_a_minute_without_a_token() {
+    fn the_cooldown_doubles_to_two_minutes_or_to_half_a_minute_without_a_token() {
         let seconds = |holds_valid| [1, 2, 5, 6, 7, 8, u32::MAX].map(|n| cool_down(n, holds_valid, 1.0).as_secs());
         assert_eq!(seconds(true), [1, 2, 16, 32, 64, 120, 120]);
         assert_eq!(seconds(false), [1, 2, 16, 30, 30, 30, 30]);
@@ -331,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_403_a_password_waits_for_5_minutes_at_most() {
+    fn after_a_403_the_pause_is_at_most_5_minutes() {
         let pauses = |http| [0, 1, 2, 3, 9, u32::MAX].map(|n| refusal_pause(n, http).as_secs());
         assert_eq!(pauses(Some(403)), [30, 30, 300, 300, 300, 300]);
         assert_eq!(pauses(Some(400)), pauses(Some(401)));
@@ -339,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_has_ended_has_no_lifetime() {
+    fn an_expired_token_has_no_lifetime() {
         for expiry in [5000, 4999, 1, 0, -1, i64::MIN] {
             assert_eq!(life(5000, expiry, None), None, "{expiry}");
         }
@@ -347,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_takes_half_of_what_is_left_but_at_least_5_seconds_and_the_last_one_all() {
+    fn a_request_may_take_half_of_the_remaining_time_but_at_least_5_seconds_and_the_last_one_all() {
         for (left, limit) in [(30, 15), (12, 6), (8, 5), (3, 3), (0, 0)] {
             assert_eq!((attempt_limit(s(left), false), attempt_limit(s(left), true)), (s(limit), s(left)));
         }
@@ -385,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_answer_settles_is_not_tried_again() {
+    fn a_final_answer_is_not_retried() {
         for (status, http, transient) in [
             (Status::Timeout, None, true),
             (Status::Unreachable, None, true),

@@ -1,12 +1,11 @@
-//! What belongs to the process: its generation, the threads that the library starts in somebody else's program, and
-//! what a panic may do there.
+//! The process: its epoch, the library's threads, and its panics.
 //!
-//! A fork copies every lock as it is, and none of the threads that would release it. So a child never touches a lock of
-//! its parent: what is guarded by one belongs to a generation of the process, and is made anew in the next
-//! ([`PerProcess`]); the parent's is leaked. What a child takes over stands in atomics.
+//! A fork copies every lock in its present state, but not the threads that would release it. Therefore a child process
+//! never touches a lock of its parent. Data behind a lock belongs to one epoch of the process and is made anew in the next
+//! one ([`PerProcess`]); the parent's is leaked. Data that a child takes over is in atomics.
 //!
-//! The threads are named `dl-auth` and have every signal blocked, so that a host's handler never runs on a thread that
-//! it does not know. A panic is caught and told as an error; nothing is printed, for the host did not ask for it.
+//! The threads have the name `dl-auth` and block every signal, so that a signal handler of the program never runs on
+//! them. A panic is caught and returned as an error. The library prints nothing.
 
 use std::cell::Cell;
 use std::io;
@@ -27,16 +26,16 @@ pub use stdio::{above_stdio, occupying_stdio};
 /// Counts the forks between the first process and this one.
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
-/// Which generation of the process this is. What was made in another is the parent's.
+/// The epoch of this process. An object that was made in another epoch belongs to a parent.
 pub fn epoch() -> u32 {
     EPOCH.load(Ordering::Relaxed)
 }
 
-/// Whether the hook is set. A test that has to go without it says so before the first handle is made.
+/// Whether the hook is set. A test that must run without the hook sets this before it makes the first handle.
 #[cfg(unix)]
 pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 
-/// From here on, a fork begins a new generation in its child.
+/// From now on, a fork starts a new epoch in its child.
 #[cfg(unix)]
 pub fn watch_forks() {
     extern "C" fn in_the_child() {
@@ -47,7 +46,7 @@ pub fn watch_forks() {
         return;
     }
     // SAFETY: the hook is a function of this library, which stays mapped (`-z nodelete`). It changes atomics and calls
-    // `fstat` and `close`, all of which is async-signal-safe. Two threads may both get here: then a fork counts twice.
+    // `fstat` and `close`, all of which is async-signal-safe. If two threads get here, a fork counts twice.
     if unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } == 0 {
         WATCHED.store(true, Ordering::Relaxed);
     }
@@ -56,22 +55,22 @@ pub fn watch_forks() {
 #[cfg(not(unix))]
 pub fn watch_forks() {}
 
-/// A static that each generation of the process has for itself. No thread ever waits here for another.
+/// A static with a separate value in each epoch of the process. No thread ever waits here for another one.
 pub struct PerProcess<T>(ArcSwapOption<(u32, Arc<T>)>);
 
 impl<T: Default> PerProcess<T> {
-    /// One that is made when it is first asked for.
+    /// The value is made at the first [`PerProcess::get`].
     pub const fn new() -> PerProcess<T> {
         PerProcess(ArcSwapOption::const_empty())
     }
 
-    /// This generation's.
+    /// The value of this epoch.
     pub fn get(&self) -> Arc<T> {
         loop {
             let made = self.0.load();
             match &*made {
                 Some(made) if made.0 == epoch() => return made.1.clone(),
-                // Leaked: its locks may be held, by threads that are not here.
+                // Leaked: its locks may be held by threads that do not exist in this process.
                 parents => std::mem::forget(parents.clone()),
             }
             self.0.compare_and_swap(&*made, Some(Arc::new((epoch(), Arc::new(T::default())))));
@@ -80,10 +79,10 @@ impl<T: Default> PerProcess<T> {
 }
 
 /// Whether the program has more rights than the user that started it: set-user-ID, set-group-ID or file capabilities.
-/// Then the user must not steer it by the environment (`secure_getenv`).
+/// Then the user must not control it by the environment (`secure_getenv`).
 #[cfg(any(target_os = "linux", target_os = "android"))]
 pub fn is_privileged() -> bool {
-    // SAFETY: looks up a number that the kernel gave to the process.
+    // SAFETY: reads a number that the kernel gave to the process.
     unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
@@ -105,18 +104,18 @@ pub fn is_privileged() -> bool {
     false
 }
 
-/// Enough for TLS and the system's resolver, and a quarter of what a thread has by default.
+/// Enough for TLS and the system's resolver, and a quarter of a thread's default stack.
 const STACK: usize = 512 << 10;
 
-/// What the C library takes of a thread's stack for itself: glibc puts the host's static thread-locals there, which may
-/// be larger than all that we ask for.
+/// The part of a thread's stack that the C library uses. glibc puts the program's static thread-local variables there,
+/// which may be larger than `STACK`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn taken_by_libc() -> usize {
     use std::mem::MaybeUninit;
 
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: `dlsym` looks a name up; where glibc has this function, its type is the one given here. The attributes
-    // are ours, initialised before they are read, and destroyed once.
+    // SAFETY: `dlsym` looks a name up. If glibc has this function, it has this type. The attributes are a local variable,
+    // initialised before they are read, and destroyed once.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr());
         if found.is_null() || libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
@@ -134,15 +133,15 @@ fn taken_by_libc() -> usize {
     0
 }
 
-/// Runs `f`; where it panics, tells what and where, as far as that can hold no secret.
+/// Runs `f`. If it panics, returns the message and the place, except for parts that may contain a secret.
 pub fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
         let place = PLACE.try_with(Cell::take).ok().flatten().map(|place| format!(" at {place}")).unwrap_or_default();
         match payload.downcast::<&'static str>() {
             Ok(text) => format!("a panic{place}: {text}"),
             Err(payload) => {
-                // A formatted message may quote what was being worked on. Whatever is no message is kept: to drop it
-                // could panic again.
+                // A formatted message may quote the data in use. A payload that is not a message is leaked, because its
+                // drop could panic again.
                 payload.downcast::<String>().map_or_else(std::mem::forget, drop);
                 format!("a panic{place}")
             }
@@ -151,15 +150,15 @@ pub fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
 }
 
 thread_local! {
-    /// Where the last panic of this thread was: a file and a line of the source.
+    /// The place of this thread's last panic: a source file and a line.
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// From here on, a panic of this copy of Rust's std prints nothing and notes its place. For the C API only: there, that
-/// copy is the library's own, and every panic in it is a bug of the library that becomes an error.
+/// From now on, a panic of this copy of Rust's std prints nothing and stores its place. For the C API only: there, the
+/// library has a separate copy of std, and every panic in it is a bug of the library that becomes an error.
 pub fn keep_panics_quiet() {
     static SET: AtomicBool = AtomicBool::new(false);
-    // While one panics, a hook cannot be set; the next call will.
+    // A panicking thread cannot set a hook. The next call sets it.
     if thread::panicking() || SET.swap(true, Ordering::Relaxed) {
         return;
     }
@@ -169,7 +168,7 @@ pub fn keep_panics_quiet() {
     }));
 }
 
-/// Starts a thread of the library. Where none can be made, the job comes back.
+/// Starts a thread of the library. Returns the job if no thread can be created.
 pub fn spawn<F: FnOnce() + Send + 'static>(job: F) -> Result<(), F> {
     let job = crate::sync::Arc::new(crate::sync::Mutex::new(Some(job)));
     let take = |job: &crate::sync::Mutex<Option<F>>| crate::sync::lock(job).take();
@@ -188,15 +187,15 @@ pub fn spawn<F: FnOnce() + Send + 'static>(job: F) -> Result<(), F> {
     }
 }
 
-/// Runs `f` while this thread takes no signal; a thread that it starts begins so, and stays so.
+/// Runs `f` while this thread blocks all signals. A thread that `f` starts keeps them blocked.
 #[cfg(unix)]
 fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     use std::mem::MaybeUninit;
 
     let mut all = MaybeUninit::<libc::sigset_t>::uninit();
     let mut before = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: both sets are ours and alive. `sigfillset` initialises the first before it is read; `pthread_sigmask`
-    // changes this thread's mask only, and writes the second where it returns 0.
+    // SAFETY: both sets are live local variables. `sigfillset` initialises the first before it is read.
+    // `pthread_sigmask` changes only this thread's mask, and writes the second set if it returns 0.
     let blocked = unsafe {
         libc::sigfillset(all.as_mut_ptr());
         libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0
@@ -208,14 +207,14 @@ fn with_signals_blocked<R>(f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Gives this thread its signals back, however it leaves.
+/// Restores this thread's signal mask, also after a panic.
 #[cfg(unix)]
 struct Restore(libc::sigset_t);
 
 #[cfg(unix)]
 impl Drop for Restore {
     fn drop(&mut self) {
-        // SAFETY: the set is ours and initialised; only this thread's mask changes.
+        // SAFETY: the set is initialised. Only this thread's mask changes.
         unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
     }
 }
@@ -240,7 +239,7 @@ mod tests {
         let status = rx.recv().unwrap();
         assert!(status.contains("Name:\tdl-auth\n"), "{status}");
         let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:\t")).unwrap();
-        // All but SIGKILL, SIGSTOP and the two that the C library keeps for itself.
+        // All signals except SIGKILL, SIGSTOP and the two that the C library uses.
         assert_eq!(u64::from_str_radix(blocked, 16).unwrap() | 1 << 8 | 1 << 18 | 3 << 31, u64::MAX);
         let ours = std::fs::read_to_string("/proc/thread-self/status").unwrap();
         assert!(ours.contains("SigBlk:\t0000000000000000\n"), "{ours}");

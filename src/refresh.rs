@@ -13,7 +13,7 @@ use crate::credentials::{self, Credentials};
 use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
-use crate::policy::{self, Fetched, Lifetime, Source};
+use crate::policy::{self, Lifetime, RequestTimes, Source};
 use crate::refusals::{Fingerprint, Refusals, Try, Turn};
 use crate::secret::{Secret, Secrets};
 use crate::settings::Settings;
@@ -237,8 +237,8 @@ impl Exchange {
         let took_ms = i64::try_from(ended.boot.saturating_sub(started).as_millis()).unwrap_or(i64::MAX);
         let wall_at_start = wall_started.max(ended.wall_ms.saturating_sub(took_ms));
         let gate = policy::gate_time(response.date_ms, issued_at, tokens.expiry, wall_at_start);
-        let fetched = Fetched { started, ended, gate_ms: gate.latest_ms };
-        let lifetime = Lifetime::new(fetched, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
+        let times = RequestTimes { started, ended, gate_ms: gate.latest_ms };
+        let lifetime = Lifetime::new(times, tokens.expiry, issued_at, self.rules.refresh_at).ok_or_else(|| {
             secrets.add(tokens.jwt.text());
             tokens.refresh_token.iter().for_each(|token| secrets.add(token.expose()));
             let left = tokens.expiry.saturating_sub(gate.likely_ms.div_euclid(1000));
@@ -256,7 +256,7 @@ impl Exchange {
             (Error::new(Status::BadResponse, message).with_http_status(response.status), true)
         })?;
         let clock_skew_ms = if gate.source == Source::Machine { 0 } else { gate.likely_ms.saturating_sub(wall_ms) };
-        let lifetime = lifetime.drawn(fastrand::f64());
+        let lifetime = lifetime.with_jitter(fastrand::f64());
         Ok(Fetch { tokens, lifetime, grant: request.grant, clock_skew_ms })
     }
 }

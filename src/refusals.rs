@@ -1,10 +1,9 @@
-//! The budget for refused passwords: one for the process, whatever the number of its handles, so that a wrong password
-//! locks no account.
+//! The refused credentials of the process. All handles share them, so that a wrong password does not lock the account.
 //!
-//! A password that was refused is not sent again before a time that grows with each refusal, of whichever status
-//! ([`policy::refusal_pause`]). One that is not known to be good is sent by one handle at a time: the others wait for
-//! what it hears. The entries are kept by a keyed hash of gate, user and password, which tells nothing to whoever reads
-//! it. The table is replaced as a whole, without a lock, so that a child process takes it over.
+//! A refused password is not sent again before a pause, which grows with each refusal of any status
+//! ([`policy::refusal_pause`]). A password that is not known to be right is sent by one handle at a time; the other
+//! handles wait for the result. The key of an entry is a keyed hash of gate, user and password, which reveals none of
+//! them. The table is replaced as a whole, without a lock, so that a child process can take it over.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -18,28 +17,28 @@ use crate::policy;
 use crate::process;
 use crate::sync::Arc;
 
-/// What stands for a gate, a user and a password, within one process.
+/// Identifies a gate, a user and a password within one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(u64);
 
-/// The refusals that a process has had.
+/// The refusals of a process.
 #[derive(Default)]
 pub struct Refusals(ArcSwapOption<Table>);
 
-/// Those of this process.
+/// The refusals of this process.
 pub static OF_THIS_PROCESS: Refusals = Refusals(ArcSwapOption::const_empty());
 
 /// Whether a password may be sent now.
 pub enum Turn<'a> {
-    /// Yes; what comes of it is to be told.
+    /// Yes. Report the result to the `Try`.
     Go(Try<'a>),
-    /// Not while another handle tries it.
+    /// Not yet: another handle tries it now.
     Wait,
-    /// No, for it was refused: with the time until it may be.
+    /// No, because it was refused. The error has the rest of the pause.
     Refused(Error),
 }
 
-/// The leave to send a password once. Dropped without a word, it proves nothing.
+/// The permission to send a password once. Dropped without a result, it changes nothing.
 pub struct Try<'a> {
     refusals: &'a Refusals,
     fingerprint: Fingerprint,
@@ -56,18 +55,18 @@ struct Table {
 #[derive(Clone)]
 struct Entry {
     fingerprint: Fingerprint,
-    /// When the gate last took it.
+    /// When the gate last accepted it.
     proven: Option<Boot>,
     refused: Option<Refused>,
-    /// The try that the others wait for.
+    /// The try that other handles wait for.
     trying: Option<Trying>,
 }
 
 #[derive(Clone)]
 struct Trying {
-    process: u32,
+    epoch: u32,
     number: u64,
-    /// When it should have ended, whatever hangs.
+    /// The time by which it must have ended.
     limit: Boot,
 }
 
@@ -78,14 +77,14 @@ struct Refused {
     error: Error,
 }
 
-/// So long a password that the gate took may be sent by many handles at once.
+/// For this long after the gate accepted a password, many handles may send it at the same time.
 const PROVEN: Duration = Duration::from_secs(60);
 
-/// So long a refusal is remembered after its time is over.
+/// For this long after its pause, a refusal is remembered.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 impl Refusals {
-    /// What stands for these credentials at this gate.
+    /// Identifies these credentials at this gate.
     pub fn fingerprint(&self, gate: &str, credentials: &Credentials) -> Fingerprint {
         let key = (gate, credentials.username.expose(), credentials.password.expose());
         let of = |table: &Table| Fingerprint(table.hasher.hash_one(key));
@@ -93,7 +92,7 @@ impl Refusals {
         made.unwrap_or_else(|| self.change(|table| of(table)))
     }
 
-    /// Asks for leave to send them, by a try that is to end by `limit`.
+    /// Asks for permission to send them. The try must end by `limit`.
     pub fn ask(&self, fingerprint: Fingerprint, now: Boot, limit: Boot) -> Turn<'_> {
         self.change(|table| {
             table.entries.retain(|entry| entry.matters(now));
@@ -104,29 +103,29 @@ impl Refusals {
                 return Turn::Refused(error);
             }
             if entry.proven.is_none_or(|at| at + PROVEN <= now) {
-                // One of the parent's threads, which does not run here, will never tell; one that hangs may not.
-                let process = process::epoch();
-                if entry.trying.as_ref().is_some_and(|trying| trying.process == process && now < trying.limit) {
+                // A thread of the parent does not run here and never reports a result. A thread that hangs may never do so.
+                let epoch = process::epoch();
+                if entry.trying.as_ref().is_some_and(|trying| trying.epoch == epoch && now < trying.limit) {
                     return Turn::Wait;
                 }
-                entry.trying = Some(Trying { process, number, limit });
+                entry.trying = Some(Trying { epoch, number, limit });
             }
             Turn::Go(Try { refusals: self, fingerprint, number })
         })
     }
 
-    /// The refusal that stands, with the time until it ends.
+    /// The present refusal, with the rest of its pause.
     pub fn standing(&self, fingerprint: Fingerprint, now: Boot) -> Option<Error> {
         let table = self.0.load();
         table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?.standing(now)
     }
 
-    /// Forgets what these were refused: somebody says that they are good now.
+    /// Forgets the refusals of these credentials: the program has set them again.
     pub fn forget(&self, fingerprint: Fingerprint) {
         self.change(|table| table.entry(fingerprint).refused = None);
     }
 
-    /// Changes the table. `change` may run more than once, each time on what the others have left.
+    /// Changes the table. `change` may run more than once, each time on the newest table.
     fn change<R>(&self, change: impl Fn(&mut Table) -> R) -> R {
         loop {
             let before = self.0.load();
@@ -165,7 +164,7 @@ impl Entry {
 }
 
 impl Try<'_> {
-    /// The gate took it.
+    /// The gate accepted it.
     pub fn proven(&self, now: Boot) {
         self.refusals.change(|table| {
             let entry = table.entry(self.fingerprint);
@@ -173,13 +172,13 @@ impl Try<'_> {
         });
     }
 
-    /// The gate refused it: the error, with the time for which it is not sent again.
+    /// The gate refused it. Returns the error with the pause.
     pub fn refused(&self, error: Error, now: Boot) -> Error {
         self.refusals.change(|table| {
             let entry = table.entry(self.fingerprint);
             entry.proven = None;
             let before = entry.refused.take();
-            // Where it was sent by many at once, their refusals count as one.
+            // If many handles sent it at the same time, their refusals count as one.
             let refused = before.as_ref().filter(|before| before.until > now).cloned().unwrap_or_else(|| {
                 let times = before.map_or(0, |before| before.times).saturating_add(1);
                 let until = now + policy::refusal_pause(times, error.http_status());
@@ -217,8 +216,8 @@ mod tests {
 
     fn sent(turn: Turn<'_>) -> Try<'_> {
         match turn {
-            Turn::Go(leave) => leave,
-            Turn::Wait => panic!("it was to wait"),
+            Turn::Go(permission) => permission,
+            Turn::Wait => panic!("the turn is Wait"),
             Turn::Refused(error) => panic!("{error}"),
         }
     }
@@ -239,18 +238,18 @@ mod tests {
         assert_eq!(of("g", "p"), of("g", "p"));
         assert_ne!(of("g", "p"), of("h", "p"));
         assert_ne!(of("g", "p"), of("g", "q"));
-        assert_ne!(of("g", "p"), Refusals::default().fingerprint("g", &credentials("p")), "its key is the table's own");
+        assert_ne!(of("g", "p"), Refusals::default().fingerprint("g", &credentials("p")), "each table has its own key");
     }
 
     #[test]
-    fn a_refused_password_is_sent_again_on_schedule_and_another_at_once() {
+    fn a_refused_password_is_sent_again_on_schedule_and_another_one_immediately() {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
         let mut now = s(0);
         for pause in [30, 300, 3600, 7200] {
-            let leave = sent(ask(&refusals, print, now));
-            assert_eq!(leave.refused(denied(), now).retry_after(), Some(s(pause)));
-            drop(leave);
+            let permission = sent(ask(&refusals, print, now));
+            assert_eq!(permission.refused(denied(), now).retry_after(), Some(s(pause)));
+            drop(permission);
             assert!(
                 matches!(ask(&refusals, print, now + s(pause - 1)), Turn::Refused(error) if error.retry_after() == Some(s(1)))
             );
@@ -260,9 +259,9 @@ mod tests {
         }
         assert_eq!(refusals.standing(print, now), None);
         sent(ask(&refusals, print, now)).proven(now);
-        let leave = sent(ask(&refusals, print, now));
-        assert_eq!(leave.refused(denied(), now).retry_after(), Some(s(30)), "what it was refused before is forgotten");
-        drop(leave);
+        let permission = sent(ask(&refusals, print, now));
+        assert_eq!(permission.refused(denied(), now).retry_after(), Some(s(30)), "the earlier refusals are forgotten");
+        drop(permission);
         refusals.forget(print);
         sent(ask(&refusals, print, now));
     }
@@ -276,46 +275,50 @@ mod tests {
             [(403, 30), (403, 300), (403, 300), (401, 7200), (403, 300), (400, 28_800), (401, 57_600), (403, 300)]
         {
             let error = Error::new(Status::Denied, "no").with_http_status(http);
-            let leave = sent(ask(&refusals, print, now));
-            assert_eq!(leave.refused(error, now).retry_after(), Some(s(pause)), "{http}");
+            let permission = sent(ask(&refusals, print, now));
+            assert_eq!(permission.refused(error, now).retry_after(), Some(s(pause)), "{http}");
             now += s(pause);
         }
     }
 
     #[test]
-    fn an_unproven_password_is_sent_by_one_at_a_time_and_a_proven_one_by_all() {
+    fn an_unproven_password_is_sent_by_one_handle_at_a_time_and_a_proven_one_by_all() {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
         let first = sent(ask(&refusals, print, s(0)));
         assert!(matches!(ask(&refusals, print, s(0)), Turn::Wait));
-        drop(first); // it never heard: the next one tries
+        drop(first); // without a result: the next handle tries
         let second = sent(ask(&refusals, print, s(0)));
         second.proven(s(0));
         let many = [sent(ask(&refusals, print, s(59))), sent(ask(&refusals, print, s(59)))];
-        for leave in &many {
-            assert_eq!(leave.refused(denied(), s(60)).retry_after(), Some(s(30)), "sent at once, they count as one");
+        for permission in &many {
+            assert_eq!(
+                permission.refused(denied(), s(60)).retry_after(),
+                Some(s(30)),
+                "refusals at the same time count as one"
+            );
         }
         drop(many);
         drop(second);
         let later = sent(ask(&refusals, print, s(90)));
-        assert!(matches!(ask(&refusals, print, s(90)), Turn::Wait), "the proof has lapsed");
+        assert!(matches!(ask(&refusals, print, s(90)), Turn::Wait), "the password was proven too long ago");
         assert_eq!(later.refused(denied(), s(90)).retry_after(), Some(s(300)));
     }
 
     #[test]
-    fn nobody_waits_for_a_try_that_hangs_past_its_limit() {
+    fn no_handle_waits_for_a_try_that_hangs_past_its_limit() {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
         let hanging = sent(ask(&refusals, print, s(0)));
         assert!(matches!(ask(&refusals, print, s(29)), Turn::Wait));
         let second = sent(ask(&refusals, print, s(30)));
         drop(hanging);
-        assert!(matches!(ask(&refusals, print, s(31)), Turn::Wait), "the second try is another's end no more");
+        assert!(matches!(ask(&refusals, print, s(31)), Turn::Wait), "the end of the first try does not end the second");
         drop(second);
     }
 
     #[test]
-    fn what_matters_no_more_is_dropped() {
+    fn an_entry_without_effect_is_dropped() {
         let refusals = Refusals::default();
         let entries = || refusals.0.load().as_ref().unwrap().entries.len();
         for n in 0..10 {
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_that_ask_at_once_get_one_leave() {
+    fn threads_that_ask_at_the_same_time_get_one_permission() {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
         let turns = std::thread::scope(|scope| {

@@ -1,6 +1,6 @@
-//! What is known about a handle: its credentials, what it has counted, and what holds the next refresh back.
+//! The facts about a handle: its credentials, its counters, and what delays the next refresh.
 //!
-//! Replaced as a whole at each change, and read without a lock: a child process takes it over as it is.
+//! They are replaced as a whole at each change and read without a lock. A child process takes them over unchanged.
 
 use crate::clock::Boot;
 use crate::credentials::Credentials;
@@ -8,15 +8,15 @@ use crate::error::Error;
 use crate::policy;
 use crate::sync::Arc;
 
-/// What is known about a handle, and what a child takes over.
+/// The facts about a handle. A child process takes them over.
 #[derive(Clone, Default)]
 pub(super) struct Facts {
-    /// `None`: there is nothing to log in with.
+    /// `None`: there are no credentials for a login.
     pub(super) credentials: Option<Arc<Credentials>>,
-    /// No refresh before then, for one has just worked.
-    pub(super) brake_ends: Boot,
+    /// The end of the minimum interval after the last successful refresh.
+    pub(super) next_refresh_from: Boot,
     pub(super) cooling: Option<Cooling>,
-    /// How many refreshes have failed since one worked.
+    /// How many refreshes have failed since the last successful one.
     pub(super) failed_in_a_row: u32,
     pub(super) generation: u64,
     pub(super) clock_skew_ms: i64,
@@ -27,20 +27,20 @@ pub(super) struct Facts {
     pub(super) last: Option<Result<(), Error>>,
 }
 
-/// A failure whose consequences last.
+/// The cooldown after a failed refresh.
 #[derive(Clone)]
 pub(super) struct Cooling {
     pub(super) since: Boot,
     pub(super) failures: u32,
-    pub(super) draw: f64,
+    pub(super) jitter: f64,
     pub(super) error: Error,
 }
 
 impl Cooling {
-    /// What to tell until it ends; `None`: it has. It ends sooner for a handle that holds no valid token.
+    /// The error to return during the cooldown; `None` if it is over. It is shorter if the handle holds no valid token.
     pub(super) fn error(&self, holds_valid: bool, now: Boot) -> Option<Error> {
         let told = self.error.retry_after().unwrap_or_default();
-        let pause = told.max(policy::cool_down(self.failures, holds_valid, self.draw));
+        let pause = told.max(policy::cool_down(self.failures, holds_valid, self.jitter));
         let left = self.since.saturating_add(pause).saturating_sub(now);
         (!left.is_zero()).then(|| self.error.clone().with_retry_after(Some(left)))
     }

@@ -1,8 +1,8 @@
-//! The single flight: one refresh at a time for a handle, whoever asks for it, and one result for all who waited.
+//! The single flight: a handle has at most one refresh in flight, and all waiters share its result.
 //!
-//! A refresh runs elsewhere ([`Runner`]) under the session's mutex, which is only ever *tried*: whoever gets it begins
-//! the one request in flight, and its guard moves to the thread that runs it. When none may begin, [`Inner::begin`]
-//! says why: the storm brake of the last one, or the cool-down of a failure.
+//! A [`Runner`] runs the refresh under the session's mutex. The mutex is only *tried*: the thread that gets it starts the
+//! refresh, and its guard moves to the thread that runs it. If no refresh may start, [`Inner::begin`] says why: the
+//! minimum interval after the last refresh, or the cooldown after a failure.
 
 use std::time::Duration;
 
@@ -21,37 +21,37 @@ use crate::policy::{self, State};
 use crate::process;
 use crate::refresh::{Exchange, Fetch, Session};
 use crate::scheduler::{Job, Runner};
-use crate::sync::{Arc, AtomicU64, Condvar, Mutex, MutexGuard, lock, try_lock, wait};
+use crate::sync::{Arc, AtomicU64, Changes, Mutex, MutexGuard, lock, try_lock};
 
 mod background;
 
-/// What a handle has in one generation of the process.
+/// The part of a handle that belongs to one epoch of the process.
 pub(super) struct Inner {
-    process: u32,
+    epoch: u32,
     background: bool,
     exchange: Exchange,
     cache: Arc<Cache>,
     runner: Arc<dyn Runner>,
-    /// The number by which the timer knows this handle; 0: it does not.
-    watched: AtomicU64,
-    /// Changed under the lock of `state` only, but read without it: a child cannot take its parent's locks.
+    /// This handle's number in the scheduler; 0: it is not registered.
+    number: AtomicU64,
+    /// Changed only under the lock of `state`, but read without it, because a child cannot take its parent's locks.
     facts: ArcSwap<Facts>,
     pub(super) state: Mutex<Shared>,
-    /// Notified when a refresh has ended or was disowned, and when the handle is closed.
-    changed: Condvar,
+    /// Announced when a refresh has ended or was cancelled, and when the handle is closed.
+    changes: Changes,
 }
 
-/// What callers share. Its lock is never held over I/O.
+/// The state that callers share. Its lock is never held during I/O.
 #[derive(Default)]
 pub(super) struct Shared {
     closed: bool,
     session: Option<Arc<parking_lot::Mutex<Session>>>,
     flights: u64,
     pub(super) in_flight: Option<Flight>,
-    /// The last flight that ended by itself, and how.
-    landed: Option<(u64, Result<Arc<Token>, Error>)>,
+    /// The last flight that was not cancelled, and its result.
+    finished: Option<(u64, Result<Arc<Token>, Error>)>,
     pub(super) waiting: u64,
-    /// When the password file may be read again.
+    /// From this time on, the password file may be read again.
     reread_from: Boot,
 }
 
@@ -59,19 +59,19 @@ pub(super) struct Shared {
 pub(super) struct Flight {
     number: u64,
     cancellation: Arc<Cancellation>,
-    /// When it should have ended, whatever hangs.
+    /// The time by which it must have ended.
     limit: Boot,
 }
 
-/// What comes of asking for a refresh.
+/// The result of a request for a refresh.
 enum Begun {
-    /// One is in flight.
+    /// A refresh is in flight.
     Joined(Flight),
-    /// One begins when the job is run, which is to be done once the lock is released.
+    /// A refresh starts when the job runs. Run it after the lock is released.
     Started(Flight, Job),
-    /// None before then: one has just worked.
-    Braked(Boot),
-    /// None before the time that the error gives. There may be something to be done meanwhile, for nobody to wait for.
+    /// No refresh may start before this time: the minimum interval is not over.
+    TooSoon(Boot),
+    /// No refresh may start before the time in the error. There may be a job to run meanwhile. No call waits for it.
     Cooling(Error, Option<(Flight, Job)>),
 }
 
@@ -97,67 +97,68 @@ impl Inner {
         let session =
             facts.credentials.clone().map(|credentials| Arc::new(parking_lot::Mutex::new(Session::new(credentials))));
         Arc::new(Inner {
-            process: process::epoch(),
+            epoch: process::epoch(),
             background,
             exchange,
             cache,
             runner,
-            watched: AtomicU64::new(0),
+            number: AtomicU64::new(0),
             facts: ArcSwap::from_pointee(facts),
             state: Mutex::new(Shared { session, ..Shared::default() }),
-            changed: Condvar::new(),
+            changes: Changes::default(),
         })
     }
 
     pub(super) fn is_of_this_process(&self) -> bool {
-        self.process == process::epoch()
+        self.epoch == process::epoch()
     }
 
-    /// The same handle for a child process. No lock of the parent's is touched; its refresh token stays its own, for
-    /// else both would spend it.
-    pub(super) fn heir(&self) -> Arc<Inner> {
-        // A thread that was forked begins with its parent's random numbers.
+    /// The child process's copy. It takes no lock of the parent. The parent keeps the refresh token, because otherwise
+    /// both processes would use it.
+    pub(super) fn child_copy(&self) -> Arc<Inner> {
+        // A forked thread starts with the state of its parent's random numbers.
         fastrand::seed(u64::from(std::process::id()) << 32 ^ self.exchange.clock.boot().as_nanos() as u64);
         let mut facts = Facts::clone(&self.facts.load());
-        // The fork may have come between the token and the count of it.
+        // The fork may have happened after the token was published and before it was counted.
         facts.generation = facts.generation.max(self.cache.lend().as_ref().map_or(0, |token| token.generation()));
         Inner::new(self.exchange.for_child(), self.cache.clone(), self.runner.clone(), self.background, facts)
     }
 
-    /// Makes the parent's token the child's, due by a draw of its own.
-    pub(super) fn take_over(self: &Arc<Self>) {
+    /// Adopts the parent's token, with a new jitter.
+    pub(super) fn adopt_token(self: &Arc<Self>) {
         let shared = lock(&self.state);
         let token = self.cache.lend().clone();
         if let Some(token) = token.filter(|token| token.is_inherited()) {
-            self.cache.publish(Some(Arc::new(token.redrawn(fastrand::f64()))));
+            self.cache.publish(Some(Arc::new(token.with_jitter(fastrand::f64()))));
         }
         drop(shared);
         self.register();
-        self.look_again(); // whoever came before it had a number could not say so
+        self.check_soon(); // a change before the handle had a number was not reported
     }
 
     pub(super) fn facts(&self) -> Arc<Facts> {
         self.facts.load_full()
     }
 
-    /// Changes what is known. The caller holds the lock of `state`.
+    /// Changes the facts. The caller holds the lock of `state`.
     fn change(&self, change: impl FnOnce(&mut Facts)) {
         let mut facts = Facts::clone(&self.facts.load());
         change(&mut facts);
         self.facts.store(Arc::new(facts));
     }
 
-    /// From when on a refresh may follow the last one that worked.
-    pub(super) fn brake_ends(&self) -> Boot {
-        self.facts.load().brake_ends
+    /// The end of the minimum interval after the last successful refresh.
+    pub(super) fn next_refresh_from(&self) -> Boot {
+        self.facts.load().next_refresh_from
     }
 
-    /// Begins anew with these. The token, and the brake of the login that brought it, stay where the user does.
+    /// Uses these credentials from now on. The token, and the minimum interval after it, are kept only if the user is the
+    /// same.
     pub(super) fn log_in_with(&self, shared: &mut Shared, credentials: Credentials, same_user: bool) {
         let credentials = Arc::new(credentials);
         self.exchange.refusals.forget(self.exchange.fingerprint(&credentials));
         shared.session = Some(Arc::new(parking_lot::Mutex::new(Session::new(credentials.clone()))));
-        shared.landed = None;
+        shared.finished = None;
         if !same_user {
             self.cache.publish(None);
         }
@@ -165,13 +166,13 @@ impl Inner {
             facts.credentials = Some(credentials);
             (facts.cooling, facts.failed_in_a_row, facts.last) = (None, 0, None);
             if !same_user {
-                facts.brake_ends = Boot::ZERO;
+                facts.next_refresh_from = Boot::ZERO;
             }
         });
         if let Some(flight) = shared.in_flight.take() {
             flight.cancellation.cancel();
         }
-        self.changed.notify_all();
+        self.changes.announce();
     }
 
     pub(super) fn close(&self) {
@@ -182,25 +183,25 @@ impl Inner {
             flight.cancellation.cancel();
         }
         drop(shared);
-        self.changed.notify_all();
+        self.changes.announce();
         self.unregister();
     }
 
-    /// The failure that holds refreshes back, with the time for which it does.
+    /// The failure that delays the next refresh, with the rest of the delay.
     pub(super) fn standing(&self, facts: &Facts, now: Now) -> Option<Error> {
         let holds_valid = self.cache.lend().as_ref().is_some_and(|token| token.state(now) != State::Expired);
         let error = facts.cooling.as_ref()?.error(holds_valid, now.boot)?;
         if error.status() != Status::Denied {
             return Some(error);
         }
-        // The refusals are the process's: another handle's success or new credentials may have ended this one.
+        // The refusals belong to the process: another handle's login or new credentials may have ended this one.
         self.exchange.refusals.standing(self.exchange.fingerprint(facts.credentials.as_ref()?), now.boot)
     }
 
-    /// Begins a refresh for a caller who has a good token already, and so waits for nobody.
+    /// Starts a refresh for a caller that has a valid token already. Never blocks.
     pub(super) fn begin_behind(self: &Arc<Self>) {
         let Some(mut shared) = try_lock(&self.state) else { return };
-        // Looked at again under the lock: the token that was due may have been replaced since.
+        // Checked again under the lock: the due token may have been replaced since.
         let now = self.exchange.clock.now();
         if self.cache.lend().as_ref().is_none_or(|token| token.state(now) != State::Due) {
             return;
@@ -208,12 +209,12 @@ impl Inner {
         let begun = self.begin(&mut shared, now);
         drop(shared);
         if let Ok(Begun::Started(flight, job) | Begun::Cooling(_, Some((flight, job)))) = begun {
-            self.launch(&flight, job, false).ok(); // the caller has a token; who needs one will hear of it
+            self.launch(&flight, job, false).ok(); // this caller has a token; a caller without one gets the error
         }
     }
 
-    /// Has a refresh run. Where no thread can be made, a caller who may wait runs it itself; for one who may not, the
-    /// flight is called off, and the next caller tries.
+    /// Runs a refresh. If no thread can be created, a caller that may block runs it itself. If the caller may not block,
+    /// the flight is abandoned, and the next caller tries.
     fn launch(&self, flight: &Flight, job: Job, may_wait: bool) -> Result<(), Error> {
         match self.runner.run(job) {
             Ok(()) => Ok(()),
@@ -222,19 +223,19 @@ impl Inner {
                 Ok(())
             }
             Err(job) => {
-                drop(job); // and with it the session's guard, before anybody can see that the flight is gone
+                drop(job); // this releases the session's mutex before another thread can see that the flight is gone
                 let mut shared = lock(&self.state);
                 if shared.owns(flight.number) {
                     shared.in_flight = None;
                 }
                 drop(shared);
-                self.changed.notify_all();
+                self.changes.announce();
                 Err(no_thread())
             }
         }
     }
 
-    /// Joins the refresh in flight, or begins one, or says why not.
+    /// Joins the refresh in flight, or starts one, or says why none may start.
     fn begin(self: &Arc<Self>, shared: &mut Shared, now: Now) -> Result<Begun, Error> {
         if shared.closed {
             return Err(closed());
@@ -243,22 +244,25 @@ impl Inner {
         if let Some(error) = self.standing(&facts, now) {
             let file = facts.credentials.as_ref().and_then(|credentials| credentials.password_file.as_ref());
             let look = error.status() == Status::Denied && file.is_some() && now.boot >= shared.reread_from;
-            let flight =
-                if look && shared.in_flight.is_none() { Some(self.take_off(shared, now.boot, true)?) } else { None };
+            let flight = if look && shared.in_flight.is_none() {
+                Some(self.start_flight(shared, now.boot, true)?)
+            } else {
+                None
+            };
             return Ok(Begun::Cooling(error, flight));
         }
         if let Some(flight) = shared.in_flight.clone() {
             return if now.boot < flight.limit { Ok(Begun::Joined(flight)) } else { Err(hangs(shared.doing())) };
         }
-        if facts.brake_ends > now.boot {
-            return Ok(Begun::Braked(facts.brake_ends));
+        if facts.next_refresh_from > now.boot {
+            return Ok(Begun::TooSoon(facts.next_refresh_from));
         }
-        let (flight, job) = self.take_off(shared, now.boot, false)?;
+        let (flight, job) = self.start_flight(shared, now.boot, false)?;
         Ok(Begun::Started(flight, job))
     }
 
-    /// A flight and its job. With `reread`, it goes on only where there is a new password in the file.
-    fn take_off(self: &Arc<Self>, shared: &mut Shared, now: Boot, reread: bool) -> Result<(Flight, Job), Error> {
+    /// A flight and its job. With `reread`, the job sends a request only if the file has a new password.
+    fn start_flight(self: &Arc<Self>, shared: &mut Shared, now: Boot, reread: bool) -> Result<(Flight, Job), Error> {
         let Some(session) = &shared.session else {
             return Err(no_credentials());
         };
@@ -285,13 +289,13 @@ impl Inner {
             };
             let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
             let credentials = session.credentials().clone();
-            drop(session); // before anybody can see that the flight has ended, and try the mutex
-            inner.land(number, credentials, result);
+            drop(session); // before another thread can see that the flight has ended, and tries the mutex
+            inner.finish(number, credentials, result);
         };
         Ok((flight, Box::new(job)))
     }
 
-    /// The slow path: there is no token that serves.
+    /// The slow path: there is no token that is valid for `need`.
     pub(super) fn wait_for_token(self: &Arc<Self>, need: Duration, at_most: Duration) -> Result<Arc<Token>, Error> {
         let deadline = self.exchange.clock.boot().saturating_add(at_most);
         let late = if at_most.is_zero() { |_| pending() } else { deadline_passed };
@@ -313,14 +317,14 @@ impl Inner {
                 Begun::Cooling(error, meanwhile) => {
                     drop(shared);
                     if let Some((flight, job)) = meanwhile {
-                        self.launch(&flight, job, false).ok(); // nobody waits for it
+                        self.launch(&flight, job, false).ok(); // no call waits for it
                     }
                     return Err(error);
                 }
-                Begun::Braked(until) if valid.is_some() || until > deadline => {
-                    return Err(braked(valid.as_deref(), until.saturating_sub(now.boot), now));
+                Begun::TooSoon(until) if valid.is_some() || until > deadline => {
+                    return Err(too_soon(valid.as_deref(), until.saturating_sub(now.boot), now));
                 }
-                Begun::Braked(until) => {
+                Begun::TooSoon(until) => {
                     shared.waiting += 1;
                     let mut shared = self.wait(shared, until.saturating_sub(now.boot));
                     shared.waiting -= 1;
@@ -331,11 +335,11 @@ impl Inner {
             if let Some(job) = job {
                 self.launch(&flight, job, !at_most.is_zero())?;
             }
-            // Where it was disowned or called off, there is another to begin or to join.
-            let Some(token) = self.wait_for_landing(&flight, deadline, late)? else { continue };
+            // If it was cancelled or abandoned, there is another one to start or to join.
+            let Some(token) = self.wait_for_flight(&flight, deadline, late)? else { continue };
             let now = self.exchange.clock.now();
             match token.state(now) {
-                // It ended, or the platform refused it, before this caller woke: it needs the next one.
+                // It expired, or the platform rejected it, before this caller woke up: the caller needs the next token.
                 State::Expired => {}
                 _ if serves(&token, now, need) => return Ok(token),
                 _ => return Err(too_short(&token, now)),
@@ -343,9 +347,9 @@ impl Inner {
         }
     }
 
-    /// Waits until a flight has landed; `None` where it was disowned or called off. From `deadline` on, the caller is
-    /// `late`.
-    fn wait_for_landing(
+    /// Blocks until a flight has ended. Returns `None` if it was cancelled or abandoned, and the error of `late` at the
+    /// deadline.
+    fn wait_for_flight(
         &self,
         flight: &Flight,
         deadline: Boot,
@@ -371,26 +375,23 @@ impl Inner {
         };
         shared.waiting -= 1;
         waited?;
-        match &shared.landed {
+        match &shared.finished {
             Some((number, result)) if *number >= flight.number => result.clone().map(Some),
             _ => Ok(None),
         }
     }
 
-    /// Waits for a change, at most this long, or less.
+    /// Blocks until `state` changes, for at most this long. May return earlier, without a change.
     fn wait<'a>(&'a self, shared: MutexGuard<'a, Shared>, at_most: Duration) -> MutexGuard<'a, Shared> {
-        if self.exchange.clock.stands_still() {
-            drop(shared);
-            self.exchange.clock.sleep(at_most);
-            return lock(&self.state);
-        }
-        // In slices, for the condition variable's own clock stops in suspend, and the deadline's does not.
-        wait(&self.changed, shared, at_most.min(Duration::from_secs(1)))
+        let seen = self.changes.count();
+        drop(shared);
+        self.exchange.clock.wait(&self.changes, seen, at_most);
+        lock(&self.state)
     }
 
-    /// Publishes what a refresh brought, and wakes all who wait for it. A disowned one brings nothing; nor does one
-    /// that found no new password.
-    fn land(&self, flight: u64, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
+    /// Publishes the result of a refresh and wakes its waiters. A cancelled refresh has no effect. A job that found no new
+    /// password has no result.
+    fn finish(&self, flight: u64, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
         let mut shared = lock(&self.state);
         if !shared.owns(flight) {
             return;
@@ -402,16 +403,16 @@ impl Inner {
                 Ok(fetch) => Ok(self.succeed(fetch, credentials, now.boot)),
                 Err(error) => Err(self.fail(error, credentials, now)),
             };
-            shared.landed = Some((flight, result));
+            shared.finished = Some((flight, result));
         }
         drop(shared);
-        self.changed.notify_all();
-        self.look_again();
+        self.changes.announce();
+        self.check_soon();
     }
 
     fn succeed(&self, fetch: Fetch, credentials: Arc<Credentials>, now: Boot) -> Arc<Token> {
         let generation = self.facts.load().generation + 1;
-        let brake_ends = now.saturating_add(fetch.lifetime.brake());
+        let next_refresh_from = now.saturating_add(fetch.lifetime.min_interval());
         let token = Arc::new(Token::new(fetch.tokens.jwt, fetch.lifetime, generation));
         self.cache.publish(Some(token.clone()));
         self.change(|facts| {
@@ -422,21 +423,21 @@ impl Inner {
             facts.credentials = Some(credentials);
             facts.generation = generation;
             facts.clock_skew_ms = fetch.clock_skew_ms;
-            facts.brake_ends = brake_ends;
+            facts.next_refresh_from = next_refresh_from;
             (facts.cooling, facts.failed_in_a_row, facts.last) = (None, 0, Some(Ok(())));
         });
         token
     }
 
-    /// What the failure is to all who hear of it: the same, with the time until the next try.
+    /// Records the failure. Returns the error for all waiters, with the time until the next attempt.
     fn fail(&self, error: Error, credentials: Arc<Credentials>, now: Now) -> Error {
         self.change(|facts| {
             facts.failures += 1;
             facts.failed_in_a_row = facts.failed_in_a_row.saturating_add(1);
             facts.credentials = Some(credentials);
             facts.last = Some(Err(error.clone()));
-            let (failures, draw) = (facts.failed_in_a_row, fastrand::f64());
-            facts.cooling = Some(Cooling { since: now.boot, failures, draw, error: error.clone() });
+            let (failures, jitter) = (facts.failed_in_a_row, fastrand::f64());
+            facts.cooling = Some(Cooling { since: now.boot, failures, jitter, error: error.clone() });
         });
         self.standing(&self.facts.load(), now).unwrap_or(error)
     }

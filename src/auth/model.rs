@@ -1,9 +1,8 @@
 //! The handle under a model checker: its real code, run in thousands of orders of its threads.
 //!
-//! Shuttle's locks and atomics are in the place of std's (`sync.rs`), and each of their operations is a point at which
-//! it may run another thread. It sees deadlocks as well: who is never woken fails the test. On a failure it prints the
-//! schedule, which `shuttle::replay` runs again. No time passes but by [`Bench::pass`], so nobody is saved by a
-//! deadline.
+//! Shuttle's locks and atomics replace std's (`sync.rs`). At each of their operations, shuttle may run another thread. It
+//! also finds deadlocks: a thread that is never woken fails the test. After a failure it prints the schedule, which
+//! `shuttle::replay` runs again. Time passes only in [`Bench::pass`], so no deadline ends a wait.
 
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ fn check(orders: usize, model: fn()) {
     shuttle::Runner::new(PctScheduler::new(3, orders), config()).run(model);
 }
 
-/// Time that passes where a test says so. No lock of the model's: to read it is no switch.
+/// Time that passes only when a test calls [`Bench::pass`]. It has no lock of the model, so a read switches no thread.
 #[derive(Clone, Default)]
 struct Standing(Arc<std::sync::atomic::AtomicU64>);
 
@@ -59,10 +58,10 @@ impl Clock for Standing {
     }
 }
 
-/// What the gate does with a user's login.
+/// The gate's answer to a user's login.
 #[derive(Clone, Copy)]
 enum Answer {
-    /// It gives a token. Its last part is the user and how many he has had, as "bot1".
+    /// A token. Its last part is the user and the number of the user's tokens, as in "bot1".
     Token,
     /// It refuses the password.
     Denied,
@@ -72,7 +71,7 @@ enum Answer {
     Never,
 }
 
-/// A gate that answers each user in one way, and notes who asked.
+/// A gate that gives each user one kind of answer, and records the users.
 struct Gate {
     answer: fn(&str) -> Answer,
     clock: Standing,
@@ -139,7 +138,7 @@ fn jwt(clock: &Standing, signature: &str) -> String {
     format!("{}.{}.{signature}", part(json!({"alg": "RS256"})), part(json!({"iat": now, "exp": now + LIFE})))
 }
 
-/// A thread of the model for each refresh. The model ends when all have.
+/// A thread of the model for each refresh. The model ends when all threads have ended.
 #[derive(Clone, Default)]
 struct Spawned(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
@@ -151,7 +150,7 @@ impl Runner for Spawned {
     }
 }
 
-/// A process that can make no thread: who may wait runs the refresh himself.
+/// A process that can create no thread: a caller that may block runs the refresh.
 struct Refused;
 
 impl Runner for Refused {
@@ -198,7 +197,7 @@ impl Bench {
         self.gate.clock.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    /// The token that a call gets: its generation and its last part. The two are read with a switch between them.
+    /// The token that a call gets: its generation and its last part. Another thread may run between the two reads.
     fn token(&self) -> Result<(u64, String), Error> {
         self.auth.token(|token| {
             let generation = token.generation();
@@ -213,20 +212,20 @@ impl Bench {
         thread::spawn(move || f(&bench))
     }
 
-    /// Three threads that ask at once, and what each gets.
+    /// Three threads that call at the same time, and their results.
     fn three_calls(&self) -> Vec<Result<(u64, String), Error>> {
         let callers: Vec<_> = (0..3).map(|_| self.spawn(Bench::token)).collect();
         callers.into_iter().map(|caller| caller.join().unwrap()).collect()
     }
 
-    /// Who has asked the gate.
+    /// The users in the gate's requests.
     fn users(&self) -> Vec<String> {
         lock(&self.gate.seen).users.clone()
     }
 }
 
 #[test]
-fn callers_who_come_at_once_make_one_login_and_get_its_token() {
+fn simultaneous_callers_make_one_login_and_get_its_token() {
     check(2000, || {
         let bench = Bench::new(|_| Answer::Token);
         for token in bench.three_calls() {
@@ -255,7 +254,7 @@ fn a_reader_gets_a_whole_token_and_never_an_older_one_than_before() {
             }
             last
         };
-        // The first is due for all. One has time pass, so that it ends, and the next one may become due.
+        // The first token is due for all readers. One reader lets time pass, so that it expires and the next may be due.
         let readers = [0, 0, 45].map(|passing| bench.spawn(move |bench| read(bench, passing)));
         let last = readers.map(|reader| reader.join().unwrap()).into_iter().max().unwrap();
         assert!((2..=3).contains(&bench.users().len()), "{:?}", bench.users());
@@ -281,7 +280,7 @@ fn all_who_wait_share_a_failure_and_nobody_asks_again() {
 }
 
 #[test]
-fn close_wakes_all_who_wait_and_ends_the_request() {
+fn close_wakes_all_waiters_and_ends_the_request() {
     check(2000, || {
         let bench = Bench::new(|_| Answer::Never);
         let closer = bench.spawn(|bench| bench.auth.close());
@@ -295,14 +294,14 @@ fn close_wakes_all_who_wait_and_ends_the_request() {
 }
 
 #[test]
-fn new_credentials_wake_those_who_wait_and_end_the_request() {
+fn new_credentials_wake_the_waiters_and_end_the_request() {
     check(1000, || {
         let refreshes = Spawned::default();
         let bench = Bench::with(|user| if user == "bot" { Answer::Never } else { Answer::Token }, refreshes.clone());
         let caller = bench.spawn(Bench::token);
         bench.auth.set_credentials(Some("new"), "pass").unwrap();
         assert_eq!(caller.join().unwrap().unwrap().1, "new1");
-        // Here, for else the end of the handle would end it.
+        // Joined here, because otherwise the end of the handle would end the refresh.
         let refreshes = std::mem::take(&mut *lock(&refreshes.0));
         refreshes.into_iter().for_each(|refresh| refresh.join().unwrap());
     });
@@ -316,11 +315,11 @@ fn the_next_refresh_can_begin_as_soon_as_the_token_of_the_last_is_seen() {
         assert_eq!(bench.token().unwrap().0, 1);
         bench.pass(110);
         assert_eq!(bench.token().unwrap().0, 2);
-        other.join().unwrap().ok(); // it may have had the first, which has ended by now
+        other.join().unwrap().ok(); // it may have got the first token, which has expired by now
     });
 }
 
-/// Two callers, and one who gives the handle another user meanwhile.
+/// Two callers, and a third thread that sets another user meanwhile.
 fn another_user(answer: fn(&str) -> Answer) {
     let bench = Bench::new(answer);
     let callers = [(); 2].map(|()| bench.spawn(Bench::token));
@@ -328,7 +327,7 @@ fn another_user(answer: fn(&str) -> Answer) {
         bench.auth.set_credentials(Some("new"), "pass").unwrap();
         bench.token().unwrap().1
     });
-    assert_eq!(other.join().unwrap(), "new1", "what the other's login brings is never published after this");
+    assert_eq!(other.join().unwrap(), "new1", "the token of the old login is never published after this");
     for caller in callers {
         let (generation, text) = caller.join().unwrap().unwrap();
         assert!(["bot1", "new1"].contains(&text.as_str()), "{text}");
@@ -342,13 +341,13 @@ fn another_user(answer: fn(&str) -> Answer) {
 }
 
 #[test]
-fn a_refresh_that_new_credentials_disown_is_never_published() {
+fn a_refresh_that_new_credentials_cancel_is_never_published() {
     check(1000, || another_user(|_| Answer::Token));
     check(1000, || another_user(|user| if user == "bot" { Answer::Never } else { Answer::Token }));
 }
 
 #[test]
-fn a_refresh_that_got_no_thread_is_called_off_and_the_next_caller_s_is_not() {
+fn a_refresh_without_a_thread_is_abandoned_and_the_next_caller_s_runs() {
     check(1000, || {
         let bench = Bench::with(|_| Answer::Token, Refused);
         assert_eq!(bench.token().unwrap().0, 1);

@@ -1,4 +1,4 @@
-//! The handle on a fake clock, with a scripted gate, and refreshes run when the test says.
+//! The handle with a fake clock, a scripted gate, and refreshes that run when the test starts them.
 
 use serde_json::json;
 
@@ -39,16 +39,16 @@ fn a_token_is_lent_while_another_thread_holds_the_locks() {
         let (told, tells) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| told.send(bench.token()));
-            // The limit guards against a hang: a reader that needs the lock waits for ever.
+            // The limit guards against a hang: a reader that needs the lock never returns.
             assert_eq!(tells.recv_timeout(dl_auth_gate::patience(600)), Ok(Ok(1)));
             drop(held);
         });
     }
-    assert_eq!(bench.seen().len(), 1, "and what could not be begun without the lock was left to the next call");
+    assert_eq!(bench.seen().len(), 1, "a refresh that cannot start without the lock is left to the next call");
 }
 
 #[test]
-fn a_due_token_is_lent_and_refreshed_behind() {
+fn a_due_token_is_lent_and_refreshed_in_the_background() {
     let runner = Deferred::default();
     let bench = bench_with(runner.clone(), &BOT, vec![token(1000, None), token(1000, None)]);
     assert_eq!(bench.within(0, 0), Err(Status::Pending));
@@ -59,7 +59,7 @@ fn a_due_token_is_lent_and_refreshed_behind() {
     for _ in 0..100 {
         assert_eq!((bench.token(), bench.auth.generation()), (Ok(1), 0));
     }
-    assert_eq!(runner.run_all(), 1, "one refresh for all who found it due");
+    assert_eq!(runner.run_all(), 1, "one refresh for all calls that found it due");
     assert_eq!((bench.token(), bench.auth.generation()), (Ok(2), 2));
 }
 
@@ -92,7 +92,7 @@ fn an_expired_token_is_never_lent() {
 }
 
 #[test]
-fn the_refresh_token_goes_first_a_new_one_is_adopted_and_an_old_one_kept() {
+fn the_refresh_token_is_used_first_a_new_one_is_adopted_and_an_old_one_kept() {
     let script = vec![token(100, Some("r1")), token(100, Some("r2")), token(100, None), token(100, None)];
     let bench = bench(script);
     for generation in 1..=4 {
@@ -135,7 +135,7 @@ fn a_refresh_token_that_may_be_spent_is_never_sent_twice() {
 }
 
 #[test]
-fn a_refresh_token_that_never_left_is_used_again() {
+fn a_refresh_token_that_was_not_sent_is_used_again() {
     let bench = bench(vec![token(100, Some("r1")), unreachable(false), token(100, None)]);
     bench.token().unwrap();
     bench.pass(100);
@@ -154,7 +154,7 @@ fn without_the_refresh_grant_the_password_is_used_each_time() {
 }
 
 #[test]
-fn what_may_pass_is_tried_again_and_what_is_settled_is_not() {
+fn a_transient_failure_is_retried_and_a_final_answer_is_not() {
     let transient =
         || [unreachable(true), status(503, ""), status(200, "<html>"), status(403, "<html>"), token(0, None)];
     for (index, failure) in transient().into_iter().enumerate() {
@@ -175,7 +175,7 @@ fn what_may_pass_is_tried_again_and_what_is_settled_is_not() {
 
 #[test]
 fn a_refresh_ends_within_its_limit_whatever_it_retries() {
-    fastrand::seed(1); // Inline runs on this thread: its first draw is the same each time, and not next to 0
+    fastrand::seed(1); // Inline runs on this thread: its first jitter is the same each time, and not close to 0
     let options = [BOT[0], BOT[1], ("timeout", "1ms"), ("max_attempts", "10")];
     let bench = bench_with(Inline, &options, vec![status(500, ""), token(100, None)]);
     assert_eq!(bench.token(), Err(Status::Gate), "a pause of more than a millisecond does not fit");
@@ -199,20 +199,20 @@ fn retry_after_holds_every_call_back_without_a_request_or_a_wait() {
 }
 
 #[test]
-fn more_life_than_a_token_has_is_too_short_at_once() {
+fn a_request_for_more_life_than_a_token_has_is_too_short_immediately() {
     let bench = bench(vec![token(100, None), token(100, None)]);
-    assert_eq!(bench.within(101, 9), Err(Status::TooShort), "only a token tells");
+    assert_eq!(bench.within(101, 9), Err(Status::TooShort), "the length is known from the first token on");
     for _ in 0..10 {
         assert_eq!(bench.within(101, 9), Err(Status::TooShort));
     }
     assert_eq!(bench.seen().len(), 1);
     bench.pass(50);
     assert_eq!(bench.within(49, 9), Ok(1));
-    assert_eq!(bench.within(50, 9), Ok(2), "a new one has it");
+    assert_eq!(bench.within(50, 9), Ok(2), "a new token is valid for long enough");
 }
 
 #[test]
-fn who_waits_for_a_disowned_refresh_gets_the_new_one_s_token() {
+fn a_waiter_of_a_cancelled_refresh_gets_the_new_login_s_token() {
     let runner = Deferred::default();
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, None), token(100, None)]);
     std::thread::scope(|scope| {
@@ -229,7 +229,7 @@ fn who_waits_for_a_disowned_refresh_gets_the_new_one_s_token() {
         assert_eq!(waiter.join().unwrap(), Ok(1));
     });
     assert_eq!(bench.seen(), ["other word"]);
-    runner.run_all(); // the disowned one, at last: nobody hears of it
+    runner.run_all(); // the cancelled one; it has no effect
     assert_eq!((bench.token(), bench.auth.info().logins), (Ok(1), 1));
 }
 
@@ -252,8 +252,8 @@ fn new_credentials_drop_the_token_only_with_the_username_and_the_refresh_token_a
 }
 
 #[test]
-fn a_token_that_is_rejected_before_its_waiter_wakes_makes_it_wait_for_the_next() {
-    /// Runs the refresh at once, and rejects the first token before the caller sees it.
+fn a_waiter_whose_token_is_rejected_before_it_wakes_waits_for_the_next() {
+    /// Runs the refresh immediately, and rejects the first token before the caller sees it.
     #[derive(Clone, Default)]
     struct Rejecting(Arc<Mutex<Option<Upon>>>);
     type Upon = (Arc<Cache>, Arc<Fake>);
@@ -262,7 +262,7 @@ fn a_token_that_is_rejected_before_its_waiter_wakes_makes_it_wait_for_the_next()
             job();
             if let Some((cache, clock)) = lock(&self.0).take() {
                 cache.lend().as_ref().unwrap().reject(Duration::ZERO);
-                clock.sleep(Duration::from_secs(10)); // the storm brake ends
+                clock.sleep(Duration::from_secs(10)); // the minimum interval ends
             }
             Ok(())
         }
@@ -274,8 +274,8 @@ fn a_token_that_is_rejected_before_its_waiter_wakes_makes_it_wait_for_the_next()
 }
 
 #[test]
-fn a_token_that_ends_before_its_waiter_wakes_makes_it_wait_for_the_next() {
-    /// Runs the refresh at once, and lets a second pass before the caller sees the token.
+fn a_waiter_whose_token_expires_before_it_wakes_waits_for_the_next() {
+    /// Runs the refresh immediately, and lets a second pass before the caller sees the token.
     struct Slow(Arc<Fake>);
     impl Runner for Slow {
         fn run(&self, job: Job) -> Result<(), Job> {
@@ -290,7 +290,7 @@ fn a_token_that_ends_before_its_waiter_wakes_makes_it_wait_for_the_next() {
 }
 
 #[test]
-fn a_reader_who_found_the_token_due_before_it_was_replaced_begins_nothing() {
+fn a_reader_that_found_the_token_due_before_it_was_replaced_starts_no_refresh() {
     let bench = bench(vec![token(100, None), token(100, None)]);
     bench.token().unwrap();
     bench.auth.inner().begin_behind();
@@ -306,7 +306,7 @@ fn only_the_current_token_can_be_rejected() {
     let bench = bench(vec![token(100, None), token(200, None)]);
     let first = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();
     bench.auth.invalidate("another");
-    bench.pass(10); // the storm brake ends
+    bench.pass(10); // the minimum interval ends
     assert_eq!(bench.token(), Ok(1));
     bench.auth.invalidate(&first);
     assert_eq!((bench.auth.info().state, bench.auth.generation()), (Some(State::Expired), 0));
@@ -316,7 +316,7 @@ fn only_the_current_token_can_be_rejected() {
 }
 
 #[test]
-fn a_ready_token_is_handed_out_until_it_ends_and_never_refreshed() {
+fn a_configured_token_is_given_out_until_it_expires_and_never_refreshed() {
     let api_key = jwt(json!({"exp": NOW + 1000}));
     let bench = bench_with(Inline, &[("token", &api_key)], vec![token(100, None)]);
     bench.pass(999);
@@ -330,7 +330,7 @@ fn a_ready_token_is_handed_out_until_it_ends_and_never_refreshed() {
 }
 
 #[test]
-fn a_token_ends_by_the_gate_s_clock_however_wrong_ours_is() {
+fn a_token_expires_by_the_gate_s_clock_however_wrong_this_machine_s_is() {
     for skew in [0, 3600, -3600, 1_700_000_000, -1_700_000_000] {
         let answer: Answer = Box::new(move |now| {
             let gate = now + skew;
@@ -360,7 +360,7 @@ fn a_panic_inside_a_refresh_fails_that_refresh_and_nothing_else() {
 }
 
 #[test]
-fn a_closed_handle_begins_no_refresh() {
+fn a_closed_handle_starts_no_refresh() {
     let bench = bench(vec![]);
     bench.auth.close();
     assert_eq!(bench.token(), Err(Status::Closed));
@@ -368,7 +368,7 @@ fn a_closed_handle_begins_no_refresh() {
 }
 
 #[test]
-fn a_refresh_that_hangs_past_its_limit_lets_its_waiters_go_and_begins_no_second() {
+fn waiters_return_when_a_refresh_hangs_past_its_limit_and_no_second_one_starts() {
     let runner = Deferred::default();
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, None)]);
     assert_eq!(bench.within(0, 0), Err(Status::Pending));
@@ -381,7 +381,7 @@ fn a_refresh_that_hangs_past_its_limit_lets_its_waiters_go_and_begins_no_second(
 }
 
 #[test]
-fn where_no_thread_can_be_made_the_caller_refreshes_unless_it_may_not_wait() {
+fn if_no_thread_can_be_created_the_caller_refreshes_unless_it_may_not_block() {
     struct NoThreads;
     impl Runner for NoThreads {
         fn run(&self, job: Job) -> Result<(), Job> {
@@ -395,7 +395,7 @@ fn where_no_thread_can_be_made_the_caller_refreshes_unless_it_may_not_wait() {
     assert_eq!(bench.seen().len(), 0);
     assert_eq!(bench.within(0, 1), Ok(1));
     bench.pass(99);
-    assert_eq!(bench.token(), Ok(1), "a valid token is lent at once, and nothing blocks behind it");
+    assert_eq!(bench.token(), Ok(1), "a valid token is lent immediately, and the call does not block");
     assert_eq!((bench.seen().len(), bench.auth.info().activity), (1, Activity::Idle));
     bench.pass(1);
     assert_eq!(bench.token(), Ok(2));

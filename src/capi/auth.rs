@@ -8,9 +8,9 @@ use super::config::dl_auth_config_t;
 use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t};
 use super::guard::{guard, guard_or};
 use super::handle::{self, dl_auth_t};
-use super::text::{self, Buffer, null, read};
+use super::text::{Buffer, null, read};
 use crate::auth::Auth;
-use crate::cache::{Copied, Words};
+use crate::cache::{Copied, Words, put_words};
 use crate::clock;
 use crate::config::Config;
 use crate::error::Error;
@@ -403,7 +403,7 @@ pub unsafe extern "C" fn dl_auth_claims(
 /// @since 0.1.0
 #[unsafe(no_mangle)]
 pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
-    let leased = handle::window(auth).and_then(|window| window.generation(auth.addr(), clock::tick_ms()));
+    let leased = handle::seqlock(auth).and_then(|seqlock| seqlock.generation(auth.addr(), clock::tick_ms()));
     leased.unwrap_or_else(|| guard_or(0, || handle::with(auth, |auth| Ok(auth.generation()))))
 }
 
@@ -521,14 +521,14 @@ pub unsafe extern "C" fn dl_auth_set_credentials(
 /// See `copy`.
 #[inline(always)]
 unsafe fn copy_leased(auth: *const dl_auth_t, prefix: &str, buf: *mut c_char, cap: usize, len: *mut usize) -> bool {
-    let Some(window) = handle::window(auth) else { return false };
+    let Some(seqlock) = handle::seqlock(auth) else { return false };
     if buf.is_null() {
         return false;
     }
     // SAFETY: passed on from our caller, and `buf` is not NULL.
     unsafe {
-        let put = |words: &Words, length| text::put_words(buf, cap, prefix, words, length);
-        match window.read(auth.addr(), clock::tick_ms(), put) {
+        let put = |words: &Words, length| put_words(buf, cap, prefix, words, length);
+        match seqlock.read(auth.addr(), clock::tick_ms(), put) {
             Copied::Whole(length) => {
                 if !len.is_null() {
                     len.write_unaligned(length);

@@ -12,7 +12,7 @@ use once_cell::race::OnceBox;
 
 use super::text::null;
 use crate::auth::Auth;
-use crate::cache::{Place, Window};
+use crate::cache::{Place, Seqlock};
 use crate::error::{Error, Status};
 use crate::process::{self, PerProcess};
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering, lock};
@@ -29,7 +29,7 @@ const TENANTS: usize = 256;
 #[repr(C, align(256))]
 struct Slot {
     /// First, so that a read uses one cache line of the slot.
-    window: Window,
+    seqlock: Seqlock,
     tenant: ArcSwapOption<Tenant>,
     tenants: AtomicUsize,
 }
@@ -72,12 +72,12 @@ impl Default for Vacant {
 impl Slot {
     #[cfg(not(feature = "loom"))]
     const fn new() -> Slot {
-        Slot { window: Window::new(), tenant: ArcSwapOption::const_empty(), tenants: AtomicUsize::new(0) }
+        Slot { seqlock: Seqlock::new(), tenant: ArcSwapOption::const_empty(), tenants: AtomicUsize::new(0) }
     }
 
     #[cfg(feature = "loom")]
     fn new() -> Slot {
-        Slot { window: Window::default(), tenant: ArcSwapOption::empty(), tenants: AtomicUsize::new(0) }
+        Slot { seqlock: Seqlock::default(), tenant: ArcSwapOption::empty(), tenants: AtomicUsize::new(0) }
     }
 
     fn is_vacant(&self) -> bool {
@@ -91,7 +91,7 @@ pub fn open(make: impl FnOnce(Place) -> Result<Auth, Error>) -> Result<*mut dl_a
     let slot = vacant().ok_or_else(|| Error::new(Status::Internal, "there are too many handles"))?;
     let nth = slot.tenants.load(Ordering::Relaxed);
     let handle = ptr::from_ref(slot).cast::<dl_auth_t>().wrapping_byte_add(nth).cast_mut();
-    match make(Place { window: &slot.window, handle: handle.addr() }) {
+    match make(Place { seqlock: &slot.seqlock, handle: handle.addr() }) {
         Ok(auth) => {
             slot.tenants.store(nth + 1, Ordering::Relaxed);
             slot.tenant.store(Some(Arc::new(Tenant { handle: handle.addr(), auth })));
@@ -106,8 +106,8 @@ pub fn open(make: impl FnOnce(Place) -> Result<Auth, Error>) -> Result<*mut dl_a
 
 /// The place of a handle's token. `None` if the address is not in the table.
 #[inline]
-pub fn window(handle: *const dl_auth_t) -> Option<&'static Window> {
-    slot_of(handle.addr()).map(|slot| &slot.window)
+pub fn seqlock(handle: *const dl_auth_t) -> Option<&'static Seqlock> {
+    slot_of(handle.addr()).map(|slot| &slot.seqlock)
 }
 
 /// Runs `f` on the tenant of a handle.
@@ -234,7 +234,7 @@ mod tests {
         assert!(FURTHER.iter().take(2).all(|chunk| chunk.get().is_some()));
         let mut seen = std::collections::HashSet::new();
         for handle in &handles {
-            let its_own = window(*handle).is_some_and(|window| window.is_of(handle.addr()));
+            let its_own = seqlock(*handle).is_some_and(|seqlock| seqlock.is_of(handle.addr()));
             assert!(is_open(*handle) && its_own && seen.insert(handle.addr()));
         }
         handles.iter().for_each(|handle| close(*handle));
@@ -268,7 +268,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(move || {
                 let handle = ptr::without_provenance(address);
-                told.send((is_open(handle), window(handle).is_some_and(|window| window.is_of(address))))
+                told.send((is_open(handle), seqlock(handle).is_some_and(|seqlock| seqlock.is_of(address))))
             });
             // If the read took the lock, it would hang. The limit of a minute ends it.
             assert_eq!(tells.recv_timeout(std::time::Duration::from_secs(60)), Ok((true, true)));

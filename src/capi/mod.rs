@@ -1,4 +1,5 @@
-//! The C API: each exported function and, except for system calls, all `unsafe` code of the library.
+//! The C API: every export of the library. `unsafe` code is allowed here, in the modules of system calls (`clock`,
+//! `process`), and in the seqlock with its copy (`cache/seqlock`). `deny(unsafe_code)` in `lib.rs` forbids it elsewhere.
 //!
 //! Each function here follows these rules, and the header documents them:
 //!

@@ -36,8 +36,8 @@ fn logins(mut draw: impl FnMut(&mut fastrand::Rng) -> f64) -> Vec<u32> {
 fn next_login(now: Boot, draw: f64) -> Boot {
     let seconds = now.as_secs() as i64;
     let ended = Now { boot: now, wall_ms: now.as_millis() as i64 };
-    let fetched = Fetched { started: now, ended, gate_ms: seconds * 1000 + 999 };
-    Lifetime::new(fetched, seconds + TOKEN_LIFE, Some(seconds), REFRESH_AT).unwrap().drawn(draw).due
+    let times = RequestTimes { started: now, ended, gate_ms: seconds * 1000 + 999 };
+    Lifetime::new(times, seconds + TOKEN_LIFE, Some(seconds), REFRESH_AT).unwrap().with_jitter(draw).due
 }
 
 /// The fullest of the spans of that many seconds.

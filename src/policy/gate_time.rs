@@ -1,44 +1,44 @@
-//! The gate's time at the moment of its answer, from witnesses that may each be wrong.
+//! The gate's time at the moment of its answer, from sources that may each be wrong.
 //!
-//! A proxy may replace the header `Date`, a machine's clock may be wrong, and a gate may hand out a token that it made
-//! long ago. `Date` is believed while it fits the token. Otherwise the gate's time is the later of the token's `iat`
-//! and this machine's clock: the token was made by then, and an old one must not seem new.
+//! A proxy may replace the header `Date`, a machine's clock may be wrong, and a gate may give out a token that it made
+//! long ago. `Date` is used if it fits the token. Otherwise the gate's time is the later of the token's `iat` and this
+//! machine's clock: the token existed by then, and an old token must not seem new.
 
-/// This library's build date, in Unix seconds: the gate answers after it.
+/// This library's build date, in Unix seconds. Each answer of a gate is later.
 pub const BUILT_AT: i64 = match i64::from_str_radix(env!("DL_AUTH_BUILT_AT"), 10) {
     Ok(seconds) => seconds,
     Err(_) => 0, // build.rs writes a number
 };
 
-/// The time by which `Date` may lie outside of the token's life: clocks of one service differ by this much.
+/// `Date` may be outside of the token's life by this much, because the clocks of one service differ.
 const GRACE_MS: i64 = 5 * 60 * 1000;
 
-/// Which clock the time is from.
+/// The source of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The gate's, by the header `Date`.
+    /// The gate's clock, from the header `Date`.
     Date,
-    /// The gate's, by the claim `iat`.
+    /// The gate's clock, from the claim `iat`.
     IssuedAt,
-    /// This machine's.
+    /// This machine's clock.
     Machine,
 }
 
 /// The gate's time, in Unix milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateTime {
-    /// Where it is from.
+    /// Its source.
     pub source: Source,
     /// The best estimate.
     pub likely_ms: i64,
-    /// The latest that it can have been, if the source is right.
+    /// The latest possible time, if the source is right.
     pub latest_ms: i64,
 }
 
 /// The gate's time, from the header `Date`, the token's `iat` and `exp`, and this machine's clock.
 ///
-/// An `iat` that is not before `exp` does not tell when the token's life began, so `Date` is not held against it. One
-/// that is later still, by more than the grace, is no time at all.
+/// An `iat` that is not before `exp` does not say when the token's life began, so `Date` is not compared with it. An `iat`
+/// that is more than the grace after `exp` is ignored.
 pub fn gate_time(date_ms: Option<i64>, issued_at: Option<i64>, expiry: i64, wall_ms: i64) -> GateTime {
     let latest = millis(expiry).saturating_add(GRACE_MS);
     let issued_ms = issued_at.map(millis).filter(|issued_ms| *issued_ms <= latest);
@@ -56,8 +56,8 @@ pub fn gate_time(date_ms: Option<i64>, issued_at: Option<i64>, expiry: i64, wall
     }
 }
 
-/// A time that the gate wrote. It is cut to whole seconds: the real one was half a second later on the average, and may
-/// have been almost one.
+/// A time that the gate wrote. It is truncated to whole seconds: on average, the real time was half a second later, and it
+/// may have been almost one second later.
 fn told(source: Source, ms: i64) -> GateTime {
     GateTime { source, likely_ms: ms.saturating_add(500), latest_ms: ms.saturating_add(999) }
 }
@@ -83,10 +83,10 @@ mod tests {
     const ENDS: i64 = NOW + 23 * HOUR;
 
     #[test]
-    fn date_is_the_gate_s_time_while_it_fits_the_token_else_the_later_of_iat_and_the_wall_clock() {
+    fn the_gate_s_time_is_date_if_it_fits_the_token_and_otherwise_the_later_of_iat_and_the_wall_clock() {
         let (right, behind, ahead) = (NOW, NOW - 50 * YEAR, NOW + 50 * YEAR);
         let iat = NOW - HOUR;
-        // `Date`, `iat`, `exp`, the wall clock; and what is taken.
+        // `Date`, `iat`, `exp`, the wall clock; and the result.
         for (line, (date, issued_at, expiry, wall, source, wanted)) in [
             // `Date` fits: nothing else matters.
             (Some(NOW), ISSUED, ENDS, right, Date, NOW),
@@ -95,7 +95,7 @@ mod tests {
             (Some(NOW), None, ENDS, right, Date, NOW),
             (Some(NOW), None, ENDS, behind, Date, NOW),
             (Some(NOW), None, ENDS, ahead, Date, NOW),
-            // Its limits, with an `iat` and with none.
+            // Its limits, with an `iat` and without.
             (Some(iat - 5 * MINUTE), ISSUED, ENDS, right, Date, iat - 5 * MINUTE),
             (Some(iat - 5 * MINUTE - 1), ISSUED, ENDS, right, Machine, NOW),
             (Some(ENDS + 5 * MINUTE), ISSUED, ENDS, right, Date, ENDS + 5 * MINUTE),
@@ -104,7 +104,7 @@ mod tests {
             (Some(BUILT_AT - 5 * MINUTE - 1), None, ENDS, right, Machine, NOW),
             (Some(ENDS + 5 * MINUTE), None, ENDS, right, Date, ENDS + 5 * MINUTE),
             (Some(ENDS + 5 * MINUTE + 1), None, ENDS, right, Machine, NOW),
-            // It does not fit: a proxy's, or that of a device without a clock.
+            // `Date` does not fit: it is from a proxy, or from a device without a clock.
             (Some(NOW + 3 * YEAR), ISSUED, ENDS, right, Machine, NOW),
             (Some(NOW + 3 * YEAR), ISSUED, ENDS, behind, IssuedAt, iat),
             (Some(NOW + 3 * YEAR), ISSUED, ENDS, ahead, Machine, ahead),
@@ -116,36 +116,36 @@ mod tests {
             (Some(0), None, ENDS, behind, Machine, behind),
             (Some(i64::MIN / 1000), ISSUED, ENDS, right, Machine, NOW),
             (Some(i64::MAX / 1000), None, ENDS, right, Machine, NOW),
-            // There is none.
+            // There is no `Date`.
             (None, ISSUED, ENDS, right, Machine, NOW),
             (None, ISSUED, ENDS, behind, IssuedAt, iat),
             (None, ISSUED, ENDS, ahead, Machine, ahead),
             (None, None, ENDS, right, Machine, NOW),
             (None, None, ENDS, behind, Machine, behind),
             (None, None, ENDS, ahead, Machine, ahead),
-            // A token that has ended.
+            // An expired token.
             (Some(NOW), Some(NOW - 61 * MINUTE), NOW - MINUTE, right, Date, NOW),
             (None, Some(NOW - 61 * MINUTE), NOW - MINUTE, right, Machine, NOW),
             (Some(0), Some(NOW - 61 * MINUTE), NOW - MINUTE, right, Machine, NOW),
             (Some(NOW), Some(NOW - 2 * DAY), NOW - DAY, right, Machine, NOW),
-            // A gate with a clock that is wrong, and agrees with itself.
+            // The gate's clock is wrong, but its answer is consistent.
             (Some(NOW - 40 * YEAR), Some(NOW - 40 * YEAR), NOW - 40 * YEAR + HOUR, right, Date, NOW - 40 * YEAR),
             (Some(NOW + 40 * YEAR), Some(NOW + 40 * YEAR), NOW + 40 * YEAR + HOUR, right, Date, NOW + 40 * YEAR),
-            // An `iat` that is not before `exp`: `Date` counts without it, and it counts where there is no other.
+            // An `iat` that is not before `exp`: `Date` is used without it, and it is used if there is no other source.
             (Some(NOW), Some(ENDS), ENDS, right, Date, NOW),
             (Some(NOW), Some(ENDS), ENDS, behind, Date, NOW),
             (Some(0), Some(ENDS), ENDS, right, IssuedAt, ENDS),
             (None, Some(NOW), NOW, right, Machine, NOW),
             (None, Some(NOW), NOW - 5, behind, IssuedAt, NOW),
             (None, Some(ENDS + 5 * MINUTE), ENDS, right, IssuedAt, ENDS + 5 * MINUTE),
-            // One that is absurd says nothing.
+            // An `iat` that is much too late is ignored.
             (None, Some(ENDS + 5 * MINUTE + 1), ENDS, right, Machine, NOW),
             (Some(NOW), Some(NOW + 50 * YEAR), ENDS, right, Date, NOW),
             (Some(0), Some(NOW + 50 * YEAR), ENDS, right, Machine, NOW),
             (None, Some(NOW + 50 * YEAR), ENDS, right, Machine, NOW),
             (Some(NOW + 50 * YEAR), Some(NOW + 50 * YEAR), ENDS, right, Machine, NOW),
             (None, Some(i64::MAX), ENDS, right, Machine, NOW),
-            // One that is before `exp` is believed, however far ahead; one of 1970 leaves the time to the others.
+            // An `iat` before `exp` is used, however late. An `iat` of 1970 has no effect.
             (Some(NOW), Some(NOW + 5 * MINUTE), ENDS, right, Date, NOW),
             (Some(NOW), Some(NOW + 6 * MINUTE), ENDS, right, IssuedAt, NOW + 6 * MINUTE),
             (Some(NOW), Some(NOW + 3 * YEAR), NOW + 3 * YEAR + DAY, right, IssuedAt, NOW + 3 * YEAR),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_gate_wrote_may_be_almost_a_second_old_and_the_wall_clock_is_exact() {
+    fn a_time_of_the_gate_may_be_almost_a_second_old_and_the_wall_clock_is_exact() {
         let at = |date: Option<i64>, wall_ms| gate_time(date.map(millis), Some(NOW), ENDS, wall_ms).latest_ms;
         let now_ms = millis(NOW);
         assert_eq!(at(Some(NOW), 0), now_ms + 999);

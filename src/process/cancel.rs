@@ -1,5 +1,5 @@
 //! `pthread_cancel`. It unwinds the stack of a thread at a cancellation point, such as `read` or `pthread_cond_wait`. Rust
-//! code cannot be unwound so: the process would abort. Therefore a call of the library cannot be cancelled.
+//! code cannot be unwound in this way: the process would abort. Therefore a call of the library cannot be cancelled.
 
 #[cfg(any(
     target_os = "linux",
@@ -20,7 +20,7 @@ mod system {
     /// Sets the state of this thread, and returns the one before.
     fn set(state: c_int) -> c_int {
         let mut before = state;
-        // SAFETY: `before` is ours and writable. The function only changes a flag of this thread. It fails only for a
+        // SAFETY: `before` is a local variable. The function only changes a flag of this thread. It fails only for a
         // state that does not exist.
         unsafe { pthread_setcancelstate(state, &mut before) };
         before

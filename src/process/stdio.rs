@@ -1,5 +1,5 @@
-//! The descriptors 0 to 2. A daemon may close them, and then still print: what it writes must not go into a connection of
-//! the library. So no descriptor of the library gets one of these numbers, not even for a moment.
+//! The descriptors 0 to 2. A daemon may close them and still print. Its output must not go into a connection of the
+//! library. Therefore no descriptor of the library ever has one of these numbers.
 
 use std::io;
 
@@ -18,8 +18,8 @@ pub fn above_stdio<T: std::os::fd::AsRawFd>(make: impl Fn() -> io::Result<T>) ->
     })
 }
 
-/// Runs code that makes descriptors for itself. Meanwhile, those of 0 to 2 that are closed are open on the root directory:
-/// a write to them still fails with EBADF.
+/// Runs code that makes descriptors. Meanwhile, closed descriptors of 0 to 2 are open on the root directory: a write to
+/// them still fails with EBADF.
 #[cfg(unix)]
 pub fn occupying_stdio<T>(f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let _occupied = numbers::Occupied::new()?;
@@ -49,7 +49,7 @@ mod numbers {
     use crate::process::PerProcess;
     use crate::sync::{AtomicU32, Mutex, Ordering, lock};
 
-    /// How many threads make a descriptor. The last one closes what is open for them.
+    /// How many threads make a descriptor now. The last one closes the numbers that were opened for them.
     static USERS: PerProcess<Mutex<usize>> = PerProcess::new();
 
     /// The numbers that are open for them, one bit each. Written under the lock of `USERS`, and read in a child of fork.
@@ -96,16 +96,16 @@ mod numbers {
         Ok(())
     }
 
-    /// A sandbox may forbid to ask. Then the number counts as open.
+    /// A sandbox may forbid this call. Then the number counts as open.
     fn is_closed(number: c_int) -> bool {
         // SAFETY: asks for the flags of a descriptor; it may be closed.
         let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
         flags == -1 && io::Error::last_os_error().raw_os_error() == Some(libc::EBADF)
     }
 
-    /// Opens the root directory, for nothing: neither `read` nor `write` takes this descriptor.
+    /// Opens the root directory. Neither `read` nor `write` accepts this descriptor.
     fn open_root() -> io::Result<c_int> {
-        // The first needs no right to read the directory, the second is what a sandbox may allow alone.
+        // The first way needs no permission to read the directory. A sandbox may allow only the second.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         const WAYS: [c_int; 2] = [libc::O_PATH, libc::O_RDONLY];
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -120,13 +120,13 @@ mod numbers {
     /// Closes what `occupy` opened. Async-signal-safe: a child of fork calls it.
     pub fn give_back() {
         let ours = OURS.swap(0, Ordering::Relaxed);
-        // What is no directory, the host has put there meanwhile.
+        // If it is not a directory, the program has opened it meanwhile.
         (0..=2).filter(|number| ours & 1 << number != 0 && is_directory(*number)).for_each(close);
     }
 
     fn is_directory(number: c_int) -> bool {
         let mut found = MaybeUninit::<libc::stat>::uninit();
-        // SAFETY: `fstat` writes `found`, which is ours, where it returns 0; only then it is read.
+        // SAFETY: `fstat` writes `found`, a local variable, if it returns 0. Only then is it read.
         unsafe {
             libc::fstat(number, found.as_mut_ptr()) == 0 && found.assume_init().st_mode & libc::S_IFMT == libc::S_IFDIR
         }

@@ -1,4 +1,4 @@
-//! A handle with `refresh=background`: what the timer does each time it looks at it.
+//! A handle with `refresh=background`: what the scheduler does each time it checks the handle.
 
 use std::time::Duration;
 
@@ -9,35 +9,35 @@ use crate::scheduler::Background;
 use crate::sync::{Arc, Ordering, Weak, lock};
 
 impl Inner {
-    /// Has the timer look after this handle, where it is to be refreshed with no call needed.
+    /// Registers the handle with the scheduler if it has `refresh=background`.
     pub(in crate::auth) fn register(self: &Arc<Self>) {
         if self.background {
             let this: Weak<Inner> = Arc::downgrade(self);
-            self.watched.store(self.runner.watch(this), Ordering::Relaxed);
+            self.number.store(self.runner.register(this), Ordering::Relaxed);
         }
     }
 
-    /// The number by which the timer knows it, where it does.
-    fn watched(&self) -> Option<u64> {
-        Some(self.watched.load(Ordering::Relaxed)).filter(|number| *number > 0)
+    /// Its number in the scheduler, if it is registered.
+    fn number(&self) -> Option<u64> {
+        Some(self.number.load(Ordering::Relaxed)).filter(|number| *number > 0)
     }
 
-    /// Something has changed that the timer should know.
-    pub(in crate::auth) fn look_again(&self) {
-        if let Some(number) = self.watched() {
-            self.runner.look_again(number);
+    /// The state has changed: the scheduler checks this handle soon.
+    pub(in crate::auth) fn check_soon(&self) {
+        if let Some(number) = self.number() {
+            self.runner.check_soon(number);
         }
     }
 
-    /// What these credentials were refused is forgotten for all handles: the timer should look at each.
-    pub(in crate::auth) fn look_at_all(&self) {
-        self.runner.look_at_all();
+    /// Refusals were forgotten, which affects all handles: the scheduler checks each of them soon.
+    pub(in crate::auth) fn check_all(&self) {
+        self.runner.check_all();
     }
 
-    /// Nothing is left to look after.
+    /// The scheduler no longer checks this handle.
     pub(in crate::auth) fn unregister(&self) {
-        if let Some(number) = self.watched() {
-            self.runner.forget(number);
+        if let Some(number) = self.number() {
+            self.runner.unregister(number);
         }
     }
 }
@@ -50,7 +50,7 @@ impl Background for Inner {
             return None;
         }
         if shared.session.is_none() {
-            return Some(Boot::MAX); // a ready token; credentials may yet come
+            return Some(Boot::MAX); // a configured token; credentials may be set later
         }
         let token = self.cache.lend().clone().filter(|token| token.state(now) != State::Expired);
         if let Some(token) = token.as_ref().filter(|token| token.state(now) == State::Fresh) {
@@ -65,14 +65,14 @@ impl Background for Inner {
                 job();
                 Some(self.exchange.clock.boot())
             }
-            Ok(Begun::Braked(until)) => Some(until),
+            Ok(Begun::TooSoon(until)) => Some(until),
             Ok(Begun::Cooling(error, None)) => {
-                // It may end sooner when the token does.
+                // The cooldown may become shorter when the token expires.
                 let expires = token.map_or(Boot::MAX, |token| token.lifetime().expires);
                 let ends = now.boot.saturating_add(error.retry_after().unwrap_or_default()).min(expires);
                 Some(if reread_from > now.boot { ends.min(reread_from) } else { ends })
             }
-            Ok(Begun::Joined(_)) | Err(_) => Some(soon), // a caller's own: it will land, or is past its limit
+            Ok(Begun::Joined(_)) | Err(_) => Some(soon), // another thread's refresh: it will end, or is past its limit
         }
     }
 }

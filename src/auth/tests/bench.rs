@@ -1,4 +1,4 @@
-//! What the tests of a handle stand on: a scripted gate, a fake clock, and refreshes that run when the test says.
+//! The base of a handle's tests: a scripted gate, a fake clock, and refreshes that run when the test starts them.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ pub(super) const NOW: i64 = crate::policy::BUILT_AT + 86_400;
 
 pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send>;
 
-/// A gate that answers by a script, and tells what it was asked.
+/// A gate that answers by a script and records its requests.
 #[derive(Default)]
 pub(super) struct Gate {
     script: Mutex<VecDeque<Answer>>,
@@ -76,7 +76,7 @@ pub(super) fn unreachable(sent: bool) -> Answer {
     Box::new(move |_| Err(Failure { error: Error::new(Status::Unreachable, "broken"), sent }))
 }
 
-/// Runs a refresh at once, on the caller's thread.
+/// Runs a refresh immediately, on the caller's thread.
 pub(super) struct Inline;
 
 impl Runner for Inline {
@@ -166,14 +166,14 @@ impl Bench {
         self.auth.read(seconds(need_s), seconds(wait_s), Token::generation).map_err(|error| error.status())
     }
 
-    /// What the gate does with the next request, and not what was left of its script.
+    /// Sets the answer to the next request, and removes the rest of the script.
     pub(super) fn gate_will(&self, answer: Answer) {
         let mut script = lock(&self.gate.script);
         script.clear();
         script.push_back(answer);
     }
 
-    /// What the gate does with the request after those.
+    /// Adds the answer to the request after those.
     pub(super) fn gate_will_then(&self, answer: Answer) {
         lock(&self.gate.script).push_back(answer);
     }

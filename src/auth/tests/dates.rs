@@ -1,4 +1,4 @@
-//! Whose clock ends a token: what a handle makes of `Date`, `iat` and its machine's clock.
+//! Which clock a token expires by: how a handle uses `Date`, `iat` and its machine's clock.
 
 use serde_json::Value;
 
@@ -17,7 +17,7 @@ fn dated(date_s: Option<i64>, claims: Value) -> Answer {
 }
 
 #[test]
-fn a_date_that_cannot_be_right_costs_no_token_and_moves_no_end() {
+fn a_date_that_cannot_be_right_loses_no_token_and_moves_no_expiry() {
     for date in [None, Some(NOW + YEARS), Some(NOW - YEARS), Some(0)] {
         for (claims, left_s) in [
             (json!({"iat": NOW, "exp": NOW + 100}), 100),
@@ -38,7 +38,7 @@ fn a_date_that_cannot_be_right_costs_no_token_and_moves_no_end() {
 }
 
 #[test]
-fn a_token_that_has_ended_is_not_handed_out_and_the_message_names_the_clock() {
+fn an_expired_token_is_not_given_out_and_the_message_names_the_clock() {
     let old = json!({"iat": NOW - 3660, "exp": NOW - 60});
     for (date, said) in [
         (Some(NOW), "60 s ago by the gate's own clock"),
@@ -54,7 +54,7 @@ fn a_token_that_has_ended_is_not_handed_out_and_the_message_names_the_clock() {
 }
 
 #[test]
-fn the_skew_is_what_the_gate_told_and_0_where_this_machine_s_clock_is_taken() {
+fn the_skew_is_from_the_gate_s_time_and_0_if_this_machine_s_clock_is_used() {
     let claims = json!({"iat": NOW - 10, "exp": NOW + 100});
     for (date, wall_s, skew_ms) in [
         (Some(NOW), 0, 500),

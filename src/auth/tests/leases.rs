@@ -1,24 +1,24 @@
-//! When the token may be read in its window without a look at the clocks, and whose window it is.
+//! When the token may be read in its seqlock without the exact clocks, and which handle uses the seqlock.
 
 use super::*;
 use crate::cache::Copied;
 
-/// The bench, with a handle whose token is published in a window too.
-fn bench_in_a_window(script: Vec<Answer>) -> Bench {
+/// The bench, with a handle that also publishes its token in a seqlock.
+fn bench_with_a_seqlock(script: Vec<Answer>) -> Bench {
     let Bench { clock, gate, .. } = bench(script);
-    let place = Some(Place { window: Box::leak(Box::default()), handle: 7 });
+    let place = Some(Place { seqlock: Box::leak(Box::default()), handle: 7 });
     let parts = Parts { place, ..parts(clock.clone(), Line(gate.clone(), clock.clone()), Inline) };
     Bench { auth: Auth::with_parts(settings(&[BOT[0], BOT[1], ("max_attempts", "1")]), parts), gate, clock }
 }
 
 fn read(place: &Place, clock: &dyn Clock) -> Copied {
-    place.window.read(place.handle, clock.tick_ms(), |_, length| Some(length))
+    place.seqlock.read(place.handle, clock.tick_ms(), |_, length| Some(length))
 }
 
-/// The generation that the window tells, where it does.
+/// The generation in the seqlock, if there is a lease.
 fn leased_generation(bench: &Bench) -> Option<u64> {
     let place = bench.auth.cache.place().unwrap();
-    place.window.generation(place.handle, bench.clock.tick_ms())
+    place.seqlock.generation(place.handle, bench.clock.tick_ms())
 }
 
 fn leased(bench: &Bench) -> bool {
@@ -26,8 +26,8 @@ fn leased(bench: &Bench) -> bool {
 }
 
 #[test]
-fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_with_what_changes_it() {
-    let bench = bench_in_a_window(vec![token(1000, None), token(1000, None)]);
+fn a_lease_is_granted_if_the_token_s_state_stays_for_a_second_and_ends_with_a_change() {
+    let bench = bench_with_a_seqlock(vec![token(1000, None), token(1000, None)]);
     assert!(!leased(&bench), "there is no token");
     bench.token().unwrap();
     assert_eq!((leased(&bench), bench.token(), leased(&bench)), (false, Ok(1), true));
@@ -59,21 +59,21 @@ fn a_lease_is_granted_where_the_token_stays_what_it_is_for_a_second_and_ends_wit
     let left = Duration::from_millis(bench.auth.info().expires_in_ms.try_into().unwrap());
     bench.clock.sleep(left - Duration::from_millis(500));
     assert_eq!((bench.token(), leased(&bench)), (Ok(2), false), "it ends in half a second");
-    bench.auth.set_credentials(Some("somebody"), "else").unwrap();
+    bench.auth.set_credentials(Some("other"), "word").unwrap();
     assert!(!leased(&bench));
 }
 
 #[test]
-fn a_closed_handle_leaves_its_window_to_the_next() {
-    let bench = bench_in_a_window(vec![token(1000, None)]);
+fn the_seqlock_of_a_closed_handle_is_available_to_the_next() {
+    let bench = bench_with_a_seqlock(vec![token(1000, None)]);
     bench.token().unwrap();
     bench.token().unwrap();
     let place = *bench.auth.cache.place().unwrap();
     bench.auth.close();
     let next = Cache::new(Some(Place { handle: place.handle + 1, ..place }));
     next.publish(bench.auth.cache.lend().clone());
-    assert_eq!(bench.token(), Ok(1), "who was inside the call gets it");
-    bench.auth.set_credentials(Some("somebody"), "else").ok();
+    assert_eq!(bench.token(), Ok(1), "a call that is still inside gets it");
+    bench.auth.set_credentials(Some("other"), "word").ok();
     let now = bench.clock.now();
     let lease = next.lease(&bench.clock);
     lease.grant(next.lend().as_ref().unwrap(), now);

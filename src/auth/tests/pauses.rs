@@ -1,4 +1,4 @@
-//! When no refresh begins, though one is asked for; and what goes on over a fork, as far as one process can show it.
+//! When no refresh starts although one is requested; and what a child process keeps, as far as one process can show it.
 
 use super::bench::*;
 use super::*;
@@ -7,7 +7,7 @@ use crate::scheduler::Background;
 const ONCE: [(&str, &str); 3] = [BOT[0], BOT[1], ("max_attempts", "1")];
 
 #[test]
-fn inside_the_storm_brake_more_life_is_too_short_and_outside_it_is_fetched() {
+fn within_the_minimum_interval_more_life_is_too_short_and_after_it_there_is_a_refresh() {
     let bench = bench(vec![token(100, None), token(100, None)]);
     bench.token().unwrap();
     bench.pass(5);
@@ -21,7 +21,7 @@ fn inside_the_storm_brake_more_life_is_too_short_and_outside_it_is_fetched() {
 }
 
 #[test]
-fn a_token_that_is_rejected_inside_the_storm_brake_stays_until_it_ends() {
+fn a_token_that_is_rejected_within_the_minimum_interval_is_kept_until_its_end() {
     let bench = bench(vec![token(100, None), token(100, None)]);
     let text = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();
     for _ in 0..200 {
@@ -35,7 +35,7 @@ fn a_token_that_is_rejected_inside_the_storm_brake_stays_until_it_ends() {
 }
 
 #[test]
-fn another_user_does_not_wait_for_the_storm_brake_and_another_password_does() {
+fn another_user_does_not_wait_for_the_minimum_interval_and_another_password_does() {
     let bench = bench(vec![token(100, None), token(100, None), token(100, None)]);
     bench.token().unwrap();
     bench.auth.set_credentials(None, "new").unwrap();
@@ -46,7 +46,7 @@ fn another_user_does_not_wait_for_the_storm_brake_and_another_password_does() {
 }
 
 #[test]
-fn a_refusal_is_all_handles_and_new_credentials_end_it() {
+fn a_refusal_affects_all_handles_and_new_credentials_end_it() {
     let refusals: &'static Refusals = Box::leak(Box::default());
     let clock = Fake::at(NOW);
     let with = |script| {
@@ -62,7 +62,11 @@ fn a_refusal_is_all_handles_and_new_credentials_end_it() {
     let info = second.auth.info();
     assert_eq!((info.activity, info.retry_in), (Activity::Denied, Duration::from_secs(30)));
     first.auth.set_credentials(None, "pass").unwrap();
-    assert_eq!((second.token(), first.token()), (Ok(1), Ok(1)), "what one host says is good is good for all");
+    assert_eq!(
+        (second.token(), first.token()),
+        (Ok(1), Ok(1)),
+        "credentials that one handle sets again are used by all"
+    );
 }
 
 #[test]
@@ -78,7 +82,7 @@ fn a_wrong_password_is_sent_three_times_in_the_first_hour_and_ten_in_four_days_h
     assert_eq!((sent[59], sent.last()), (3, Some(&10)));
 }
 
-/// A password file of its own, removed with it.
+/// A separate password file, which is removed when this is dropped.
 struct PasswordFile(std::path::PathBuf);
 
 impl PasswordFile {
@@ -104,7 +108,7 @@ impl Drop for PasswordFile {
 }
 
 #[test]
-fn while_denied_the_password_file_is_read_again_once_a_second_and_nobody_waits_for_it() {
+fn while_denied_the_password_file_is_read_again_once_a_second_and_no_call_waits_for_it() {
     let file = PasswordFile::new("denied", "old\n");
     let runner = Deferred::default();
     let bench = bench_with(runner.clone(), &file.options(), vec![status(401, "{}"), token(100, None)]);
@@ -123,7 +127,7 @@ fn while_denied_the_password_file_is_read_again_once_a_second_and_nobody_waits_f
 }
 
 #[test]
-fn a_password_is_sent_as_its_file_has_it_then_or_else_as_it_was() {
+fn a_password_is_read_from_its_file_before_it_is_sent_and_kept_if_there_is_no_file() {
     let file = PasswordFile::new("sent", "first");
     let bench = bench_with(
         Inline,
@@ -135,7 +139,7 @@ fn a_password_is_sent_as_its_file_has_it_then_or_else_as_it_was() {
     bench.pass(100);
     assert_eq!(bench.token(), Err(Status::Denied));
     file.write("third");
-    bench.pass(30); // the pause after a refusal is over, and nobody has asked meanwhile
+    bench.pass(30); // the pause after a refusal is over, and there was no call meanwhile
     assert_eq!(bench.token(), Ok(2));
     drop(file);
     bench.pass(100);
@@ -144,7 +148,7 @@ fn a_password_is_sent_as_its_file_has_it_then_or_else_as_it_was() {
 }
 
 #[test]
-fn a_background_handle_says_when_to_look_at_it_again() {
+fn a_background_handle_returns_the_time_of_its_next_check() {
     let options = [ONCE[0], ONCE[1], ONCE[2], ("refresh", "background")];
     let bench = bench_with(Inline, &options, vec![token(100, None), status(500, ""), token(100, None)]);
     let tick = || bench.auth.inner().tick().map(|next| next.saturating_sub(bench.clock.boot()).as_secs_f64());
@@ -163,7 +167,7 @@ fn a_background_handle_says_when_to_look_at_it_again() {
 }
 
 #[test]
-fn a_background_handle_that_is_held_back_is_looked_at_when_its_token_ends() {
+fn a_background_handle_in_cooldown_is_checked_when_its_token_expires() {
     let options = [ONCE[0], ONCE[1], ONCE[2], ("refresh", "background")];
     let bench = bench_with(Inline, &options, vec![token(100, None), retry_after(503, "600")]);
     let tick = || bench.auth.inner().tick().map(|next| next.saturating_sub(bench.clock.boot()).as_secs());
@@ -174,22 +178,22 @@ fn a_background_handle_that_is_held_back_is_looked_at_when_its_token_ends() {
 }
 
 #[test]
-fn an_heir_keeps_the_token_and_what_is_known_but_no_refresh_token_and_no_flight() {
+fn a_child_s_copy_keeps_the_token_and_the_facts_but_no_refresh_token_and_no_flight() {
     let runner = Deferred::default();
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, Some("r1")), token(100, None)]);
     assert_eq!((bench.within(0, 0), runner.run_all()), (Err(Status::Pending), 1));
     bench.pass(90);
-    assert_eq!(bench.token(), Ok(1), "a refresh begins, that will not end");
+    assert_eq!(bench.token(), Ok(1), "a refresh starts, and does not end");
     let parent = bench.auth.inner();
-    let heir = parent.heir();
-    heir.take_over();
-    let (facts, before) = (heir.facts(), parent.facts());
+    let child = parent.child_copy();
+    child.adopt_token();
+    let (facts, before) = (child.facts(), parent.facts());
     assert_eq!((facts.generation, facts.logins, facts.clock_skew_ms), (1, 1, before.clock_skew_ms));
-    assert!(lock(&heir.state).in_flight.is_none() && lock(&parent.state).in_flight.is_some());
+    assert!(lock(&child.state).in_flight.is_none() && lock(&parent.state).in_flight.is_some());
     lock(&runner.0).clear();
     bench.pass(10);
     let gotten = std::thread::scope(|scope| {
-        let call = scope.spawn(|| heir.wait_for_token(Duration::ZERO, Duration::from_secs(60)));
+        let call = scope.spawn(|| child.wait_for_token(Duration::ZERO, Duration::from_secs(60)));
         while lock(&runner.0).is_empty() {
             std::thread::yield_now();
         }
@@ -197,11 +201,11 @@ fn an_heir_keeps_the_token_and_what_is_known_but_no_refresh_token_and_no_flight(
         call.join().unwrap()
     });
     assert_eq!(gotten.unwrap().generation(), 2);
-    assert_eq!(bench.seen(), ["bot pass", "bot pass"], "the refresh token is its parent's");
+    assert_eq!(bench.seen(), ["bot pass", "bot pass"], "the parent keeps the refresh token");
 }
 
 #[test]
-fn a_jump_of_the_wall_clock_makes_a_token_due_and_past_its_end_it_is_replaced() {
+fn a_jump_of_the_wall_clock_makes_a_token_due_and_one_past_its_expiry_replaces_it() {
     let bench = bench(vec![token(1000, None), token(1000, None), token(1000, None)]);
     bench.token().unwrap();
     bench.pass(100);
@@ -209,5 +213,5 @@ fn a_jump_of_the_wall_clock_makes_a_token_due_and_past_its_end_it_is_replaced() 
     assert_eq!((bench.auth.generation(), bench.token(), bench.token()), (0, Ok(1), Ok(2)));
     bench.pass(100);
     bench.clock.set_wall(3600);
-    assert_eq!((bench.token(), bench.seen().len()), (Ok(3), 3), "a restored machine's token has ended");
+    assert_eq!((bench.token(), bench.seen().len()), (Ok(3), 3), "the token of a restored machine has expired");
 }

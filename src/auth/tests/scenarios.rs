@@ -1,5 +1,5 @@
-//! What a caller sees, told as tables: when, what the gate does from then on, and what a call brings. One driver runs
-//! them all.
+//! Tables of what a caller sees: the time, what the gate does from then on, and the result of a call. One driver runs all
+//! tables.
 
 use super::bench::*;
 use super::*;
@@ -18,7 +18,7 @@ enum Does {
 }
 use Does::*;
 
-/// What a call brings: the n-th token, or a status and when to come back, at least and at most, in seconds.
+/// The result of a call: the n-th token, or a status and the minimum and maximum of `retry_after` in seconds.
 #[derive(Clone, Copy, Debug)]
 enum Sees {
     Gets(u64),
@@ -32,7 +32,7 @@ type Moment = (u64, Does, Sees, u64);
 
 const SCENARIOS: &[(&str, &[Moment])] = &[
     (
-        "a gate that is gone while a token is valid costs nobody a token, and is asked less and less",
+        "while a token is valid, callers get it although the gate cannot be reached, and requests become rarer",
         &[
             (0, Gives(1000), Gets(1), 1),
             (740, IsGone, Gets(1), 1),
@@ -93,7 +93,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
         ],
     ),
     (
-        "a gate that always asks for a second is asked less and less all the same",
+        "a gate that always requests a pause of one second still gets fewer and fewer requests",
         &[
             (0, Asks("1"), Fails(Status::RateLimited, 1.0, 1.0), 1),
             (1, Asks("1"), Fails(Status::RateLimited, 1.0, 2.0), 2),
@@ -121,7 +121,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
 ];
 
 #[test]
-fn what_a_caller_sees_is_as_the_tables_say() {
+fn a_caller_sees_what_the_tables_say() {
     for (name, moments) in SCENARIOS {
         let options = [BOT[0], BOT[1], ("max_attempts", "1"), ("refresh_grant", "false")];
         let bench = bench_with(Inline, &options, Vec::new());

@@ -1,4 +1,4 @@
-//! What a gate repeats of the secrets of a handle does not get into a message, whichever answer of a refresh repeats it.
+//! If a gate repeats a secret of a handle, no message contains it, whichever answer of a refresh repeats it.
 
 use super::*;
 use base64::Engine;
@@ -19,7 +19,7 @@ fn said(bench: &Bench) -> String {
 }
 
 #[test]
-fn a_refresh_token_that_was_tried_before_the_login_is_struck_out() {
+fn a_refresh_token_that_was_tried_before_the_login_is_redacted() {
     let script =
         vec![token(100, Some("RT-0123456789")), status(401, "{}"), refusal("after RT-0123456789 was spent".to_owned())];
     let bench = bench_with(Inline, &[BOT[0], BOT[1], ONCE], script);
@@ -30,7 +30,7 @@ fn a_refresh_token_that_was_tried_before_the_login_is_struck_out() {
 }
 
 #[test]
-fn a_refresh_token_of_an_earlier_attempt_is_struck_out() {
+fn a_refresh_token_of_an_earlier_attempt_is_redacted() {
     let script =
         vec![token(100, Some("RT-0123456789")), unreachable(true), refusal("after RT-0123456789 was spent".to_owned())];
     let bench = bench_with(Inline, &BOT, script);
@@ -40,7 +40,7 @@ fn a_refresh_token_of_an_earlier_attempt_is_struck_out() {
 }
 
 #[test]
-fn a_piece_of_the_current_id_token_is_struck_out() {
+fn a_piece_of_the_current_id_token_is_redacted() {
     let bench = bench_with(Inline, &[BOT[0], BOT[1], ONCE], vec![token(100, None)]);
     bench.token().unwrap();
     let current = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();
@@ -51,7 +51,7 @@ fn a_piece_of_the_current_id_token_is_struck_out() {
 }
 
 #[test]
-fn the_tokens_of_an_answer_that_was_not_used_are_struck_out() {
+fn the_tokens_of_an_answer_that_was_not_used_are_redacted() {
     let bench = bench_with(Inline, &BOT, vec![]);
     let id_token = jwt(json!({"iat": NOW - 200, "exp": NOW - 100}));
     let payload = id_token.split('.').nth(1).unwrap()[6..].to_owned();
@@ -62,7 +62,7 @@ fn the_tokens_of_an_answer_that_was_not_used_are_struck_out() {
 }
 
 #[test]
-fn user_and_password_of_gate_and_proxy_are_struck_out_in_base64() {
+fn user_and_password_of_gate_and_proxy_are_redacted_in_base64() {
     for said_by_gate in [
         STANDARD.encode("robot@example.com:correct horse"),
         "robot@example.com, correct horse".to_owned(),
@@ -80,7 +80,7 @@ fn user_and_password_of_gate_and_proxy_are_struck_out_in_base64() {
 }
 
 #[test]
-fn a_password_that_the_file_had_before_is_struck_out() {
+fn a_password_that_the_file_had_before_is_redacted() {
     let file = std::env::temp_dir().join(format!("dl_auth-before-{}", std::process::id()));
     std::fs::write(&file, "hunter-one").unwrap();
     let options = [BOT[0], ("password_file", file.to_str().unwrap()), ONCE];

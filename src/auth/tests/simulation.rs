@@ -1,8 +1,8 @@
-//! Years of a handle's life in moments, from a seed: hosts that ask, reject and change credentials, a gate with moods,
-//! and clocks that jump; and what must hold at each step.
+//! Simulates years of a handle's life from a seed: programs that call, reject tokens and change credentials, a gate with
+//! different states, and clocks that jump. Checks invariants at each step.
 //!
-//! Time is the world's (`world.rs`). What it sees broken it writes down, for a panic inside a refresh would be caught
-//! by the handle.
+//! The time is simulated (`world.rs`). A violation is recorded instead of a panic, because the handle would catch a panic
+//! inside a refresh.
 
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ struct Log {
 #[derive(Default)]
 struct Seen {
     handle: Weak<Auth>,
-    /// The threads with a request that nobody has cut yet.
+    /// The threads with a request that is not cancelled.
     in_flight: Vec<u64>,
     requests: u64,
     /// How many refreshes had ended when the last request was sent, and how many of those in a row had failed.
@@ -42,7 +42,7 @@ struct Seen {
     answered: Boot,
     told: Option<Duration>,
     refused: bool,
-    braked: Duration,
+    too_soon: Duration,
     /// Since new credentials came, no pause holds.
     anew: bool,
     /// The tokens that were given: the text, `exp` in milliseconds of the gate, when the request began, and until when
@@ -66,7 +66,7 @@ impl Log {
         (seen.ended, seen.failures) = (ended, info.failures);
         let least = match seen.told {
             _ if seen.anew || (failed && seen.refused) => Duration::ZERO, // a refusal is judged for all handles
-            _ if !failed => seen.braked,
+            _ if !failed => seen.too_soon,
             told => {
                 let most = Duration::from_secs(if matches!(info.state, None | Some(State::Expired)) { 15 } else { 60 });
                 let half = Duration::from_millis(500).saturating_mul(1 << (seen.in_a_row - 1).min(10)).min(most);
@@ -177,7 +177,7 @@ impl Log {
         let mut seen = lock(&self.seen);
         let sure = state.boot.saturating_add(left).saturating_sub(Duration::from_millis(1000));
         seen.given.push((id_token.clone(), expiry.unwrap_or(0).saturating_mul(1000), sure));
-        seen.braked =
+        seen.too_soon =
             (left.saturating_sub(Duration::from_secs(1)) / 10).clamp(Duration::from_secs(1), Duration::from_secs(60));
         let refresh_token: Value =
             if state.rng.bool() { json!(format!("r{}", state.rng.u32(..))) } else { Value::Null };
@@ -326,7 +326,7 @@ impl Host {
         let doubted = seen.given.iter_mut().filter(|(text, ..)| which.is_none_or(|which| which == text));
         doubted.for_each(|(_, _, sure)| *sure = Boot::ZERO);
         if !seen.in_flight.is_empty() {
-            seen.braked = Duration::from_secs(1); // the least: the life of the token on its way is in doubt
+            seen.too_soon = Duration::from_secs(1); // the least: the life of the token on its way is in doubt
         }
     }
 
@@ -356,7 +356,7 @@ fn live(seed: u64) -> (Duration, u64) {
     let mut rng = Rng::with_seed(seed ^ 0x5eed);
     let refusals: &'static Refusals = Box::leak(Box::default());
     let mut hosts: Vec<Host> = (0..rng.usize(1..=3)).map(|_| Host::new(&world, refusals, &mut rng)).collect();
-    // Where no token ever comes, time passes in minutes; where it lives for years, in years.
+    // Time passes in minutes if no token is usable, and in years if tokens live for years.
     let usable = world.look(|state| state.life).filter(|life| (1..1 << 40).contains(life));
     let life = usable.unwrap_or(60) as f64;
     for step in 0..60 {
@@ -371,7 +371,7 @@ fn live(seed: u64) -> (Duration, u64) {
                 world.pass(Duration::from_secs_f64((life * 3.0 * 10f64.powf(-5.0 * rng.f64())).min(most)));
             }
             16..=18 => world.pass(Duration::from_secs_f64(100.0 * 10f64.powf(-5.0 * rng.f64()))),
-            19 => world.look(|state| state.boot += Duration::from_secs(8 * 3600)), // a night's suspend: nobody runs
+            19 => world.look(|state| state.boot += Duration::from_secs(8 * 3600)), // the machine is suspended for a night: no thread runs
             20 => host.invalidate(),
             21 if rng.u8(..3) == 0 => {
                 let password = world.look(|state| state.good_password.clone());
@@ -395,7 +395,7 @@ fn live(seed: u64) -> (Duration, u64) {
         let broken =
             world.look(|state| state.judge_refusals().into_iter().chain(state.broken.drain(..)).collect::<Vec<_>>());
         assert!(broken.is_empty(), "at step {step}: {broken:?}");
-        assert!(hosts.iter().all(|host| host.auth.info().waiting == 0), "nobody waits, but somebody is counted");
+        assert!(hosts.iter().all(|host| host.auth.info().waiting == 0), "no call waits, but a waiter is counted");
     }
     let lived = world.boot();
     let requests = hosts.iter().map(|host| lock(&host.log.seen).requests).sum();

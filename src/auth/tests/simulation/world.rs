@@ -1,7 +1,7 @@
-//! The world of a simulation: its clock, its threads, and the gate's mood.
+//! The world of a simulation: its clock, its threads, and the state of the gate.
 //!
-//! Time passes where somebody sleeps. Whatever runs besides the host (a refresh, the timer) has a thread of its own,
-//! but one thread runs at a time, and the one whose time comes first goes on. So a run is the same each time.
+//! Time passes only while a thread sleeps. A refresh and the timer have a separate thread each, but only one thread runs at
+//! a time: the one that is due first continues. So a run is the same each time.
 
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -12,7 +12,7 @@ use super::super::bench::NOW;
 use super::*;
 use crate::clock::Boot;
 use crate::scheduler::{Background, Job};
-use crate::sync::{Condvar, Mutex, Weak, wait};
+use crate::sync::{Changes, Condvar, Mutex, Weak, wait};
 
 /// The gate's clock when a world begins.
 const GATE_MS: i64 = NOW * 1000;
@@ -222,8 +222,9 @@ impl Clock for Arc<World> {
         }
     }
 
-    fn stands_still(&self) -> bool {
-        true
+    /// Time passes only while a thread sleeps. Therefore a waiter sleeps, and checks for a change afterwards.
+    fn wait(&self, _: &Changes, _: u64, at_most: Duration) {
+        self.sleep(at_most);
     }
 }
 
@@ -236,7 +237,7 @@ impl Runner for Arc<World> {
         Ok(())
     }
 
-    fn watch(&self, handle: Weak<dyn Background>) -> u64 {
+    fn register(&self, handle: Weak<dyn Background>) -> u64 {
         let world = self.clone();
         let thread = self.spawn(move || {
             while let Some(next) = handle.upgrade().and_then(Background::tick) {
@@ -247,15 +248,15 @@ impl Runner for Arc<World> {
         thread
     }
 
-    fn look_again(&self, number: u64) {
+    fn check_soon(&self, number: u64) {
         self.wake(number);
     }
 
-    fn look_at_all(&self) {
+    fn check_all(&self) {
         self.look(|state| state.timers.clone()).into_iter().for_each(|thread| self.wake(thread));
     }
 
-    fn forget(&self, number: u64) {
+    fn unregister(&self, number: u64) {
         self.wake(number);
     }
 }
