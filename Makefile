@@ -43,8 +43,8 @@ bench-reads: setup-bench
 lib:
 	cargo build --release --locked
 	@ln -sf libdl_auth.so "$(BUILT)/release/libdl_auth.so.0"
-	@src/staticlib/archive.sh "$(BUILT)/release"
-	@src/cdylib/pkg-config.sh "$(BUILT)/release"
+	@packaging/archive.sh "$(BUILT)/release"
+	@packaging/pkg-config.sh "$(BUILT)/release"
 
 # Copies the C header and the declarations without a preprocessor from cargo's output directory to include/.
 header:

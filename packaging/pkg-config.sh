@@ -3,7 +3,7 @@
 # libdl_auth.a. A program says `dl_auth` for the shared library, `dl_auth_static` for the archive.
 set -euo pipefail
 directory=$(cd "$1" && pwd)
-include=$(cd "$(dirname "$0")/../../include" && pwd)
+include=$(cd "$(dirname "$0")/../include" && pwd)
 version=$(sed -n 's/^#define DL_AUTH_VERSION "\(.*\)"$/\1/p' "$include/dl_auth.h")
 write() {
   printf '%s\n' "Name: $1" "Description: $2" "Version: $version" "Cflags: -I\"$include\"" "Libs: $3" >"$directory/$1.pc"
