@@ -47,3 +47,10 @@ pub use error::{Error, Status};
 pub use info::{Activity, Info};
 pub use jwt::Jwt;
 pub use policy::State;
+
+/// The policy that decides when a token is due, for the simulation in `benches/`. Not part of the API.
+#[doc(hidden)]
+pub mod simulation {
+    pub use crate::clock::Now;
+    pub use crate::policy::{Fetched, Lifetime, SPREAD};
+}

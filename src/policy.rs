@@ -60,7 +60,7 @@ const JUMP_MS: i64 = 5000;
 
 /// The part of its life by which a token's refresh is drawn to either side, so that a fleet that started together does
 /// not come back together.
-const SPREAD: f64 = 0.05;
+pub const SPREAD: f64 = 0.05;
 
 impl Lifetime {
     /// The life of a token that the gate gave; `None` where it has ended already. Due without a draw.
@@ -198,9 +198,6 @@ pub fn retry_after(header: &str, gate_ms: i64) -> Option<Duration> {
     };
     Some(wait.min(RETRY_AFTER_MAX)).filter(|wait| !wait.is_zero()).map(|wait| wait.max(RETRY_AFTER_MIN))
 }
-
-#[cfg(test)]
-mod fleet;
 
 #[cfg(test)]
 mod tests {
