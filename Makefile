@@ -72,11 +72,12 @@ names: ## Writes the names of options and statuses into the bindings.
 docs: ## Writes docs/fleet.md and docs/fleet.svg.
 	DL_AUTH_WRITE_DOCS=1 cargo test --locked --package dl_auth_bench --test fleet
 
-lint: ## Checks format and clippy in all configurations. Installs nothing.
+lint: ## Checks format, clippy in all configurations and the words. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo clippy --lib --tests --locked --features shuttle -- --deny warnings
 	cargo clippy --lib --tests --locked --features loom -- --deny warnings
+	tests/words.sh
 
 setup: ## Installs what the tests need.
 	@tests/setup.sh all
