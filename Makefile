@@ -1,74 +1,86 @@
-# Two commands do it all: `make demo` and `make test`. Each sets up what it needs, and says so.
+# `make` lists the targets. A target that needs Debian packages installs the missing ones, and prints their names. `check`,
+# `lint` and `lib` install nothing.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
+.DEFAULT_GOAL := help
 
-.PHONY: demo test stress test-hosts bench bench-peers bench-reads lib generate docs lint setup setup-demo setup-bench clean
+.PHONY: help demo check test test-c test-fork test-models test-hosts test-abi stress bench bench-peers bench-reads \
+	lib generate docs lint setup setup-demo setup-bench clean
 
-# The main job, end to end: build, log in, print the token.
-demo: setup-demo lib
+help: ## Lists the targets. Changes nothing.
+	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
+
+demo: setup-demo lib ## Builds the library, logs in and prints the token.
 	@cargo build --release --locked --quiet --package dl_auth_gate
 	@examples/demo.sh "$(BUILT)/release"
 
-# Every test there is.
-test: setup lint
-	cargo test --workspace --locked
-	cargo test --lib --locked --features shuttle auth::model
-	cargo test --lib --locked --features loom seqlock::model
+check: ## Checks format, clippy and the unit tests with few seeds. Installs nothing.
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- --deny warnings
+	DL_AUTH_TEST_SEEDS=50 cargo test --lib --locked
+
+test: setup lint ## Runs all tests. Installs what they need.
+	@tests/parts.sh
 	@echo "make test: all tests passed"
 
-# The loads that take too long for `make test`: two thousand forks of a process whose threads make and free handles.
-stress: setup
+test-c: setup ## Runs the C tests.
+	cargo test --locked --test c
+
+test-fork: setup ## Runs the tests with fork.
+	cargo test --locked --test fork
+
+test-models: ## Runs the model tests (shuttle and loom).
+	@tests/parts.sh models
+
+test-hosts: setup ## Runs the tests of the bindings: C++, Go, Python, C#, LuaJIT.
+	cargo test --locked --test hosts --test pages --test generated
+
+test-abi: setup ## Runs the tests of the ABI: header, exports, linking.
+	cargo test --locked --test abi
+
+stress: setup ## Runs the tests that take too long for `make test`: 2000 forks while threads create and free handles.
 	cargo test --locked --test fork -- --ignored
 
-# The tests of the bindings alone: C++, Go, Python, C#, LuaJIT.
-test-hosts: setup
-	cargo test --locked --test hosts --test generated
-
-# Measures the library beside its peers, and writes docs/benchmarks.md; a peer that is missing is named, and left out.
-# BENCH takes options of the harness, such as --quick.
-bench: setup-bench lib
+# BENCH has options for the program, such as --quick. The page names each peer that is missing.
+bench: setup-bench lib ## Measures the library and its peers. Writes docs/benchmarks.md.
 	cargo build --release --locked --quiet --package dl_auth_bench
 	@"$(BUILT)/release/dl_auth_bench" $(BENCH)
 
-# Installs the peers.
-bench-peers:
+bench-peers: ## Installs the peers for `make bench`.
 	@tests/setup.sh peers
 	@benches/peers/install.sh "$(BUILT)/bench"
 
-# Criterion's benchmarks of the read path, for whoever changes it: what has changed since the last run.
-bench-reads: setup-bench
+bench-reads: setup-bench ## Measures the read path with Criterion. Prints the change since the last run.
 	cargo bench --locked --package dl_auth_bench --bench reads
 
-# The shared library, also under the name that programs look for at run time; the static archive; and what pkg-config
-# says about both: PKG_CONFIG_PATH=target/release.
-lib:
+# Also writes the name that programs load at run time (libdl_auth.so.0) and the files for pkg-config. Use these files with
+# PKG_CONFIG_PATH=target/release.
+lib: ## Builds the shared library and the static archive in target/release.
 	cargo build --release --locked
 	@ln -sf libdl_auth.so "$(BUILT)/release/libdl_auth.so.0"
-	@src/staticlib/archive.sh "$(BUILT)/release"
-	@src/cdylib/pkg-config.sh "$(BUILT)/release"
+	@packaging/archive.sh "$(BUILT)/release"
+	@packaging/pkg-config.sh "$(BUILT)/release"
 
-# Writes all that is generated from the tables of options and statuses: the C header, the tables of the README, and the
-# names in the bindings.
-generate:
+generate: ## Writes what the option and status tables generate: header, README tables, names in the bindings.
 	DL_AUTH_WRITE=1 cargo test --quiet --locked --test generated
 
-# The page and the picture that a simulation makes, to where they are checked in.
-docs:
-	DL_AUTH_WRITE_DOCS=1 cargo test --lib --locked policy::fleet
+docs: ## Writes docs/fleet.md and docs/fleet.svg.
+	DL_AUTH_WRITE_DOCS=1 cargo test --locked --package dl_auth_bench --test fleet
 
-lint:
+lint: ## Checks format, clippy in all configurations and the words. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo clippy --lib --tests --locked --features shuttle -- --deny warnings
 	cargo clippy --lib --tests --locked --features loom -- --deny warnings
+	tests/words.sh
 
-setup:
+setup: ## Installs what the tests need.
 	@tests/setup.sh all
 
-setup-demo:
+setup-demo: ## Installs what `make demo` needs.
 	@tests/setup.sh demo
 
-setup-bench:
+setup-bench: ## Installs what `make bench` needs.
 	@tests/setup.sh bench
 
-clean:
+clean: ## Removes the output directory of cargo.
 	cargo clean

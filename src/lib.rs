@@ -59,3 +59,10 @@ pub use jwt::Jwt;
 pub use options::{Choice, Kind, OPTIONS, OptionRow};
 pub use policy::State;
 pub use status::{STATUSES, Status, StatusRow};
+
+/// The policy that decides when a token is due, for the simulation in `benches/`. Not part of the API.
+#[doc(hidden)]
+pub mod simulation {
+    pub use crate::clock::Now;
+    pub use crate::policy::{Lifetime, RequestTimes, SPREAD};
+}

@@ -60,7 +60,7 @@ const JUMP_MS: i64 = 5000;
 
 /// The maximum jitter of a refresh in either direction, as a part of the token's life. It spreads the refreshes of many
 /// programs that started at the same time.
-const SPREAD: f64 = 0.05;
+pub const SPREAD: f64 = 0.05;
 
 impl Lifetime {
     /// The life of a token of the gate, without jitter. Returns `None` if it has already expired.
@@ -198,9 +198,6 @@ pub fn retry_after(header: &str, gate_ms: i64) -> Option<Duration> {
     };
     Some(wait.min(RETRY_AFTER_MAX)).filter(|wait| !wait.is_zero()).map(|wait| wait.max(RETRY_AFTER_MIN))
 }
-
-#[cfg(test)]
-mod fleet;
 
 #[cfg(test)]
 mod tests {

@@ -73,7 +73,7 @@ fn only_the_listed_symbols_are_exported_and_each_is_in_the_header() {
 #[test]
 fn the_shared_library_is_small() {
     let bytes = fs::metadata(library().join("libdl_auth.so")).unwrap().len();
-    assert!(bytes <= 2_200_000, "{bytes} bytes; is it optimised when it is linked (src/cdylib/lib.rs)?");
+    assert!(bytes <= 2_200_000, "{bytes} bytes; is it optimised when it is linked (packaging/shared/lib.rs)?");
 }
 
 fn dynamic_section() -> String {
@@ -117,7 +117,7 @@ fn a_program_of_the_shared_and_one_of_the_static_library_tell_the_header_s_versi
 
 /// What pkg-config says about the static archive in a directory. That is the file and libraries of the C compiler.
 fn link_static(directory: &Path) -> Vec<String> {
-    run(Command::new(root().join("src/cdylib/pkg-config.sh")).arg(directory));
+    run(Command::new(root().join("packaging/pkg-config.sh")).arg(directory));
     let libs = run(Command::new("pkg-config").args(["--libs", "dl_auth_static"]).env("PKG_CONFIG_PATH", directory));
     libs.split_whitespace().map(str::to_owned).collect()
 }
@@ -169,7 +169,7 @@ fn the_static_archive_stays_as_it_is_when_cargo_builds_again() {
     cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib", "--release"]);
     run(as_from_a_shell(&mut cargo));
     assert!(before == fs::read(&archive).unwrap(), "cargo writes over libdl_auth.a");
-    run(Command::new(root().join("src/staticlib/archive.sh")).arg(library()));
+    run(Command::new(root().join("packaging/archive.sh")).arg(library()));
     assert!(before == fs::read(&archive).unwrap(), "a second archive is not like the first");
 }
 

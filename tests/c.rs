@@ -1,5 +1,5 @@
-//! The C tests: each program of `tests/c/` is compiled without a warning and run in five ways, against a gate of its
-//! own.
+//! The C tests: each program of `tests/c/` is compiled without a warning and runs in five ways, each with a separate
+//! gate. The tests are found when this program runs: one for each `.c` file and way.
 //!
 //! A program writes what failed and exits with 1; else nothing is written, by it or by the library. Each message that
 //! the library gave it is then searched for secrets: user and password of the gate hold the word "canary", as does each
@@ -11,10 +11,11 @@ mod common;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
 use common::Scratch;
 use dl_auth_gate::{Gate, Settings};
+use libtest_mimic::{Arguments, Trial};
 
 /// How a program is compiled and run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,67 +27,47 @@ enum Way {
     ClangSanitizers,
 }
 
-/// For each program one test a way.
-macro_rules! programs {
-    ($($program:ident),* $(,)?) => {$(
-        mod $program {
-            use super::*;
+const WAYS: [(&str, Way); 5] = [
+    ("passes_when_compiled_by_gcc", Way::Gcc),
+    ("passes_when_compiled_by_clang", Way::Clang),
+    ("passes_under_valgrind", Way::Valgrind),
+    ("passes_with_the_sanitizers_of_gcc", Way::GccSanitizers),
+    ("passes_with_the_sanitizers_of_clang", Way::ClangSanitizers),
+];
 
-            #[test]
-            fn passes_when_compiled_by_gcc() {
-                passes(stringify!($program), Way::Gcc);
-            }
-
-            #[test]
-            fn passes_when_compiled_by_clang() {
-                passes(stringify!($program), Way::Clang);
-            }
-
-            #[test]
-            fn passes_under_valgrind() {
-                passes(stringify!($program), Way::Valgrind);
-            }
-
-            #[test]
-            fn passes_with_the_sanitizers_of_gcc() {
-                passes(stringify!($program), Way::GccSanitizers);
-            }
-
-            #[test]
-            fn passes_with_the_sanitizers_of_clang() {
-                passes(stringify!($program), Way::ClangSanitizers);
-            }
-        }
-    )*};
+/// The names of the `.c` files in `tests/c/`.
+fn programs() -> Vec<String> {
+    let directory = std::fs::read_dir(common::root().join("tests/c")).unwrap();
+    let files = directory.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut programs: Vec<String> = files.filter_map(|file| file.strip_suffix(".c").map(str::to_owned)).collect();
+    programs.sort();
+    assert_ne!(programs, [""; 0], "tests/c/ has no programs");
+    programs
 }
 
-programs!(
-    arguments,
-    background,
-    cancel,
-    clocks,
-    config,
-    daemon,
-    descriptors,
-    environ,
-    exit,
-    gate,
-    handler,
-    handles,
-    header,
-    life,
-    memory,
-    panic,
-    reads,
-    refresh,
-    resolver,
-    sigpipe,
-    stack,
-    threads,
-    unload,
-    wait,
-    wiped
-);
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Most programs wait more than they compute.
+    arguments.test_threads.get_or_insert(2 * std::thread::available_parallelism().unwrap().get());
+    let test = |name: &str, run: fn()| Trial::test(name, move || Ok(run()));
+    let mut trials = vec![
+        test(
+            "each_exported_function_is_called_with_a_cancellation_pending",
+            each_function_is_called_with_a_cancellation,
+        ),
+        test("the_search_for_secrets_finds_each_kind_and_nothing_else", the_search_for_secrets_finds_each_kind),
+    ];
+    for program in programs() {
+        trials.extend(WAYS.map(|(name, way)| {
+            let program = program.clone();
+            Trial::test(format!("{program}::{name}"), move || {
+                passes(&program, way);
+                Ok(())
+            })
+        }));
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
 
 fn passes(program: &str, way: Way) {
     let scratch = Scratch::new(&format!("c-{program}-{way:?}"));
@@ -205,8 +186,7 @@ fn secrets(text: &str, tokens: &[&str]) -> Vec<String> {
     found
 }
 
-#[test]
-fn each_exported_function_is_called_with_a_cancellation_pending() {
+fn each_function_is_called_with_a_cancellation() {
     let read = |path: &str| std::fs::read_to_string(common::root().join(path)).unwrap();
     let program = read("tests/c/cancel.c");
     for symbol in read("tests/abi/symbols.txt").lines().filter(|line| line.starts_with("dl_auth_")) {
@@ -214,8 +194,7 @@ fn each_exported_function_is_called_with_a_cancellation_pending() {
     }
 }
 
-#[test]
-fn the_search_for_secrets_finds_each_kind_and_nothing_else() {
+fn the_search_for_secrets_finds_each_kind() {
     let gate = Gate::start();
     let jwt = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9eyJleHA.c2lnbmF0dXJl";
     let signature = jwt.rsplit('.').next().unwrap();

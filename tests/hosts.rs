@@ -25,7 +25,7 @@ fn scenarios() -> Vec<String> {
 /// The directory of the library, with what pkg-config tells of it.
 fn library_directory() -> &'static Path {
     static TOLD: OnceLock<()> = OnceLock::new();
-    TOLD.get_or_init(|| drop(run(Command::new(root().join("src/cdylib/pkg-config.sh")).arg(library()))));
+    TOLD.get_or_init(|| drop(run(Command::new(root().join("packaging/pkg-config.sh")).arg(library()))));
     library()
 }
 

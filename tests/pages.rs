@@ -67,7 +67,7 @@ fn the_first_program_prints_a_token(language: &str) {
     let file = program.split_whitespace().nth(1).unwrap();
     let (gate, scratch) = (Gate::start(), Scratch::new(&format!("page-{language}")));
     library();
-    run(Command::new(root().join("src/cdylib/pkg-config.sh")).arg(library()));
+    run(Command::new(root().join("packaging/pkg-config.sh")).arg(library()));
     for directory in ["include", "bindings", "examples"] {
         symlink(root().join(directory), scratch.0.join(directory)).unwrap();
     }

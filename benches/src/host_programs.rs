@@ -46,7 +46,7 @@ fn cpp(options: &Options) -> Outcome<PathBuf> {
 
 fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let executable = options.work.join("read_go");
-    tool(clean(root().join("src/cdylib/pkg-config.sh")).arg(&options.built))?;
+    tool(clean(root().join("packaging/pkg-config.sh")).arg(&options.built))?;
     let mut compiler = Command::new("go"); // it needs the environment to find its caches
     compiler.current_dir(root().join(SOURCES).join("go")).env("PKG_CONFIG_PATH", &options.built);
     compiler.envs([("GOPROXY", "off"), ("GOFLAGS", "-mod=readonly"), ("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "1")]);

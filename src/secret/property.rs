@@ -195,11 +195,16 @@ fn found(message: &str, secrets: &[String]) -> Option<String> {
     })
 }
 
+/// The number of cases of a test: `full`, or `DL_AUTH_TEST_SEEDS` if that is smaller. `make check` sets this variable.
+pub fn cases(full: u64) -> u64 {
+    std::env::var("DL_AUTH_TEST_SEEDS").map_or(full, |seeds| full.min(seeds.parse().unwrap()))
+}
+
 /// Runs the cases of a property; each has another seed.
-pub fn for_each_seed(cases: u64, case: impl Fn(&mut Rng, u64)) {
+pub fn for_each_seed(full: u64, case: impl Fn(&mut Rng, u64)) {
     match std::env::var("DL_AUTH_TEST_SEED") {
         Ok(seed) => case(&mut Rng::with_seed(seed.parse().unwrap()), seed.parse().unwrap()),
-        Err(_) => (0..cases).map(|_| fastrand::u64(..)).for_each(|seed| case(&mut Rng::with_seed(seed), seed)),
+        Err(_) => (0..cases(full)).map(|_| fastrand::u64(..)).for_each(|seed| case(&mut Rng::with_seed(seed), seed)),
     }
 }
 

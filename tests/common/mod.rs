@@ -44,7 +44,7 @@ fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
     let (library, name) = (Path::new("libdl_auth.so"), directory.join("libdl_auth.so.0"));
     std::os::unix::fs::symlink(library, &name).ok(); // it may be there from the last time, or from another test
     assert_eq!(std::fs::read_link(&name).ok().as_deref(), Some(library), "the link beside the library");
-    run(Command::new(root().join("src/staticlib/archive.sh")).arg(&directory));
+    run(Command::new(root().join("packaging/archive.sh")).arg(&directory));
     directory
 }
 

@@ -1,14 +1,16 @@
-//! A fleet that logged in within one second, simulated for a month: what the draw is for.
+//! A simulation: many handles log in within one second, and then refresh for a month. It shows the effect of the jitter.
 //!
-//! docs/fleet.md and docs/fleet.svg are what this makes of it. The test compares them with what is checked in;
-//! `make docs` writes them.
+//! The test makes docs/fleet.md and docs/fleet.svg again and compares them with the files in the repository. `make docs`
+//! writes these files.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fmt::Write;
 use std::path::Path;
+use std::time::Duration;
 
+use dl_auth::simulation::{Lifetime, Now, RequestTimes, SPREAD};
 use plotters::prelude::*;
-
-use super::*;
 
 const HANDLES: u32 = 100_000;
 const DAYS: usize = 30;
@@ -17,42 +19,42 @@ const TOKEN_LIFE: i64 = 24 * 3600;
 const REFRESH_AT: f64 = 0.8;
 const SEED: u64 = 1;
 
-/// How many logins there are in each second, the first one included. `draw` is asked once for each token.
-fn logins(mut draw: impl FnMut(&mut fastrand::Rng) -> f64) -> Vec<u32> {
+/// The number of logins in each second, the first login included. Calls `jitter` once for each token.
+fn logins(mut jitter: impl FnMut(&mut fastrand::Rng) -> f64) -> Vec<u32> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut seconds = vec![0; DAYS * DAY];
     for _ in 0..HANDLES {
         let mut now = Duration::from_secs_f64(random.f64());
         while let Some(count) = seconds.get_mut(now.as_secs() as usize) {
             *count += 1;
-            now = next_login(now, draw(&mut random));
+            now = next_login(now, jitter(&mut random));
         }
     }
     seconds
 }
 
-/// When the token that comes now is due, by the policy of the library. The request takes no time, and the gate tells
-/// the time as gates do: cut to whole seconds, so that up to 999 ms more may have passed.
-fn next_login(now: Boot, draw: f64) -> Boot {
+/// The time at which a token that is issued now is due, by the policy of the library. The request takes no time. The
+/// gate sends its time in whole seconds, as real gates do, so its real time can be up to 999 ms later.
+fn next_login(now: Duration, jitter: f64) -> Duration {
     let seconds = now.as_secs() as i64;
     let ended = Now { boot: now, wall_ms: now.as_millis() as i64 };
     let times = RequestTimes { started: now, ended, gate_ms: seconds * 1000 + 999 };
-    Lifetime::new(times, seconds + TOKEN_LIFE, Some(seconds), REFRESH_AT).unwrap().with_jitter(draw).due
+    Lifetime::new(times, seconds + TOKEN_LIFE, Some(seconds), REFRESH_AT).unwrap().with_jitter(jitter).due
 }
 
-/// The fullest of the spans of that many seconds.
+/// The largest number of logins in one span of that many seconds.
 fn fullest(seconds: &[u32], span: usize) -> u32 {
     seconds.chunks(span).map(|span| span.iter().sum()).max().unwrap_or_default()
 }
 
-/// The seconds over which the first refreshes are drawn.
+/// The jitter spreads the first refreshes over this number of seconds.
 fn width() -> f64 {
     TOKEN_LIFE as f64 * SPREAD * 2.0
 }
 
-/// How many logins there are in a second where the n-th refreshes are densest. Their times are sums of n uniform draws:
-/// the sum of two is as dense as one, of three by a quarter less, and of more it is nearly normal, with a variance of
-/// n/12 squared widths.
+/// The expected number of logins per second at the peak of the n-th refreshes. Their times are sums of n uniform random
+/// values. The peak of the sum of two is as high as that of one; the peak of three is a quarter lower. The sum of more is
+/// nearly normal, with a variance of n/12 squared widths.
 fn densest(nth: u32) -> f64 {
     let peak = match nth {
         1 | 2 => 1.0,
@@ -62,8 +64,8 @@ fn densest(nth: u32) -> f64 {
     f64::from(HANDLES) / width() * peak
 }
 
-/// What the fullest span holds by chance, where there are so many spans with so many logins in each on the average: as
-/// many as not one of them is expected to exceed, by Poisson's law.
+/// The expected maximum in `spans` spans with `mean` logins each on average, by the Poisson distribution: the smallest
+/// count that less than one span is expected to exceed.
 fn by_chance(mean: f64, spans: f64) -> u32 {
     let (mut probability, mut more, mut count) = ((-mean).exp(), 1.0, 0);
     loop {
@@ -76,7 +78,7 @@ fn by_chance(mean: f64, spans: f64) -> u32 {
     }
 }
 
-/// A number with its thousands apart.
+/// A number with commas between its thousands.
 fn number(number: u32) -> String {
     let (millions, thousands) = (number / 1_000_000, number / 1000 % 1000);
     match (millions, thousands) {
@@ -93,34 +95,35 @@ fn report(drawn: &[u32], undrawn: &[u32]) -> String {
     let chance = |span: f64| number(by_chance(rate * span, width() / span));
     let interval = TOKEN_LIFE as f64 * REFRESH_AT;
     let mut text = format!(
-        "# A fleet that logs in at once
+        "# Many handles that log in at the same time
 
-{handles} handles log in within the same second. Their tokens live 24 h, and `refresh_at` is {REFRESH_AT}: each is due after {hours:.1} h. What does the gate see in
-the {DAYS} days that follow? Each handle draws when its next refresh is due, {spread:.0} % of the token's life to either side; beside it, the same fleet
-without the draw.
+{handles} handles log in within the same second. Their tokens are valid for 24 h, and `refresh_at` is {REFRESH_AT}: each token is due after
+{hours:.1} h. How many logins does the gate (the service endpoint that issues tokens) receive in the next {DAYS} days? Each handle adds a random
+jitter to the time of its next refresh: up to {spread:.0} % of the token's lifetime, earlier or later. The table compares this with the same handles
+without jitter.
 
-**This is a simulation, and arithmetic on paper. No gate was asked.** The code is `src/policy/fleet.rs`: it asks the library's own policy when each
-token is due, and lets the handle log in at exactly that time, by a login that takes no time and never fails. The first logins fall anywhere in the
-first second. Random numbers are `fastrand`'s, with seed {SEED}. A test makes this page and its picture anew and compares them with what is checked in;
-`make docs` writes them.
+**This is a simulation and a calculation. No gate took part.** The code is `benches/tests/fleet.rs`. It uses the library's policy to decide when each
+token is due. The handle logs in at exactly that time. A login takes no time and never fails. The first logins are at random times in the first
+second. The random numbers come from `fastrand`, with seed {SEED}. A test makes this page and its picture again and compares them with the files in the
+repository. `make docs` writes them.
 
-| After the first second | with the draw | without it |
+| After the first second | with jitter | without jitter |
 |---|---:|---:|
-| logins in the fullest second, simulated | {second} | {second_undrawn} |
-| the same on paper | {rate:.1} on the average, {second_chance} by chance | up to {handles} |
-| logins in the fullest minute, simulated | {minute} | {minute_undrawn} |
-| the same on paper | {minute_rate:.0} on the average, {minute_chance} by chance | {handles} |
-| logins of a handle in {DAYS} days, the first not counted | {all} | {all_undrawn} |
+| maximum of logins in one second, simulated | {second} | {second_undrawn} |
+| the same, calculated | {rate:.1} on average, maximum {second_chance} | up to {handles} |
+| maximum of logins in one minute, simulated | {minute} | {minute_undrawn} |
+| the same, calculated | {minute_rate:.0} on average, maximum {minute_chance} | {handles} |
+| logins of one handle in {DAYS} days, without the first | {all} | {all_undrawn} |
 
-On paper: the first refreshes fall evenly into {percent:.0} % of 24 h, {width} s, which makes {handles} / {width} = {rate:.1} in a second. By chance, a few
-seconds are fuller: the most that is to be expected in one of so many is {second_chance}, by Poisson's law, and {minute_chance} in a minute. Without the draw, nothing
-ever parts the handles: all come within one second, every {hours:.1} h, for ever. (A second of the clock may cut theirs in two, so that neither part
-has all.) Spread evenly over all time, the fleet would make {even:.2} in a second.
+The calculation: the first refreshes are spread evenly over {percent:.0} % of 24 h, which is {width} s. That is {handles} / {width} = {rate:.1} per second. Some
+seconds have more by chance. By the Poisson distribution, the expected maximum is {second_chance} in one second and {minute_chance} in one minute. Without jitter, the
+handles stay together: all log in within one second, every {hours:.1} h, without end. (Their second can be parts of two seconds of the clock. Then neither
+of these two has all logins.) If the logins were spread evenly over the whole time, there would be {even:.2} per second.
 
-Each refresh draws anew, so the fleet widens. The n-th refresh falls where n draws add up: as dense as the first for n = 2, by a quarter less for
-n = 3, and after that by a factor of nearly √(6/πn).
+Each refresh has new jitter, so the logins spread further with each refresh. The n-th refresh has the sum of n jitters. Its peak is as high as the first
+for n = 2, a quarter lower for n = 3, and after that lower by a factor of nearly √(6/πn).
 
-| Refresh | in a second on paper, where densest | simulated, the fullest minute's average |
+| Refresh | per second at the peak, calculated | in the fullest minute, average per second, simulated |
 |---:|---:|---:|
 ",
         handles = number(HANDLES),
@@ -145,9 +148,9 @@ n = 3, and after that by a factor of nearly √(6/πn).
         let simulated = f64::from(fullest(around, 60)) / 60.0;
         writeln!(text, "| {nth} | {:.1} | {simulated:.1} |", densest(nth)).unwrap();
     }
-    text + "\n![Logins per minute over 30 days, with the draw and without](fleet.svg)
+    text + "\n![Logins per minute over 30 days, with and without jitter](fleet.svg)
 
-The picture shows the fullest minute of each hour. On its logarithmic axis, none at all is drawn as one.
+The picture shows the minute with the most logins of each hour. The axis is logarithmic, so zero logins are shown as one.
 "
 }
 
@@ -180,8 +183,8 @@ fn picture(drawn: &[u32], undrawn: &[u32]) -> String {
         .unwrap();
     let (with, without) = (RGBColor(0x1f, 0x5f, 0xa8), RGBColor(0xd0, 0x4a, 0x2a));
     let key = |color: RGBColor| move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(3));
-    // Each of its peaks is alone between hours without a login.
-    let mut first = Some("without the draw");
+    // There are hours without a login around each of its peaks.
+    let mut first = Some("without jitter");
     for (hour, count) in undrawn.into_iter().enumerate().filter(|(_, count)| *count > 0.0) {
         let peak = [(days(hour), 1.0), (days(hour), count)];
         let series = chart.draw_series(LineSeries::new(peak, without.stroke_width(2))).unwrap();
@@ -193,7 +196,7 @@ fn picture(drawn: &[u32], undrawn: &[u32]) -> String {
     chart
         .draw_series(LineSeries::new(line, with.stroke_width(2)))
         .unwrap()
-        .label("with the draw, 5 % of a token's life to either side")
+        .label("with jitter: up to 5 % of a token's lifetime, earlier or later")
         .legend(key(with));
     chart
         .configure_series_labels()
@@ -209,19 +212,22 @@ fn picture(drawn: &[u32], undrawn: &[u32]) -> String {
 }
 
 #[test]
-fn a_fleet_that_logs_in_at_once_never_comes_back_at_once() {
+fn handles_that_log_in_together_do_not_refresh_together() {
     let (drawn, undrawn) = std::thread::scope(|scope| {
         let undrawn = scope.spawn(|| logins(|_| 0.5));
         (logins(fastrand::Rng::f64), undrawn.join().unwrap())
     });
     assert_eq!((drawn[0], undrawn[0]), (HANDLES, HANDLES));
-    assert!(fullest(&drawn[1..], 1) < 50 && fullest(&undrawn[1..], 1) > HANDLES / 2, "the draw is what parts them");
+    assert!(fullest(&drawn[1..], 1) < 50 && fullest(&undrawn[1..], 1) > HANDLES / 2, "the jitter spreads them");
     for (name, made) in [("fleet.md", report(&drawn, &undrawn)), ("fleet.svg", picture(&drawn, &undrawn))] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(name);
         if std::env::var_os("DL_AUTH_WRITE_DOCS").is_some() {
             std::fs::write(&path, &made).unwrap();
         }
         let found = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(found == made, "docs/{name} is not what the code makes; run `make docs` and look at what has changed");
+        assert!(
+            found == made,
+            "docs/{name} differs from the output of the code; run `make docs` and look at the change"
+        );
     }
 }

@@ -25,4 +25,4 @@ else
   "${OBJCOPY:-objcopy}" --strip-unneeded --remove-section='.llvm*' --wildcard --keep-global-symbol='dl_auth_*' "$work/dl_auth.o"
   "${AR:-ar}" rcsD "$work/libdl_auth.a" "$work/dl_auth.o"
 fi
-mv "$work/libdl_auth.a" libdl_auth.a # at once: a program may be linked with it at this moment
+mv "$work/libdl_auth.a" libdl_auth.a # one step: a linker may read the archive now

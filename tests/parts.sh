@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# Runs parts of the tests, several at the same time: `parts.sh [PART...]`. Without arguments, it runs all parts. A part is
+# unit, doc, models, packages (the other packages of the workspace), or the name of a file tests/*.rs.
+#
+# Prints the time of each part, and the output of each part that failed. Exits with 1 if a part failed.
+# DL_AUTH_TEST_JOBS is the number of parts that run at the same time; the default is the number of cores.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+jobs=${DL_AUTH_TEST_JOBS:-$(nproc)}
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+
+part() {
+  case $1 in
+    build) cargo test --no-run --workspace --locked ;;
+    build-models)
+      cargo test --no-run --lib --locked --features shuttle
+      cargo test --no-run --lib --locked --features loom
+      ;;
+    library) make --silent lib ;;
+    unit) cargo test --lib --locked ;;
+    doc) cargo test --doc --locked ;;
+    packages) cargo test --workspace --exclude dl_auth --locked ;;
+    models)
+      cargo test --lib --locked --features shuttle auth::model
+      cargo test --lib --locked --features loom seqlock::model
+      ;;
+    *) cargo test --locked --test "$1" ;;
+  esac
+}
+
+# Runs a part in a separate shell, so that `set -e` holds in it, and records its time.
+timed() {
+  local TIMEFORMAT=$'%R %U %S' code=0
+  { time bash "$0" --part "$1" >"$results/$1.output" 2>&1; } 2>"$results/$1.time" || code=$?
+  read -r elapsed user system < <(tail -n 1 "$results/$1.time")
+  printf '%-14s %7.1f s, %7.1f s of CPU time%s\n' "$1" "$elapsed" "$(awk "BEGIN {print $user + $system}")" \
+    "$([ $code = 0 ] || echo ', FAILED')"
+  [ $code = 0 ] || { cat "$results/$1.output"; touch "$results/failed"; }
+}
+
+# Starts the parts in order, at most $jobs at the same time, and waits for all.
+together() {
+  for name in "$@"; do
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
+    timed "$name" &
+  done
+  wait
+}
+
+if [ "${1:-}" = --part ]; then
+  part "$2"
+  exit
+fi
+parts=("$@")
+if [ ${#parts[@]} = 0 ]; then
+  # The parts that take longest start first.
+  first=(hosts c unit abi readme)
+  mapfile -t files < <(basename --suffix .rs tests/*.rs)
+  mapfile -t others < <(printf '%s\n' "${files[@]}" packages models doc | grep -vxF "$(printf '%s\n' "${first[@]}")")
+  parts=("${first[@]}" "${others[@]}")
+fi
+started=$SECONDS
+builds=(build library)
+case " ${parts[*]} " in *' models '*) builds+=(build-models) ;; esac
+together "${builds[@]}"
+[ -e "$results/failed" ] || together "${parts[@]}"
+echo "all parts: $((SECONDS - started)) s"
+[ ! -e "$results/failed" ]
