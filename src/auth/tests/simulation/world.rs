@@ -4,7 +4,8 @@
 //! a time: the one that is due first continues. So a run is the same each time.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::thread::{self, Thread};
 
 use fastrand::Rng;
 
@@ -12,7 +13,7 @@ use super::super::bench::NOW;
 use super::*;
 use crate::clock::Boot;
 use crate::scheduler::{Background, Job};
-use crate::sync::{Changes, Condvar, Mutex, Weak, wait};
+use crate::sync::{Changes, Mutex, Weak};
 
 /// The gate's clock when a world begins.
 const GATE_MS: i64 = NOW * 1000;
@@ -45,7 +46,6 @@ thread_local! {
 
 pub(super) struct World {
     pub(super) state: Mutex<Scene>,
-    pub(super) turn: Condvar,
 }
 
 #[derive(Default)]
@@ -54,8 +54,9 @@ pub(super) struct Scene {
     pub(super) boot: Boot,
     /// The wall clock minus the gate's.
     pub(super) wrong_ms: i64,
-    /// Whose turn it is.
+    /// The thread that runs. All others are parked.
     pub(super) running: u64,
+    pub(super) handles: BTreeMap<u64, Thread>,
     pub(super) threads: u64,
     /// When each of those that sleep goes on.
     pub(super) sleepers: BTreeSet<(Boot, u64)>,
@@ -105,20 +106,31 @@ impl World {
             good_password: "p0".to_owned(),
             ..Scene::default()
         };
-        Arc::new(World { state: Mutex::new(state), turn: Condvar::new() })
+        Arc::new(World { state: Mutex::new(state) })
     }
 
     pub(super) fn look<R>(&self, f: impl FnOnce(&mut Scene) -> R) -> R {
         f(&mut lock(&self.state))
     }
 
-    /// Lets the thread run whose turn it is, until it is this one's.
+    /// Lets the thread `next` run, and parks this one until it may run again.
     pub(super) fn yield_to(&self, next: u64, me: u64) {
-        let mut state = lock(&self.state);
-        state.running = next;
-        self.turn.notify_all();
-        while state.running != me {
-            state = wait(&self.turn, state, Duration::from_secs(1));
+        self.look(|state| state.handles.insert(me, thread::current()));
+        self.run_only(next);
+        self.park_until_it_runs(me);
+    }
+
+    fn run_only(&self, next: u64) {
+        let next = self.look(|state| {
+            state.running = next;
+            state.handles.get(&next).cloned()
+        });
+        next.iter().for_each(Thread::unpark);
+    }
+
+    fn park_until_it_runs(&self, me: u64) {
+        while self.look(|state| state.running) != me {
+            thread::park();
         }
     }
 
@@ -132,21 +144,18 @@ impl World {
             (me, state.rng.u64(..))
         });
         let world = self.clone();
-        std::thread::spawn(move || {
+        let spawned = thread::spawn(move || {
             ME.set(me);
             fastrand::seed(seed);
-            let mut state = lock(&world.state);
-            while state.running != me {
-                state = wait(&world.turn, state, Duration::from_secs(1));
-            }
-            drop(state);
+            world.park_until_it_runs(me);
             body();
             world.look(|state| {
                 state.alive.remove(&me);
-                state.running = 0;
+                state.handles.remove(&me);
             });
-            world.turn.notify_all();
+            world.run_only(0);
         });
+        self.look(|state| state.handles.insert(me, spawned.thread().clone()));
         me
     }
 
