@@ -60,7 +60,7 @@ pub use options::{Choice, Kind, OPTIONS, OptionRow};
 pub use policy::State;
 pub use status::{STATUSES, Status, StatusRow};
 
-/// The policy that decides when a token is due, for the simulation in `benches/`. Not part of the API.
+/// The policy that decides when a token is due. The simulation in `benches/` uses it. It is not part of the API.
 #[doc(hidden)]
 pub mod simulation {
     pub use crate::clock::Now;

@@ -16,6 +16,7 @@ mod certificates;
 mod der;
 mod explain;
 mod pem;
+mod provider;
 mod roots;
 mod verify;
 mod words;
@@ -120,7 +121,7 @@ impl Trust {
             roots: store.roots,
             ca_file: self.roots.ca.clone(),
             unreadable: store.unreadable,
-            algorithms: rustls::crypto::ring::default_provider().signature_verification_algorithms,
+            provider: Arc::new(provider::provider()),
         })
     }
 }

@@ -54,7 +54,7 @@ fn stub(scratch: &Scratch, abi: u32) -> PathBuf {
     directory
 }
 
-/// A command of a host's, in an environment that names the gate, the libraries, and where it may write.
+/// A command of a binding's tests. Its environment names the gate, the libraries, and a directory for its files.
 fn command(program: impl AsRef<std::ffi::OsStr>, gate: &Gate) -> Command {
     let mut command = Command::new(program);
     as_from_a_shell(in_a_clean_environment(&mut command));

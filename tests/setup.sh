@@ -14,8 +14,8 @@ if ! command -v cargo >/dev/null; then
   exit 1
 fi
 if [ "$1" = all ]; then
-  echo "setup: the tests of the bindings download, where they are not there yet, Go's modules ($(
-    sed -n 's/^require //p' ../bindings/go/go.mod), and what that needs) and from PyPI, into cargo's output directory: $(
+  echo "setup: the tests of the bindings download missing packages into cargo's output directory: Go's modules ($(
+    sed -n 's/^require //p' ../bindings/go/go.mod) and its dependencies) and from PyPI: $(
     grep -hv '^#' ../bindings/{python,csharp}/tests/requirements.txt | xargs)"
 fi
 missing=()

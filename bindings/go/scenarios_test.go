@@ -114,7 +114,7 @@ func expiryAndRefresh(t *testing.T) {
 		next = tokenOf(t, auth)
 		expiry, err := dlauth.JWTExpiry(next)
 		if err != nil || !before.Before(expiry) {
-			t.Fatalf("a token that ends at %v was handed out at %v, %v", expiry, before, err)
+			t.Fatalf("a token that expires at %v was returned at %v, %v", expiry, before, err)
 		}
 	}
 	gate.counted(map[string]int{"logins": 1, "refreshes": 1, "reused_refresh_tokens": 0})

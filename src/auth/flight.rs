@@ -269,7 +269,7 @@ impl Inner {
         let session = session.try_lock_arc().ok_or_else(|| hangs(shared.doing()))?;
         shared.flights += 1;
         let limit = now.saturating_add(self.exchange.rules.timeout);
-        // A little less, so that the reason of a failure is there for whoever waits as long as a refresh may take.
+        // A little less, so that a caller that waits until the limit gets the reason of a failure.
         let deadline = limit - policy::margin(self.exchange.rules.timeout);
         let cancellation = Arc::new(Cancellation::default());
         let attempt = Attempt::new(deadline, cancellation.clone());

@@ -241,7 +241,7 @@ impl<'a> Certificates<'a> {
 
     fn is_signed_by(&self, certificate: &X509<'_>, key: &SubjectPublicKeyInfoDer<'_>) -> bool {
         let Ok(entity) = RawPublicKeyEntity::try_from(key) else { return false };
-        let mut algorithms = self.report.anchors.algorithms.all.iter().copied();
+        let mut algorithms = self.report.anchors.provider.signature_verification_algorithms.all.iter().copied();
         algorithms.any(|algorithm| {
             algorithm.signature_alg_id().as_ref() == certificate.algorithm
                 && entity.verify_signature(algorithm, certificate.signed, certificate.signature).is_ok()
@@ -294,7 +294,7 @@ impl<'a> Certificates<'a> {
     }
 
     fn can_verify_with(&self, key: &[u8]) -> bool {
-        let mut algorithms = self.report.anchors.algorithms.all.iter();
+        let mut algorithms = self.report.anchors.provider.signature_verification_algorithms.all.iter();
         algorithms.any(|algorithm| Some(algorithm.public_key_alg_id().as_ref()) == key_algorithm(key))
     }
 

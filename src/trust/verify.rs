@@ -11,7 +11,8 @@ use std::time::SystemTime;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, verify_server_cert_signed_by_trust_anchor, verify_server_name};
 use rustls::crypto::{
-    WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature, verify_tls13_signature_with_raw_key,
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+    verify_tls13_signature_with_raw_key,
 };
 use rustls::pki_types::{CertificateDer, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use rustls::server::ParsedCertificate;
@@ -31,7 +32,8 @@ pub struct Anchors {
     pub ca_file: Vec<Certificate>,
     /// How many roots could not be read, and so are not trusted.
     pub unreadable: usize,
-    pub algorithms: WebPkiSupportedAlgorithms,
+    /// The cryptography, which all sessions share.
+    pub provider: Arc<CryptoProvider>,
 }
 
 impl Anchors {
@@ -59,7 +61,13 @@ impl Anchors {
         }
         let certificate = ParsedCertificate::try_from(end_entity)?;
         let signed: fn(&_, &_, &[_], _, &_) -> _ = verify_server_cert_signed_by_trust_anchor;
-        black_box(signed)(&certificate, &self.roots, intermediates, now, self.algorithms.all)?;
+        black_box(signed)(
+            &certificate,
+            &self.roots,
+            intermediates,
+            now,
+            self.provider.signature_verification_algorithms.all,
+        )?;
         verify_server_name(&certificate, name)
     }
 
@@ -73,11 +81,11 @@ impl Anchors {
         let Some(key) = self.key_of_old(certificate) else {
             let verify: fn(&[u8], &CertificateDer<'_>, &_, &_) -> _ =
                 if tls13 { verify_tls13_signature } else { verify_tls12_signature };
-            return black_box(verify)(message, certificate, signed, &self.algorithms);
+            return black_box(verify)(message, certificate, signed, &self.provider.signature_verification_algorithms);
         };
         let verify: fn(&[u8], &SubjectPublicKeyInfoDer<'_>, &_, &_) -> _ =
             if tls13 { verify_tls13_signature_with_raw_key } else { verify_tls12_signature_with_raw_key };
-        black_box(verify)(message, &key, signed, &self.algorithms)
+        black_box(verify)(message, &key, signed, &self.provider.signature_verification_algorithms)
     }
 }
 
@@ -243,7 +251,7 @@ impl ServerCertVerifier for Verifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.anchors.algorithms.supported_schemes()
+        self.anchors.provider.signature_verification_algorithms.supported_schemes()
     }
 }
 

@@ -48,8 +48,8 @@ fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
     directory
 }
 
-/// Takes away what cargo tells this test of its own package: a build script that looks at it would run again, and all
-/// be compiled once more, each time a build by a test follows one from a shell.
+/// Removes the variables that cargo sets for a test. A build script that reads them would run again, and everything
+/// would be compiled again, each time a build by a test follows a build from a shell.
 pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
@@ -92,7 +92,7 @@ pub fn header() -> String {
     std::fs::read_to_string(root().join("include/dl_auth.h")).expect("the header")
 }
 
-/// A directory of its own for a test's files, removed with it.
+/// A separate directory for the files of a test. Drop removes it.
 pub struct Scratch(pub PathBuf);
 
 impl Scratch {

@@ -45,7 +45,7 @@ class TokenTest(GateTest):
             self.assertLess(time.monotonic(), limit, "there is no other token")
             asked = datetime.now(timezone.utc)
             token = auth.token()
-            self.assertGreater(dl_auth.jwt_expiry(token), asked, "one that has ended is handed out")
+            self.assertGreater(dl_auth.jwt_expiry(token), asked, "an expired token is returned")
             time.sleep(0.02)
         self.assert_counts(logins=1, refreshes=1)
 

@@ -50,7 +50,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
         ],
     ),
     (
-        "a wrong password is sent three times in the first hour, and a valid token is handed out to its end",
+        "a wrong password is sent three times in the first hour, and a valid token is returned until it expires",
         &[
             (0, Gives(100), Gets(1), 1),
             (90, Says(401), Gets(1), 2),

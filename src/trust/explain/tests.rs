@@ -20,8 +20,8 @@ use super::*;
 const SHOWN: &str = "gate.example:443 through the proxy proxy.example:3128";
 
 fn anchors() -> Anchors {
-    let algorithms = rustls::crypto::ring::default_provider().signature_verification_algorithms;
-    Anchors { roots: RootCertStore::empty(), ca_file: Vec::new(), unreadable: 2, algorithms }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    Anchors { roots: RootCertStore::empty(), ca_file: Vec::new(), unreadable: 2, provider }
 }
 
 fn sentence(error: &Error, seen: Option<&Rejected>, asked: bool) -> String {

@@ -133,7 +133,7 @@ static class Tokens
                 {
                     DateTimeOffset now = DateTimeOffset.UtcNow;
                     token = auth.Token();
-                    Check.That(Jwt.Expiry(token) > now, "none that has ended is handed out");
+                    Check.That(Jwt.Expiry(token) > now, "no expired token is returned");
                     return token != first;
                 },
                 "it is replaced");
