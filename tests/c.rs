@@ -49,7 +49,12 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // Most programs wait more than they compute.
     arguments.test_threads.get_or_insert(2 * std::thread::available_parallelism().unwrap().get());
-    let test = |name: &str, run: fn()| Trial::test(name, move || Ok(run()));
+    let test = |name: &str, run: fn()| {
+        Trial::test(name, move || {
+            run();
+            Ok(())
+        })
+    };
     let mut trials = vec![
         test(
             "each_exported_function_is_called_with_a_cancellation_pending",

@@ -227,7 +227,7 @@ func TestALateCallerWaitsToItsOwnEnd(t *testing.T) {
 	gate.counted(map[string]int{"requests": 1})
 }
 
-// The gate hangs for longer than any call may wait. Other calls start to wait again and again, for another token.
+// The gate hangs for longer than any call may wait. Other calls start to wait repeatedly, each for another token.
 func TestNoCallWaitsLongerThanTheOptionWait(t *testing.T) {
 	gate := newGate(t)
 	gate.plan(`{"do": "hang"}`)

@@ -40,7 +40,7 @@ function cases.unreachable()
   gate.wait_until(function() return threads() == 1 end)
 end
 
---- The file runs again and again, as under a tool that reloads what has changed; and another module declares the header.
+--- The file runs repeatedly, as with a tool that reloads changed files. Another module declares the header.
 function cases.reload()
   local declarations = assert(io.open(os.getenv "DECLARATIONS")):read "*a"
   local auths = {}

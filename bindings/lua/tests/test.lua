@@ -135,7 +135,7 @@ scenario("platform_401", function()
   equal(200, code)
   equal("Bearer " .. gate.last_token(), authorization)
   equal(2, sent)
-  refused = gate.last_token() -- a token so new is not replaced, and nothing is sent again in vain
+  refused = gate.last_token() -- such a new token is not replaced, so the request is not sent again
   equal(401, (request(auth, platform)))
   equal(3, sent)
   equal(1, gate.count "logins")

@@ -156,7 +156,7 @@ impl Log {
             _ => Some(then_s * 1000),
         };
         let is_dated = date_ms == Some(then_s * 1000);
-        // Some gates hand out a token that they made a while ago. Without `Date`, only a wall clock that is not behind
+        // Some gates return a token that they made a while ago. Without `Date`, only a wall clock that is not behind
         // can tell.
         let may_be_old = is_dated || state.wrong_ms >= 0;
         let life = state.life;
@@ -295,7 +295,7 @@ impl Host {
                 match given {
                     None => world.broken("a token that the gate never gave".to_owned()),
                     Some((_, expiry_ms, _)) if *expiry_ms <= gate_ms => {
-                        world.broken(format!("a token was handed out {} ms past its end", gate_ms - expiry_ms));
+                        world.broken(format!("a token was returned {} ms after it expired", gate_ms - expiry_ms));
                     }
                     Some((text, _, sure)) => self.held = Some((text.clone(), *sure)),
                 }
