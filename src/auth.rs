@@ -65,7 +65,9 @@ impl Auth {
         let now = System.wall_ms().div_euclid(1000);
         let settings = match config.environ() {
             Some(environ) => Settings::resolve(config, |name| environ.get(name), now)?,
-            None if process::is_privileged() => Settings::resolve(config, |_| None, now).map_err(unseen)?,
+            None if process::is_privileged() => {
+                Settings::resolve(config, |_| None, now).map_err(ignored_environment)?
+            }
             None => Settings::resolve(config, |name| std::env::var_os(name), now)?,
         };
         let parts = Parts {
@@ -240,8 +242,8 @@ fn serves(token: &Token, now: Now, need: Duration) -> bool {
     token.state(now) != State::Expired && token.lifetime().left(now) >= need
 }
 
-/// Explains an error that may have its reason in the ignored environment.
-fn unseen(error: Error) -> Error {
+/// Explains missing credentials that may be in the ignored environment.
+fn ignored_environment(error: Error) -> Error {
     if error.status() != Status::NoCredentials {
         return error;
     }

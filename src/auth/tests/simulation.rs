@@ -319,7 +319,7 @@ impl Host {
         }
     }
 
-    /// That token, or all, and one on its way, may end before their time.
+    /// From now on, this token may expire early. `None`: each token may, also the one of the request in flight.
     fn doubt(&mut self, which: Option<&str>) {
         self.held = None;
         let mut seen = lock(&self.log.seen);
@@ -340,7 +340,7 @@ impl Host {
             world.broken("new credentials were not taken".to_owned());
         }
         self.password = password;
-        self.held = None; // it stays where the user does; the world does not keep account of users
+        self.held = None; // it is kept only if the user is the same, and the world does not record users
     }
 }
 
@@ -383,7 +383,7 @@ fn live(seed: u64) -> (Duration, u64) {
             23 | 24 => {
                 let jump = rng.choice([6000, -6000, 3_600_000, -3_600_000, 10 * YEARS_MS, -10 * YEARS_MS]).unwrap_or(0);
                 world.look(|state| state.wrong_ms += jump);
-                hosts.iter_mut().for_each(|host| host.doubt(None)); // a second witness may end what the first does not
+                hosts.iter_mut().for_each(|host| host.doubt(None)); // after a jump, each token may expire early
             }
             25 => world.look(|state| state.can_make_threads = rng.u8(..4) > 0),
             26..=28 => {
