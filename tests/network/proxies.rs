@@ -89,7 +89,7 @@ fn if_a_proxy_does_not_offer_basic_the_message_names_its_schemes() {
     let (gate, squid, program) = start("ntlm", Login::Unsupported, "");
     for user in ["", &right_user()] {
         let answer = program.ask(&gate, &[&format!("proxy={}", squid.url(user))], &[]);
-        answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["Negotiate, NTLM", "only Basic is supported"]);
+        answer.is_refused("DL_AUTH_E_UNREACHABLE", 407, &["Negotiate, NTLM", "supports only Basic"]);
     }
     assert_eq!(gate.counts().connections, 0);
 }

@@ -245,7 +245,7 @@ pub const ROWS: &[Row] = &[
     bad("P-521 CA, SHA-256", &["by-p521"], &["ca-p521"], &["\"P-521 root\"", "ECDSA P-521", "P-384"]),
     bad("P-521 CA, SHA-512", &["by-p521-sha512"], &["ca-p521"], &["ecdsa-with-SHA512", "SHA-384"]),
     bad("ECDSA with SHA-512", &["by-p384-sha512"], &["ca-p384"], &["ecdsa-with-SHA512", "dl_auth cannot verify"]),
-    bad("SHA-1", &["by-2048-sha1"], &["ca-2048"], &["sha1WithRSAEncryption", "not safe", "SHA-256"]),
+    bad("SHA-1", &["by-2048-sha1"], &["ca-2048"], &["sha1WithRSAEncryption", "no longer safe", "SHA-256"]),
     bad("RSA-PSS CA", &["by-pss"], &["ca-pss"], &["rsassaPss"]),
     bad("Ed448 CA", &["by-ed448"], &["ca-ed448"], &["Ed448", "dl_auth cannot verify"]),
     // Chains.
