@@ -106,8 +106,9 @@ impl Lifetime {
     /// been suspended while no clock ran.
     pub fn left(&self, now: Now) -> Duration {
         let jumped_ms = self.jumped_ms(now);
-        let unseen = if jumped_ms > JUMP_MS { Duration::from_millis(jumped_ms.unsigned_abs()) } else { Duration::ZERO };
-        self.expires.saturating_sub(now.boot).saturating_sub(unseen)
+        let uncounted =
+            if jumped_ms > JUMP_MS { Duration::from_millis(jumped_ms.unsigned_abs()) } else { Duration::ZERO };
+        self.expires.saturating_sub(now.boot).saturating_sub(uncounted)
     }
 
     /// The minimum interval to the next refresh. It protects a gate that gives out short-lived tokens.

@@ -40,7 +40,7 @@ pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 pub fn watch_forks() {
     extern "C" fn in_the_child() {
         EPOCH.fetch_add(1, Ordering::Relaxed);
-        uncancelled(stdio::give_back); // `close` is a cancellation point
+        uncancelled(stdio::release); // `close` is a cancellation point
     }
     if WATCHED.load(Ordering::Relaxed) {
         return;

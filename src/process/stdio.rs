@@ -37,7 +37,7 @@ pub fn occupying_stdio<T>(f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
 }
 
 #[cfg(unix)]
-pub(super) use numbers::give_back;
+pub(super) use numbers::release;
 
 #[cfg(unix)]
 mod numbers {
@@ -63,7 +63,7 @@ mod numbers {
             let mut users = lock(&users);
             let occupied = occupy();
             if occupied.is_err() && *users == 0 {
-                give_back();
+                release();
             }
             occupied?;
             *users += 1;
@@ -77,7 +77,7 @@ mod numbers {
             let mut users = lock(&users);
             *users -= 1;
             if *users == 0 {
-                give_back();
+                release();
             }
         }
     }
@@ -118,7 +118,7 @@ mod numbers {
     }
 
     /// Closes what `occupy` opened. Async-signal-safe: a child of fork calls it.
-    pub fn give_back() {
+    pub fn release() {
         let ours = OURS.swap(0, Ordering::Relaxed);
         // If it is not a directory, the program has opened it meanwhile.
         (0..=2).filter(|number| ours & 1 << number != 0 && is_directory(*number)).for_each(close);
