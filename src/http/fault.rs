@@ -18,10 +18,10 @@ use crate::trust::{Peer, Verifier};
 /// The stages of a request, in their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The name of the gate, or of the proxy, is looked up.
+    /// The resolver resolves the name of the gate, or of the proxy.
     #[default]
     Resolving,
-    /// TCP connections to it are attempted.
+    /// TCP connections to the gate, or to the proxy, are attempted.
     Connecting,
     /// TLS with the proxy.
     ProxyTls,
@@ -29,7 +29,7 @@ pub enum Stage {
     Tunnel,
     /// TLS with the gate.
     Tls,
-    /// The request is sent. From here on the gate may have it.
+    /// The request is sent. From this stage on, the gate may have received it.
     Sending,
     /// The answer is awaited and read.
     Waiting,
@@ -45,11 +45,11 @@ pub struct Progress {
 /// What is known of a request so far.
 #[derive(Clone, Default)]
 pub struct Observed {
-    /// The stage that it has reached.
+    /// The stage that the request has reached.
     pub stage: Stage,
     /// Its last TLS handshake.
     pub verifier: Option<Arc<Verifier>>,
-    /// The status of the answer, once its first line has come.
+    /// The status of the answer, as soon as its first line has arrived.
     pub status: Option<u16>,
 }
 
@@ -163,7 +163,7 @@ pub struct Peers<'a> {
 }
 
 impl Peers<'_> {
-    /// The error for what ureq reports, at the stage that the request had reached.
+    /// The error for ureq's report of a failure at the stage that the request had reached.
     pub fn explain(&self, error: ureq::Error, observed: &Observed) -> Error {
         match error {
             ureq::Error::Other(other) => match other.downcast::<Fault>() {
@@ -233,7 +233,7 @@ impl Peers<'_> {
         }
     }
 
-    /// What is resolved, and the option that names it.
+    /// The peer whose name is resolved, and the option that has this name.
     fn resolved(&self) -> (String, &'static str) {
         match self.proxy {
             Some(proxy) => (format!("the name of the proxy {}", proxy.shown), PROXY),
@@ -314,7 +314,7 @@ impl Peers<'_> {
             Stage::Waiting => (&self.gate.shown, "answer", "its answer was complete"),
         };
         let through = if observed.stage >= Stage::Tls { self.through() } else { String::new() };
-        // The kernel reports the same kind if the peer does not acknowledge; that error has a number.
+        // The kernel reports an error of the same kind if the peer does not acknowledge. That error has a number.
         if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
             let option = if observed.stage >= Stage::Sending {
                 "`timeout` limits"
@@ -395,7 +395,7 @@ impl Peers<'_> {
     }
 }
 
-/// Whether the process or the system has no file descriptor left. In this case, no other advice helps.
+/// Whether the process or the system has no file descriptor left. If so, no other advice helps.
 pub fn is_no_descriptor(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));
