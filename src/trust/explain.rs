@@ -1,7 +1,7 @@
 //! The sentence for a TLS failure: what is wrong, whose certificate it is, and what to do.
 //!
-//! The TLS library says what it could not do, in its own terms. Here the certificates of the failed handshake are read
-//! again. They give an operator what can be corrected: names, dates, algorithms and sizes of keys.
+//! The TLS library reports a failure in its internal terms. This module reads the certificates of the failed handshake
+//! again. So the message can show what an operator can correct: names, dates, algorithms and sizes of keys.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use super::verify::{Anchors, Rejected};
 use super::words::{clean, words};
 use crate::secret::Secrets;
 
-/// The server that TLS was tried with.
+/// The server of the failed handshake.
 pub struct Peer<'a> {
     /// Its host and port, and the proxy before it.
     pub shown: &'a str,
@@ -23,12 +23,12 @@ pub struct Peer<'a> {
     pub secrets: &'a Secrets,
 }
 
-/// All that is known of a failed handshake.
+/// The facts about a failed handshake.
 pub struct Report<'a> {
     pub anchors: &'a Anchors,
     /// The name that the certificate must have.
     pub host: &'a str,
-    /// The certificates that did not pass.
+    /// The certificates that were rejected.
     pub seen: Option<&'a Rejected>,
     /// Whether the server asked for a client certificate.
     pub asked: bool,
@@ -102,7 +102,7 @@ impl Report<'_> {
     #[inline(never)]
     fn alert(&self, alert: Alert) -> String {
         let Peer { shown, option, .. } = self.peer;
-        // What servers answer to a client without a certificate: the first in TLS 1.2, the second in TLS 1.3.
+        // Servers answer with these alerts to a client without a certificate: the first in TLS 1.2, the second in TLS 1.3.
         let refuses_client = matches!(
             alert,
             Alert::HandshakeFailure
@@ -144,7 +144,7 @@ impl Report<'_> {
     }
 }
 
-/// A date in words; of one past the year 9999, that it is far off.
+/// A date as text. For a date after the year 9999, the text only says that it is far in the future.
 pub fn date(unix_seconds: u64) -> String {
     const YEAR_10000: u64 = 253_402_300_800;
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds.min(YEAR_10000 - 1)))
