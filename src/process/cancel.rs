@@ -42,7 +42,7 @@ mod system {
     }
 }
 
-/// Elsewhere a thread cannot be cancelled: Android has no `pthread_cancel`, Windows neither.
+/// On other systems, a thread cannot be cancelled: Android and Windows have no `pthread_cancel`.
 #[cfg(not(any(
     target_os = "linux",
     target_vendor = "apple",
