@@ -175,7 +175,7 @@ impl Peers<'_> {
                 self.bad("answered with too many headers")
             }
             ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
-                self.bad("does not answer in valid HTTP/1.1; check `url`, and what is between")
+                self.bad("does not answer in valid HTTP/1.1; check `url`, and the proxies and firewalls before it")
             }
             ureq::Error::LargeResponseHeader(..) => self.bad("answered with headers of more than 12 KiB"),
             ureq::Error::BodyExceedsLimit(_) => self.bad("answered with a body of more than 64 KiB"),
@@ -333,8 +333,8 @@ impl Peers<'_> {
         }
         if observed.asked_for_certificate() {
             let message = format!(
-                "{peer} closed the connection after it asked for a client certificate{through}; dl_auth cannot give \
-                 one: let the server take requests without it, or check `url`"
+                "{peer} closed the connection after it asked for a client certificate{through}, which dl_auth does not \
+                 support; configure the server to accept requests without one, or check `url`"
             );
             return Error::new(Status::Tls, message);
         }
@@ -345,7 +345,8 @@ impl Peers<'_> {
             format!(" ({})", self.quote(error))
         };
         let message = format!(
-            "the connection to {peer}{through} ended before {before}{reason}; check its log, and what is in between"
+            "the connection to {peer}{through} ended before {before}{reason}; check its log, and the proxies and \
+             firewalls before it"
         );
         Error::new(Status::Unreachable, message)
     }

@@ -60,17 +60,20 @@ impl Report<'_> {
                 }
             },
             Error::InvalidMessage(why) => format!(
-                "{shown} does not answer in TLS: {}; check that `{option}` names an https port, and that nothing on the \
-                 way answers for it",
+                "{shown} does not answer in TLS: {}; check that `{option}` names an https port, and that no proxy or \
+                 firewall answers instead of it",
                 words(&format!("{why:?}"))
             ),
             Error::PeerMisbehaved(why) => format!(
-                "{shown} breaks the rules of TLS: {}; update the server, or what answers for it on the way",
+                "{shown} violates the TLS protocol: {}; update the server, or the proxy or firewall that answers \
+                 instead of it",
                 words(&format!("{why:?}"))
             ),
-            Error::NoCertificatesPresented => format!("{shown} shows no certificate; give the server one"),
+            Error::NoCertificatesPresented => format!("{shown} sends no certificate; install one on the server"),
             Error::DecryptError | Error::PeerSentOversizedRecord => {
-                format!("{shown} sends TLS records that cannot be decrypted; look for a fault on the way to it")
+                format!(
+                    "{shown} sends TLS records that cannot be decrypted; check the network and the proxies before it"
+                )
             }
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
                 format!("{shown} sends a TLS message out of order; check that `{option}` names an https port")
@@ -87,14 +90,14 @@ impl Report<'_> {
 
     fn other(&self, why: &str) -> String {
         format!(
-            "TLS with {} failed: {why}; check what `{}` names, and report this if it lasts",
+            "TLS with {} failed: {why}; check the server that `{}` names; if this failure does not stop, report it",
             self.peer.shown, self.peer.option
         )
     }
 
     fn no_version(&self) -> String {
         format!(
-            "{} speaks neither TLS 1.2 nor TLS 1.3, and older versions are not safe; enable one of them there",
+            "{} supports neither TLS 1.2 nor TLS 1.3, and older versions are not safe; enable one of them on the server",
             self.peer.shown
         )
     }
@@ -115,8 +118,8 @@ impl Report<'_> {
         );
         match alert {
             _ if refuses_client && self.asked || alert == Alert::CertificateRequired => format!(
-                "{shown} demands a client certificate, and dl_auth cannot give one; let the server admit clients without \
-                 one, or set `{option}` to an address that does"
+                "{shown} requires a client certificate, and dl_auth does not support client certificates; configure the \
+                 server to accept clients without one, or change `{option}`"
             ),
             Alert::ProtocolVersion => self.no_version(),
             Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
@@ -128,10 +131,10 @@ impl Report<'_> {
                 clean(self.host, Secrets::NONE)
             ),
             Alert::Unknown(number) => {
-                format!("{shown} ended TLS with the unknown alert {number}; look into the server's log for the reason")
+                format!("{shown} ended TLS with the unknown alert {number}; read the reason in the server's log")
             }
             alert => format!(
-                "{shown} ended TLS with the alert \"{}\"; look into the server's log for the reason",
+                "{shown} ended TLS with the alert \"{}\"; read the reason in the server's log",
                 words(&format!("{alert:?}"))
             ),
         }
@@ -140,11 +143,11 @@ impl Report<'_> {
     /// The clock that dates are compared with.
     pub fn clock(&self) -> String {
         let now = self.now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        format!("this machine's clock, which says {}", date(now))
+        format!("this machine's clock, which shows {}", date(now))
     }
 }
 
-/// A date as text. For a date after the year 9999, the text only says that it is far in the future.
+/// A date as text. A date after the year 9999 is shown as the last second of that year.
 pub fn date(unix_seconds: u64) -> String {
     const YEAR_10000: u64 = 253_402_300_800;
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds.min(YEAR_10000 - 1)))
