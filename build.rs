@@ -1,5 +1,5 @@
-//! Generates the C header into `OUT_DIR` from `src/capi/`, the table of options and the list of statuses. Also generates
-//! the declarations for tools without a preprocessor, and sets the build date of the library.
+//! Generates the C header into `OUT_DIR` from `src/capi/`, the table of options and the list of statuses. Also
+//! generates the declarations for tools without a preprocessor, and sets the build date of the library.
 //!
 //! This script writes nothing into the source tree: `make generate` copies both files to `include/`, and a test fails if
 //! they differ.

@@ -156,8 +156,8 @@ impl Auth {
         token.generation()
     }
 
-    /// Call this when the platform has rejected this token. If it is still the cached token, it counts as expired as soon
-    /// as the minimum interval since the last refresh is over.
+    /// Call this when the platform has rejected this token. If it is still the cached token, it counts as expired as
+    /// soon as the minimum interval since the last refresh is over.
     pub fn invalidate(&self, rejected_token: &str) {
         // `inner` comes first, because it adopts the token in a child. A thread that replaces the token holds this lock.
         let inner = self.inner();

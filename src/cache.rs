@@ -26,8 +26,8 @@ pub struct Token {
     generation: u64,
     /// The epoch of the process that published it.
     epoch: u32,
-    /// If the platform rejected it: the time from which it counts as expired, in nanoseconds of the suspend-aware clock.
-    /// Otherwise `NEVER`.
+    /// If the platform rejected it: the time from which it counts as expired, in nanoseconds of the suspend-aware
+    /// clock. Otherwise `NEVER`.
     rejected_from: AtomicU64,
 }
 

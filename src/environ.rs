@@ -84,7 +84,8 @@ fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, value.get(1..).unwrap_or_default()))
 }
 
-/// The error for an entry without `=`. The entry is shown only if it has the form of a name. Otherwise it may be a value.
+/// The error for an entry without `=`. The entry is shown only if it has the form of a name. Otherwise it may be a
+/// value.
 fn no_name(index: usize, entry: &[u8]) -> Error {
     let is_name = |text: &&str| {
         (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')

@@ -94,7 +94,8 @@ fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
     // The capacity is set in advance, so that the text never moves. An escape replaces one byte by at most six.
     let room = 128 + fields.iter().map(|(_, text)| text.len() * 6).sum::<usize>();
     let mut body = Zeroizing::new(Vec::with_capacity(room));
-    // This cannot fail, because it writes strings as JSON into memory. If it failed, the gate would refuse the short body.
+    // This cannot fail, because it writes strings as JSON into memory. If it failed, the gate would refuse the short
+    // body.
     serde_json::to_writer(&mut *body, &BTreeMap::from(fields)).ok();
     Request { grant, body, secrets: Secrets::default() }
 }
@@ -156,7 +157,8 @@ fn text(object: Object<'_>, name: &str) -> Option<Secret> {
     object.text(name).ok().flatten()
 }
 
-/// The error for a status that is not 2xx: refused credentials, a server error, or an answer of a server before the gate.
+/// The error for a status that is not 2xx: refused credentials, a server error, or an answer of a server before the
+/// gate.
 fn error_of_status(
     status: u16,
     response: &Response,

@@ -1,8 +1,9 @@
 //! Reads the named fields of a JSON object, and parses no other field.
 //!
-//! A field that is not needed may hold a value that a strict parser refuses: a lone surrogate, a number that does not fit
-//! into an f64, or bytes that are not UTF-8. `serde_json` skips an ignored value without reading its content, and without
-//! recursion. So each field takes two passes: the first finds its last occurrence, the second parses that occurrence.
+//! A field that is not needed may hold a value that a strict parser refuses: a lone surrogate, a number that does not
+//! fit into an f64, or bytes that are not UTF-8. `serde_json` skips an ignored value without reading its content, and
+//! without recursion. So each field takes two passes: the first finds its last occurrence, the second parses that
+//! occurrence.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -21,7 +22,7 @@ pub fn is_json(text: &[u8]) -> bool {
 }
 
 impl<'a> Object<'a> {
-    /// `None`: the text is not a JSON object.
+    /// Reads the text; `None`: it is not a JSON object.
     pub fn new(text: &'a [u8]) -> Option<Object<'a>> {
         let object = Object(text);
         object.walk::<IgnoredAny>("", 0).is_ok().then_some(object)

@@ -1,8 +1,8 @@
 //! Decodes a JWT (RFC 7519, in the compact form of RFC 7515) to read its expiry and its claims.
 //!
 //! The signature is not checked. The library gets the token over TLS from the gate that made it, and has no key of the
-//! gate. The platform that receives the token checks the signature. So `dl_auth_jwt_*` return what a token claims, but do
-//! not prove that the token is genuine.
+//! gate. The platform that receives the token checks the signature. So `dl_auth_jwt_*` return what a token claims, but
+//! do not prove that the token is genuine.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -101,7 +101,8 @@ fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
 fn seconds(number: &Number) -> Option<i64> {
     let seconds = match number.as_i64() {
         Some(whole) => whole,
-        // Rounded down, so that a token never seems to be valid for longer than it is. `as` saturates; the range is checked.
+        // Rounded down, so that a token never seems to be valid for longer than it is. `as` saturates; the range is
+        // checked.
         None => number.as_f64()?.floor() as i64,
     };
     (1..=LAST_SECOND).contains(&seconds).then_some(seconds)

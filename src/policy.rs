@@ -67,8 +67,8 @@ impl Lifetime {
     /// The life of a token of the gate, without jitter. Returns `None` if it has already expired.
     ///
     /// Its length is `exp - iat`, or the rest of its life if there is no usable `iat`. The rest is at most the length,
-    /// whatever `Date` says. The due time is computed from the rest if the rest is shorter: a gate may give out a token
-    /// that it made long ago, and a token with an `iat` of 1970 must become due before it expires.
+    /// even if `Date` is wrong. The due time is computed from the rest if the rest is shorter: a gate may return a
+    /// token that it issued long ago, and a token with an `iat` of 1970 must become due before it expires.
     pub fn new(times: RequestTimes, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
         let left = millis(expiry.saturating_mul(1000).saturating_sub(times.gate_ms))?;
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
@@ -103,8 +103,8 @@ impl Lifetime {
         }
     }
 
-    /// How long it is still valid, on the clock that shows less. If the wall clock has jumped ahead, the machine may have
-    /// been suspended while no clock ran.
+    /// The time for which it is still valid, by the clock that gives the shorter time. If the wall clock has jumped
+    /// ahead, the machine may have been suspended while the suspend-aware clock did not run.
     pub fn left(&self, now: Now) -> Duration {
         let jumped_ms = self.jumped_ms(now);
         let uncounted =
@@ -126,8 +126,8 @@ fn millis(ms: i64) -> Option<Duration> {
     u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
-/// The time limit of one request if the time `left` remains for its refresh. It is half of `left`, so that another request
-/// is possible, but at least 5 s. The last request may use all of `left`.
+/// The time limit of one request if the time `left` remains for its refresh. It is half of `left`, so that another
+/// request is possible, but at least 5 s. The last request may use all of `left`.
 pub fn attempt_limit(left: Duration, last: bool) -> Duration {
     if last { left } else { (left / 2).max(Duration::from_secs(5)).min(left) }
 }

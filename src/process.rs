@@ -1,8 +1,8 @@
 //! The process: its epoch, the library's threads, and its panics.
 //!
 //! A fork copies every lock in its present state, but not the threads that would release it. Therefore a child process
-//! never uses a lock of its parent. Data behind a lock belongs to one epoch of the process. The next epoch makes new data
-//! ([`PerProcess`]) and leaks the parent's data. Data that a child takes over is in atomics.
+//! never uses a lock of its parent. Data behind a lock belongs to one epoch of the process. The next epoch makes new
+//! data ([`PerProcess`]) and leaks the parent's data. Data that a child takes over is in atomics.
 //!
 //! The threads have the name `dl-auth` and block every signal, so that a signal handler of the program never runs on
 //! them. A panic is caught and returned as an error. The library prints nothing.
@@ -55,7 +55,8 @@ pub fn watch_forks() {
 #[cfg(not(unix))]
 pub fn watch_forks() {}
 
-/// A static with a separate value in each epoch of the process. A thread that gets the value never waits for another one.
+/// A static with a separate value in each epoch of the process. A thread that gets the value never waits for another
+/// one.
 pub struct PerProcess<T>(ArcSwapOption<(u32, Arc<T>)>);
 
 impl<T: Default> PerProcess<T> {
@@ -154,8 +155,9 @@ thread_local! {
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// From now on, a panic in this copy of Rust's std prints nothing and stores its place. Only the C API calls this. There,
-/// the library has a separate copy of std, and every panic in it is a bug of the library, which returns an error.
+/// From now on, a panic in this copy of Rust's std prints nothing and stores its place. Only the C API calls this.
+/// There, the library has a separate copy of std, and every panic in it is a bug of the library, which returns an
+/// error.
 pub fn keep_panics_quiet() {
     static SET: AtomicBool = AtomicBool::new(false);
     // A panicking thread cannot set a hook. The next call sets it.

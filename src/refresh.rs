@@ -22,8 +22,8 @@ use crate::sync::Arc;
 /// The credentials and the refresh token of a handle. The thread that runs a refresh owns them.
 pub struct Session {
     credentials: Arc<Credentials>,
-    /// The credentials before the password file was read again. They are kept until a refresh begins, because its answers
-    /// may repeat them.
+    /// The credentials before the password file was read again. They are kept until a refresh begins, because its
+    /// answers may repeat them.
     before: Option<Arc<Credentials>>,
     refresh_token: Option<Secret>,
 }
@@ -142,7 +142,8 @@ impl Exchange {
         }
     }
 
-    /// Sleeps in slices of 100 ms, so that the thread of a freed handle ends soon. Returns whether the refresh continues.
+    /// Sleeps in slices of 100 ms, so that the thread of a freed handle ends soon. Returns whether the refresh
+    /// continues.
     fn pause(&self, time: Duration, attempt: &Attempt) -> bool {
         let end = self.clock.boot().saturating_add(time);
         while !attempt.is_cancelled() {
@@ -199,8 +200,8 @@ impl Exchange {
         Ok(fetch)
     }
 
-    /// The permission to send the password. Blocks while another handle tries the same password. Returns an error if the
-    /// gate has refused it.
+    /// The permission to send the password. Blocks while another handle tries the same password. Returns an error if
+    /// the gate has refused it.
     fn permission_to_log_in(&self, session: &Session, attempt: &Attempt) -> Result<Try<'static>, Error> {
         let fingerprint = self.fingerprint(&session.credentials);
         loop {

@@ -194,7 +194,7 @@ impl Timer {
                 queue = lock(&self.queue);
                 match next {
                     None => drop(queue.handles.remove(&number)),
-                    // If another check was scheduled meanwhile, that check decides about the next one.
+                    // If another thread has scheduled a check during this one, the time of that check stays.
                     Some(when) if queue.handles.get(&number).is_some_and(|handle| handle.when.is_none()) => {
                         queue.put(number, when);
                     }

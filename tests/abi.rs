@@ -28,7 +28,8 @@ const STRICT: [&str; 12] = [
     "-fsyntax-only",
 ];
 
-/// The machines to compile for. The test for 32 bits is freestanding, so it needs only the headers of the compiler itself.
+/// The machines to compile for. The test for 32 bits is freestanding, so it needs only the headers of the compiler
+/// itself.
 const MACHINES: &[&[&str]] =
     if cfg!(target_arch = "x86_64") { &[&["-m64"], &["-m32", "-ffreestanding"]] } else { &[&[]] };
 
@@ -91,8 +92,9 @@ fn the_library_has_its_name_and_is_never_unmapped() {
 #[test]
 fn the_library_runs_nothing_when_it_is_loaded_or_when_the_process_ends() {
     let dynamic = dynamic_section();
-    // Each entry has 8 bytes. In any shared library, the C compiler's start-up code has one function for the load and one
-    // for the end. Rust's std has one function for the load, which stores argc and argv. There must be no other function.
+    // Each entry has 8 bytes. In any shared library, the C compiler's start-up code has one function for the load and
+    // one for the end. Rust's std has one function for the load, which stores argc and argv. There must be no other
+    // function.
     for (array, allowed) in [("INIT_ARRAYSZ", 16), ("FINI_ARRAYSZ", 8)] {
         let line = dynamic.lines().find(|line| line.contains(array)).unwrap();
         let bytes: usize = line.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
@@ -116,7 +118,8 @@ fn programs_of_the_shared_and_of_the_static_library_print_the_header_s_version()
     }
 }
 
-/// The output of pkg-config for the static archive in a directory: the file, and libraries that come with the C compiler.
+/// The output of pkg-config for the static archive in a directory: the file, and libraries that come with the C
+/// compiler.
 fn link_static(directory: &Path) -> Vec<String> {
     run(Command::new(root().join("packaging/pkg-config.sh")).arg(directory));
     let libs = run(Command::new("pkg-config").args(["--libs", "dl_auth_static"]).env("PKG_CONFIG_PATH", directory));

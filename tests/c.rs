@@ -3,8 +3,8 @@
 //!
 //! A program that fails prints the failed checks and exits with 1. Otherwise neither the program nor the library prints
 //! anything. Afterwards, each message that the program got from the library is searched for secrets. The user and the
-//! password of the gate contain the word "canary", and so does each secret that a program invents. The program writes the
-//! tokens that it got to a file.
+//! password of the gate contain the word "canary", and so does each secret that a program invents. The program writes
+//! the tokens that it got to a file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

@@ -1,5 +1,6 @@
-//! Generates text from the table of options and the list of statuses: the names in the bindings, the tables of the README,
-//! and the C header. `make generate` writes all of it into the source tree. These tests compare it with the source tree.
+//! Generates text from the table of options and the list of statuses: the names in the bindings, the tables of the
+//! README, and the C header. `make generate` writes all of it into the source tree. These tests compare it with the
+//! source tree.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -215,8 +216,8 @@ fn the_names_of_cpp_are_generated() {
     compare_part("include/dl_auth.hpp", "names", ["//", ""], &cpp());
 }
 
-/// C# reads each environment variable by its name. So it needs a list of the variables that the library reads and that do
-/// not begin with `DL_AUTH_`.
+/// C# reads each environment variable by its name. So it needs a list of the variables that the library reads and that
+/// do not begin with `DL_AUTH_`.
 #[test]
 fn csharp_passes_all_variables_that_the_library_reads() {
     let list = |file: &str, begin: &str, end: &str| -> Vec<String> {

@@ -33,8 +33,8 @@ fn tracked(pattern: &str) -> Vec<PathBuf> {
     paths.filter(|path| root().join(path).symlink_metadata().is_ok()).collect()
 }
 
-/// Makes a copy of the repository as `git clone` does, and with the changes that are not committed. Also copies the files
-/// of this repository's release build, so that cargo compiles only the differences.
+/// Makes a copy of the repository as `git clone` does, and with the changes that are not committed. Also copies the
+/// files of this repository's release build, so that cargo compiles only the differences.
 fn fresh_clone(at: &Path) {
     for path in tracked(".") {
         let (from, to) = (root().join(&path), at.join(&path));
@@ -48,7 +48,8 @@ fn fresh_clone(at: &Path) {
     let release = at.join("target/release");
     fs::create_dir_all(&release).unwrap();
     // Copies the fingerprints first, because a file that another test builds at this moment has no fingerprint yet.
-    // Temporary files may disappear during the copy. So an error of `cp` does not matter: cargo builds the missing files.
+    // Temporary files may disappear during the copy. So an error of `cp` does not matter: cargo builds the missing
+    // files.
     for part in [".fingerprint", "build", "deps"] {
         command("cp").arg("-a").arg(target().join("release").join(part)).arg(&release).output().unwrap();
     }
@@ -267,8 +268,8 @@ fn make_bench_peers_installs_the_module_and_the_sdk_in_the_right_places() {
     assert!(pip.starts_with("pip install ") && pip.ends_with("--requirement requirements.txt\n"), "{pip}");
 }
 
-/// Simulates a machine that has only Rust and Go, and a user without root permissions. For each target, the script prints
-/// the missing packages.
+/// Simulates a machine that has only Rust and Go, and a user without root permissions. For each target, the script
+/// prints the missing packages.
 #[test]
 fn each_target_installs_the_packages_with_its_marks() {
     let list = fs::read_to_string(root().join("tests/packages.txt")).unwrap();

@@ -1,4 +1,4 @@
-//! The errors of a handle that has no token to give.
+//! The errors of a handle that has no valid token.
 
 use crate::cache::Token;
 use std::time::Duration;

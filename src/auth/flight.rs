@@ -71,7 +71,8 @@ enum Begun {
     Started(Flight, Job),
     /// No refresh may start before this time: the minimum interval is not over.
     TooSoon(Boot),
-    /// No refresh may start before the time in the error. There may be a job to run meanwhile. No call waits for it.
+    /// No refresh may start before the time in the error. There may be a job that reads the password file again. No
+    /// call waits for it.
     Cooling(Error, Option<(Flight, Job)>),
 }
 
@@ -194,7 +195,8 @@ impl Inner {
         if error.status() != Status::Denied {
             return Some(error);
         }
-        // The process has one list of refusals. A login or new credentials of another handle may have ended this refusal.
+        // The process has one list of refusals. A login or new credentials of another handle may have ended this
+        // refusal.
         self.exchange.refusals.standing(self.exchange.fingerprint(facts.credentials.as_ref()?), now.boot)
     }
 
@@ -223,7 +225,7 @@ impl Inner {
                 Ok(())
             }
             Err(job) => {
-                drop(job); // first: a thread that sees the end of the flight tries the session's mutex, which `job` holds
+                drop(job); // first: `job` holds the session's mutex, which the next flight tries
                 let mut shared = lock(&self.state);
                 if shared.owns(flight.number) {
                     shared.in_flight = None;
@@ -289,7 +291,7 @@ impl Inner {
             };
             let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
             let credentials = session.credentials().clone();
-            drop(session); // first: a thread that sees the end of the flight tries this mutex
+            drop(session); // first: this unlocks the session's mutex, which the next flight tries
             inner.finish(number, credentials, result);
         };
         Ok((flight, Box::new(job)))

@@ -1,5 +1,5 @@
-//! Tests of the handle under a model checker. The checker runs the real code, with the threads in thousands of different
-//! orders.
+//! Tests of the handle under a model checker. The checker runs the real code, with the threads in thousands of
+//! different orders.
 //!
 //! Shuttle's locks and atomics replace std's (`sync.rs`). At each of their operations, shuttle may run another thread.
 //! Shuttle also finds deadlocks: a thread that is never woken fails the test. After a failure, shuttle prints the
@@ -41,8 +41,8 @@ fn check(orders: usize, model: fn()) {
     shuttle::Runner::new(PctScheduler::new(3, orders), config()).run(model);
 }
 
-/// Time that passes only when a test calls [`Bench::pass`]. It uses no lock of the model, so that a read of the clock does
-/// not switch to another thread.
+/// Time that passes only when a test calls [`Bench::pass`]. It uses no lock of the model, so that a read of the clock
+/// does not switch to another thread.
 #[derive(Clone, Default)]
 struct Standing(Arc<std::sync::atomic::AtomicU64>);
 
@@ -321,7 +321,7 @@ fn the_next_refresh_can_start_as_soon_as_a_caller_gets_the_token_of_the_last_one
     });
 }
 
-/// Two callers, and a third thread that sets another user meanwhile.
+/// Two callers, and a third thread that sets another user at the same time.
 fn another_user(answer: fn(&str) -> Answer) {
     let bench = Bench::new(answer);
     let callers = [(); 2].map(|()| bench.spawn(Bench::token));

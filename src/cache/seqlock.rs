@@ -1,13 +1,13 @@
 //! A sequence lock (seqlock) with a second copy of the cached token. The readers of the C API use it. It consists of plain
 //! words in memory that is never unmapped. They may be read under a lease of 50 ms.
 //!
-//! arc-swap alone would be slower. A loan of arc-swap costs about as much as the copy of a token. The two exact clocks that
-//! show whether a token is still valid cost three times as much in addition. Under a lease, a read is one load, one coarse
-//! clock, and the copy.
+//! arc-swap alone would be slower. A loan of arc-swap costs about as much as the copy of a token. The two exact clocks
+//! that show whether a token is still valid cost three times as much in addition. Under a lease, a read is one load,
+//! one coarse clock, and the copy.
 //!
 //! One buffer is enough, because a reader never retries. A reader uses the exact way, which is the wait-free loan of
-//! [`super::Cache`], in these cases: there is no lease, the token belongs to another handle, or a write happens before or
-//! during the copy. So a writer that is suspended, or that a fork interrupted, blocks no reader.
+//! [`super::Cache`], in these cases: there is no lease, the token belongs to another handle, or a write happens before
+//! or during the copy. So a writer that is suspended, or that a fork interrupted, blocks no reader.
 //!
 //! The algorithm: H.-J. Boehm, "Can seqlocks get along with programming language memory models?", 2012. The version and
 //! the end of the lease share one word, so a lease is granted only for the text that was there when the token was
@@ -18,7 +18,7 @@
 //! handle's state.
 
 use std::ptr;
-use std::sync::atomic::AtomicPtr; // not loom's: see `model.rs`
+use std::sync::atomic::AtomicPtr; // also in the model, see `model.rs`
 use std::time::Duration;
 
 use crate::process::{self, PerProcess};
@@ -34,14 +34,15 @@ const LEASE_MS: u64 = 50;
 /// may be late by a few of its ticks, of up to 10 ms each, and by more on a virtual machine that was suspended.
 pub const AHEAD: Duration = Duration::from_secs(1);
 
-/// The first word. Its upper bits are the version. Its lower bits are the lease: a flag that the token is fresh (no refresh
-/// is due), and the end of the lease in milliseconds. 2^40 ms are 34 years.
+/// The first word. Its upper bits are the version. Its lower bits are the lease: a flag that the token is fresh (no
+/// refresh is due), and the end of the lease in milliseconds. 2^40 ms are 34 years.
 const UNTIL: u64 = (1 << 40) - 1;
 const FRESH: u64 = 1 << 40;
 const VERSION: u64 = 1 << 41;
 const LEASE: u64 = VERSION - 1;
 
-/// The minimum size of a block in bytes. The model uses a smaller one, because each word multiplies the number of orders.
+/// The minimum size of a block in bytes. The model uses a smaller one, because each word multiplies the number of
+/// orders.
 const SMALLEST: usize = if cfg!(feature = "loom") { 16 } else { 1024 };
 
 /// Holds the token of one handle. Its memory lives longer than every handle.
@@ -181,7 +182,7 @@ impl Seqlock {
     #[inline]
     fn block(&self) -> Option<&'static Block> {
         // SAFETY: the pointer is NULL or was made of a `&'static Block` in `fit`. The load is `Acquire`, so a block of
-        // another thread is seen complete.
+        // another thread is complete here.
         unsafe { self.block.load(Ordering::Acquire).as_ref() }
     }
 

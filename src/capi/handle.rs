@@ -127,8 +127,8 @@ pub fn close(handle: *const dl_auth_t) {
     let Some(slot) = slot_of(handle.addr()) else { return };
     let tenant = slot.tenant.load();
     let Some(leaving) = tenant.as_ref().filter(|tenant| tenant.handle == handle.addr()) else { return };
-    // This comes before the slot is emptied. Otherwise a child that makes its list at this moment would find the empty slot
-    // and list it twice.
+    // This comes before the slot is emptied. Otherwise a child that makes its list at this moment would find the empty
+    // slot and list it twice.
     let vacant = VACANT.get();
     let taken_out = slot.tenant.compare_and_swap(&*tenant, None);
     if !taken_out.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, leaving)) {

@@ -88,8 +88,8 @@ fn a_pipe_is_refused_immediately_by_an_option_that_names_a_file() {
     std::fs::remove_dir_all(pipe.parent().unwrap()).unwrap();
 }
 
-/// One name is alternately the name of a file and of a pipe. A call that waits for the pipe hangs. The test has a maximum
-/// number of handles.
+/// One name is alternately the name of a file and of a pipe. A call that waits for the pipe hangs. The test has a
+/// maximum number of handles.
 #[cfg(target_os = "linux")]
 #[test]
 fn no_call_waits_for_a_pipe_that_replaces_a_file() {
@@ -137,8 +137,8 @@ fn the_descriptor_is_above_2_and_closed_on_exec_even_if_0_to_2_are_closed() {
     let file = scratch("descriptor").join("file");
     std::fs::write(&file, "canary").unwrap();
     crate::process::watch_forks(); // so that the child does not take a lock of another test
-    // SAFETY: the child opens a file and ends with `_exit`. It takes only locks of its epoch of the process, and those of
-    // the allocator, which stay usable after fork.
+    // SAFETY: the child opens a file and ends with `_exit`. It takes only locks of its epoch of the process, and those
+    // of the allocator, which stay usable after fork.
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: closes descriptors of the child, and reads the flags of an open descriptor.

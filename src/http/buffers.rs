@@ -58,9 +58,9 @@ impl Buffers for WipedBuffers {
         self.consumed = self.consumed.saturating_add(amount).min(self.filled);
     }
 
-    /// ureq uses the first buffer for a body that is sent in chunks. This library sends no such body, but ureq expects at
-    /// least 10 KiB. This call returns the free part of the input: nothing is read before the request is sent, so all of
-    /// the input is free.
+    /// ureq uses the first buffer for a body that is sent in chunks. This library sends no such body, but ureq expects
+    /// at least 10 KiB. This call returns the free part of the input: nothing is read before the request is sent, so
+    /// all of the input is free.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.compact();
         (self.input.get_mut(self.filled..).unwrap_or_default(), &mut self.output)

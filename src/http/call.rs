@@ -113,7 +113,7 @@ fn await_more(wire: &mut dyn Transport) -> Result<bool, Error> {
     use ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
 
     if wire.buffers().input_append_buf().is_empty() {
-        return Err(Error::BodyStalled); // the input is full, and none of it is body
+        return Err(Error::BodyStalled); // the input is full, and contains no part of the body
     }
     match wire.await_input(NextTimeout::default()) {
         // Many servers end a connection in this way after the whole answer.

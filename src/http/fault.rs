@@ -122,7 +122,7 @@ pub enum Fault {
 }
 
 impl From<io::Error> for Fault {
-    /// A TLS error that came through a read or a write is a TLS error again.
+    /// If a read or a write failed because of TLS, this returns the TLS error.
     fn from(error: io::Error) -> Fault {
         match error.downcast::<rustls::Error>() {
             Ok(tls) => Fault::Tls(tls),

@@ -28,7 +28,7 @@ pub struct Route<'a> {
     pub destination: &'a Destination,
     /// The root certificates with which the proxy and the gate are verified.
     pub anchors: Arc<Anchors>,
-    /// When the request ends at the latest, and whether it is cancelled.
+    /// The deadline of the request, and whether it is cancelled.
     pub attempt: &'a Attempt,
     /// The stage of the request, and its connection.
     pub progress: Arc<Progress>,

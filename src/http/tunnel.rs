@@ -31,8 +31,8 @@ pub struct Login {
     pub others: Vec<&'static str>,
 }
 
-/// Requests a tunnel to `target`, which is `host:port`. Afterwards, the connection is the tunnel. Returns the bytes that
-/// were read after the answer's head.
+/// Requests a tunnel to `target`, which is `host:port`. Afterwards, the connection is the tunnel. Returns the bytes
+/// that were read after the answer's head.
 pub fn open(
     proxy: &mut (impl Read + Write),
     target: &str,
@@ -90,8 +90,8 @@ fn request(target: &str, user_agent: &str, authorization: Option<&str>) -> Zeroi
     request
 }
 
-/// The length of the head at the start of these bytes, including its empty line; `None` if the head is not complete. The
-/// search for the empty line starts at `from`. Lines may end without CR (RFC 9112, section 2.2).
+/// The length of the head at the start of these bytes, including its empty line; `None` if the head is not complete.
+/// The search for the empty line starts at `from`. Lines may end without CR (RFC 9112, section 2.2).
 fn head(bytes: &[u8], from: usize) -> Option<usize> {
     let new = bytes.get(from..)?.iter().enumerate();
     let line_ends = new.filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at + 1);
@@ -102,7 +102,8 @@ fn head(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// Whether these bytes can be the start of an answer. If they are a TLS alert or a page, the caller must not wait for more.
+/// Whether these bytes can be the start of an answer. If they are a TLS alert or a page, the caller must not wait for
+/// more.
 fn could_be_http(bytes: &[u8]) -> bool {
     bytes.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted)
 }

@@ -60,8 +60,8 @@ mod system {
     }
 }
 
-/// Runs `f` while this thread cannot be cancelled. Afterwards the state is as before: a cancellation that came meanwhile
-/// takes effect at the next cancellation point of the host.
+/// Runs `f` while this thread cannot be cancelled. Afterwards the state is as before: a cancellation that was requested
+/// during `f` takes effect at the next cancellation point of the program.
 pub fn uncancelled<T>(f: impl FnOnce() -> T) -> T {
     let _restored = system::Uncancelled::new();
     f()

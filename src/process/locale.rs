@@ -1,6 +1,6 @@
-//! The locale of a thread. In any locale except "C", glibc translates the text of an error. It reads `LANGUAGE` from the
-//! process's environment, which another thread may change at that time, and it opens files of translations. Therefore the
-//! library runs in the locale "C".
+//! The locale of a thread. In any locale except "C", glibc translates the text of an error. It reads `LANGUAGE` from
+//! the process's environment, which another thread may change at that time, and it opens files of translations.
+//! Therefore the library runs in the locale "C".
 
 #[cfg(target_os = "linux")]
 mod system {

@@ -1,5 +1,5 @@
-//! The file descriptors 0 to 2. A daemon may close them and still print. Its output must not go into a connection of the
-//! library. Therefore no descriptor of the library ever has one of these numbers.
+//! The file descriptors 0 to 2. A daemon may close them and still print. Its output must not go into a connection of
+//! the library. Therefore no descriptor of the library ever has one of these numbers.
 
 use std::io;
 

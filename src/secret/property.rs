@@ -1,5 +1,5 @@
-//! A property test: a peer may repeat any part of the secrets in any encoding, but no message contains eight characters in
-//! a row of a secret. A failed check prints the seed of its case. `DL_AUTH_TEST_SEED` runs only this case.
+//! A property test: a peer may repeat any part of the secrets in any encoding, but no message contains eight characters
+//! in a row of a secret. A failed check prints the seed of its case. `DL_AUTH_TEST_SEED` runs only this case.
 
 use fastrand::Rng;
 use serde_json::json;

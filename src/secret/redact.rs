@@ -1,16 +1,16 @@
-//! Finds secrets in the text of a peer, whatever the encoding in which the peer repeats them.
+//! Finds secrets in the text of a peer. The peer may repeat them in any of several encodings.
 //!
-//! The text and each secret are decoded step by step. Each result of a step is a *form*. Each character of a form knows the
-//! bytes of the original text that it comes from ([`Unit`]). A *run* is [`RUN`] characters in a row. If a run is in a form
-//! of the text and in a form of a secret, its bytes are removed from the original text. So a piece of a secret is found
-//! too. A secret that is shorter than a run is found only as a whole.
+//! The text and each secret are decoded step by step. Each result of a step is a *form*. Each character of a form knows
+//! the bytes of the original text that it comes from ([`Unit`]). A *run* is [`RUN`] characters in a row. If a run is in
+//! a form of the text and in a form of a secret, its bytes are removed from the original text. So a piece of a secret
+//! is found too. A secret that is shorter than a run is found only as a whole.
 //!
-//! The hash table contains the runs of the text, because the length of the text is limited and the length of a secret is
-//! not. The forms of a secret are made one after the other, and each one is dropped before the next.
+//! The hash table contains the runs of the text, because the length of the text is limited and the length of a secret
+//! is not. The forms of a secret are made one after the other, and each one is dropped before the next.
 //!
 //! The comparison ignores ASCII case. White space, control characters, layout characters, `+` and `-` are equal to each
-//! other. `/` and `_` are also equal, because the encodings of URLs and of base64 exchange them. Each form is compared a
-//! second time, with one space instead of each row of blank characters.
+//! other. `/` and `_` are also equal, because the encodings of URLs and of base64 exchange them. Each form is compared
+//! a second time, with one space instead of each row of blank characters.
 
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
@@ -315,8 +315,8 @@ fn mark(part: Option<&[Unit]>, marks: &mut [bool]) {
     }
 }
 
-/// Whether a text of one or two characters is a separate word. Only then is such a short secret removed, because many words
-/// contain it.
+/// Whether a text of one or two characters is a separate word. Only then is such a short secret removed, because many
+/// words contain it.
 fn is_word(form: &[Unit], from: usize, to: usize) -> bool {
     let joins = |unit: Option<&Unit>| {
         unit.is_some_and(|unit| unit.character.is_ascii_alphanumeric() || !unit.character.is_ascii())
@@ -327,9 +327,10 @@ fn is_word(form: &[Unit], from: usize, to: usize) -> bool {
 /// Finds text in the form of a JWT: parts in base64url with dots between them. It may be the handle's token or another
 /// one. It is one of these:
 ///
-/// * a part that contains the start of a JSON object, such as `eyJ`. The part before it and all parts after it are included;
-/// * three parts in a row of at least [`PART`] characters each, which contain upper-case letters, lower-case letters and
-///   digits. The names of hosts, files and versions do not have this form.
+/// * a part that contains the start of a JSON object, such as `eyJ`. The part before it and all parts after it are
+///   included;
+/// * three parts in a row of at least [`PART`] characters each, which contain upper-case letters, lower-case letters
+///   and digits. The names of hosts, files and versions do not have this form.
 fn each_jwt(form: &[Unit], mark: &mut dyn FnMut(usize, usize)) {
     let is_inside = |unit: &Unit| sextet(unit.character).is_some() || matches!(unit.character, '.' | '=');
     let mut end = 0;

@@ -224,9 +224,9 @@ impl<'a> Certificates<'a> {
         keys
     }
 
-    /// The first certificate whose signature does not verify with any key that has its issuer's name, and these keys. If
-    /// there is no such certificate, the search uses only the trusted keys: a server may send the old certificate of a CA
-    /// that has a new key.
+    /// The first certificate whose signature does not verify with any key that has its issuer's name, and these keys.
+    /// If there is no such certificate, the search uses only the trusted keys: a server may send the old certificate of
+    /// a CA that has a new key.
     #[inline(never)]
     fn broken_link(&self) -> Option<(&X509<'_>, Vec<(SubjectPublicKeyInfoDer<'_>, bool)>)> {
         for trusted_alone in [false, true] {

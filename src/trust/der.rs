@@ -216,8 +216,8 @@ fn attributes(name: &[u8]) -> impl Iterator<Item = (&[u8], String)> {
     })
 }
 
-/// The short name for a distinguished name: its common name, or its last attribute if it has no common name. It may contain
-/// any characters.
+/// The short name for a distinguished name: its common name, or its last attribute if it has no common name. It may
+/// contain any characters.
 pub fn called(name: &[u8]) -> Option<String> {
     attributes(name)
         .filter(|(id, _)| *id == COMMON_NAME)

@@ -97,7 +97,7 @@ impl Report<'_> {
 
     fn no_version(&self) -> String {
         format!(
-            "{} supports neither TLS 1.2 nor TLS 1.3, and older versions are not safe; enable one of them on the server",
+            "{} supports neither TLS 1.2 nor TLS 1.3, and older versions are not safe; enable one of the two there",
             self.peer.shown
         )
     }
@@ -105,7 +105,8 @@ impl Report<'_> {
     #[inline(never)]
     fn alert(&self, alert: Alert) -> String {
         let Peer { shown, option, .. } = self.peer;
-        // Servers answer with these alerts to a client without a certificate: the first in TLS 1.2, the second in TLS 1.3.
+        // Servers answer with these alerts to a client without a certificate: the first in TLS 1.2, the second in TLS
+        // 1.3.
         let refuses_client = matches!(
             alert,
             Alert::HandshakeFailure
@@ -118,8 +119,8 @@ impl Report<'_> {
         );
         match alert {
             _ if refuses_client && self.asked || alert == Alert::CertificateRequired => format!(
-                "{shown} requires a client certificate, and dl_auth does not support client certificates; configure the \
-                 server to accept clients without one, or change `{option}`"
+                "{shown} requires a client certificate, which dl_auth does not support; configure the server to accept \
+                 clients without one, or change `{option}`"
             ),
             Alert::ProtocolVersion => self.no_version(),
             Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(

@@ -1,5 +1,5 @@
-//! Reads files of certificates in every form that is in use. It never skips a certificate silently: if a block cannot be
-//! read as a certificate, the error names the block.
+//! Reads files of certificates in every form that is in use. It never skips a certificate silently: if a block cannot
+//! be read as a certificate, the error names the block.
 
 use std::borrow::Cow;
 
@@ -24,8 +24,8 @@ impl Block {
     }
 }
 
-/// Each certificate of a file, or why it cannot be read. Blocks that cannot hold a certificate are ignored. A private key
-/// is such a block, and is never decoded.
+/// Each certificate of a file, or why it cannot be read. Blocks that cannot hold a certificate are ignored. A private
+/// key is such a block, and is never decoded.
 ///
 /// A file in DER is one certificate.
 pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> {
@@ -34,8 +34,8 @@ pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> 
     Blocks { der, text, at: 0, number: 0 }
 }
 
-/// Whether it begins like a certificate in DER of more than 127 bytes. The second byte is needed, because text may begin
-/// with the same first byte.
+/// Whether it begins like a certificate in DER of more than 127 bytes. The second byte is needed, because text may
+/// begin with the same first byte.
 fn is_der(file: &[u8]) -> bool {
     matches!(file, [SEQUENCE, 0x80..=0xff, ..])
 }
@@ -77,8 +77,8 @@ pub fn check(file: &[u8]) -> Result<(), String> {
     Err(format!("line {line} {why}"))
 }
 
-/// The lines that look like the BEGIN line of a certificate, in upper or lower case, after any kind of dash. For each one:
-/// its number, and whether the BEGIN has the exact form.
+/// The lines that look like the BEGIN line of a certificate, in upper or lower case, after any kind of dash. For each
+/// one: its number, and whether the BEGIN has the exact form.
 #[inline(never)]
 fn begins(text: &[u8]) -> Vec<(usize, bool)> {
     const BEGIN: &[u8] = b"BEGIN";

@@ -12,8 +12,8 @@ pub fn provider() -> CryptoProvider {
     CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() }
 }
 
-/// Refuses every private key. dl_auth never sends a client certificate, so it needs no private key. Without this type, the
-/// library would contain code for signatures that it never uses.
+/// Refuses every private key. dl_auth never sends a client certificate, so it needs no private key. Without this type,
+/// the library would contain code for signatures that it never uses.
 #[derive(Debug)]
 struct NoKeys;
 

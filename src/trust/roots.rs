@@ -39,8 +39,8 @@ pub enum Base {
     Nothing,
 }
 
-/// The maximum size of a file of roots, in bytes. It stops the read of an endless device. Usual bundles have 1 % of this
-/// size.
+/// The maximum size of a file of roots, in bytes. It stops the read of an endless device. Usual bundles have 1 % of
+/// this size.
 const FILE_MAX: u64 = 64 << 20;
 
 /// The usual places of a bundle, in the order in which they are tried. The crate `openssl-probe` has the same list, but
@@ -76,8 +76,8 @@ pub struct SystemPaths {
     pub directories: Vec<PathBuf>,
     /// Whether the user named these places. If so, only the roots in them are trusted.
     pub named: bool,
-    /// The length and the time of the last change of the file that the user named. Handles share the roots of a file only
-    /// if both are equal.
+    /// The length and the time of the last change of the file that the user named. Handles share the roots of a file
+    /// only if both are equal.
     pub(super) stamp: Option<(u64, SystemTime)>,
     pub(super) read: Read,
 }
@@ -208,8 +208,8 @@ pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
     Ok(certificates)
 }
 
-/// The roots in a file that the user named. The whole file is used or refused. `keep` gets each certificate, and returns
-/// whether it can be used.
+/// The roots in a file that the user named. The whole file is used or refused. `keep` gets each certificate, and
+/// returns whether it can be used.
 fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate) -> bool) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for block in pem::certificates(file) {

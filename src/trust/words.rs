@@ -22,8 +22,8 @@ pub fn words(debug: &str) -> String {
     words
 }
 
-/// A peer's text in a form that a message can show: short, on one line, without quotes, brackets, invisible characters and
-/// secrets.
+/// A peer's text in a form that a message can show: short, on one line, without quotes, brackets, invisible characters
+/// and secrets.
 pub fn clean(text: &str, secrets: &Secrets) -> String {
     const MAX_BYTES: usize = 48;
     // Above ASCII, only letters of left-to-right scripts are kept, and no marks that combine with the letter before.

@@ -59,8 +59,8 @@ pub fn statuses(header: &str) -> BTreeMap<i32, String> {
     statuses.map(|(name, value)| (number(value), name.to_owned())).collect()
 }
 
-/// The status that each function can return. It is in no list, because the conventions at the top of the header describe
-/// it.
+/// The status that each function can return. It is in no list, because the conventions at the top of the header
+/// describe it.
 const INTERNAL: &str = "DL_AUTH_E_INTERNAL";
 
 /// The record that a program of `tests/c/` writes to the file in CHECK_STATUSES (`struct returned` of `check.h`): each
@@ -80,8 +80,8 @@ pub fn recorded(file: &Path) -> BTreeMap<String, BTreeSet<i32>> {
         .collect()
 }
 
-/// The parts of a record that the header does not document: functions that the header does not have, and statuses that a
-/// function returned but that are not in its list.
+/// The parts of a record that the header does not document: functions that the header does not have, and statuses that
+/// a function returned but that are not in its list.
 pub fn undocumented(header: &str, record: &BTreeMap<String, BTreeSet<i32>>) -> Vec<String> {
     let (functions, names) = (functions(header), statuses(header));
     let mut missing = Vec::new();
@@ -110,8 +110,8 @@ pub fn assert_documented(program: &str, file: &Path) {
     let declared: BTreeSet<String> = declared.map(|function| function.name).collect();
     assert_eq!(record.keys().cloned().collect::<BTreeSet<_>>(), declared, "the functions that check.h records");
 
-    // Checks that the record is not always empty. `cancel` calls each function, `header` calls no function of the record,
-    // and `unload` calls the functions by their addresses.
+    // Checks that the record is not always empty. `cancel` calls each function, `header` calls no function of the
+    // record, and `unload` calls the functions by their addresses.
     let silent: Vec<_> = record.iter().filter(|(_, returned)| returned.is_empty()).map(|(name, _)| name).collect();
     match program {
         "cancel" => assert!(silent.is_empty(), "{program} recorded nothing for {silent:?}"),

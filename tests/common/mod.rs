@@ -22,7 +22,8 @@ pub fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// The directory with the released library: `libdl_auth.so`, `libdl_auth.so.0` (its name at run time) and `libdl_auth.a`.
+/// The directory with the released library: `libdl_auth.so`, `libdl_auth.so.0` (its name at run time) and
+/// `libdl_auth.a`.
 pub fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build(&["--release"], target().join("release")))
@@ -48,8 +49,8 @@ fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
     directory
 }
 
-/// Removes the variables that cargo sets for a test. Otherwise a build script that reads them would run again each time a
-/// test builds after a shell has built, and everything would be compiled again.
+/// Removes the variables that cargo sets for a test. Otherwise a build script that reads them would run again each time
+/// a test builds after a shell has built, and everything would be compiled again.
 pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
@@ -59,7 +60,8 @@ pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Removes the environment variables that could make a program use another gate, another proxy or other root certificates.
+/// Removes the environment variables that could make a program use another gate, another proxy or other root
+/// certificates.
 pub fn in_a_clean_environment(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
@@ -73,7 +75,8 @@ pub fn in_a_clean_environment(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Runs a program that must succeed, and returns its output. If the program is missing, the test fails: no test is skipped.
+/// Runs a program that must succeed, and returns its output. If the program is missing, the test fails: no test is
+/// skipped.
 pub fn run(command: &mut Command) -> String {
     let name = format!("{command:?}");
     let output = succeeded(&name, command.output());

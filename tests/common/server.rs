@@ -54,9 +54,9 @@ impl Drop for Server {
     }
 }
 
-/// A port of 127.0.0.1 that no process listens on at this moment. Each call returns a different port. The ports are below
-/// the range from which the kernel chooses the ports of connections, because a busy machine has many connections. Each
-/// process begins with a different port.
+/// A port of 127.0.0.1 that no process listens on at this moment. Each call returns a different port. The ports are
+/// below the range from which the kernel chooses the ports of connections, because a busy machine has many connections.
+/// Each process begins with a different port.
 pub fn free_port() -> u16 {
     static LEFT: LazyLock<Mutex<Range<u16>>> = LazyLock::new(|| {
         let first = 10_000 + u16::try_from(std::process::id() % 200).expect("below 200") * 100;

@@ -16,7 +16,8 @@ use crate::http::Failure;
 use crate::scheduler::Job;
 use crate::sync::Mutex;
 
-/// The time of the machine's and the gate's clock at the start of each test. It is after the build date of this library.
+/// The time of the machine's and the gate's clock at the start of each test. It is after the build date of this
+/// library.
 pub(super) const NOW: i64 = crate::policy::BUILT_AT + 86_400;
 
 pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send>;

@@ -1,5 +1,5 @@
-//! When no refresh starts although one is requested. Also what a child process keeps, as far as a test in one process can
-//! check it.
+//! When no refresh starts although one is requested. Also what a child process keeps, as far as a test in one process
+//! can check it.
 
 use super::bench::*;
 use super::*;

@@ -98,7 +98,8 @@ fn a_password_that_the_file_had_before_is_redacted() {
     std::fs::remove_file(file).unwrap();
 }
 
-/// Each case has different secrets. The gate repeats them when it refuses the login, or the refresh token and the login.
+/// Each case has different secrets. The gate repeats them when it refuses the login, or the refresh token and the
+/// login.
 #[test]
 fn no_message_of_a_refresh_contains_a_secret() {
     use crate::secret::property::{assert_none_found, for_each_seed, secret, text};

@@ -50,8 +50,8 @@ struct Seen {
     min_interval: Duration,
     /// Whether the credentials have been replaced since the last refresh. If so, no pause applies.
     has_new_credentials: bool,
-    /// The tokens that the gate has issued: the text, `exp` in milliseconds of the gate's clock, and the time until which
-    /// the handle must return the token.
+    /// The tokens that the gate has issued: the text, `exp` in milliseconds of the gate's clock, and the time until
+    /// which the handle must return the token.
     issued: Vec<(String, i64, Boot)>,
 }
 
@@ -135,15 +135,15 @@ impl Log {
             400 | 401 | 403 => {
                 // A request that was sent before the last refusal was received does not count as another attempt.
                 let so_far = state.refused.iter().filter(|refusal| refusal.credentials == credentials).zip(1..).last();
-                let (heard, pause) = so_far.map_or_else(Default::default, |(last, nth)| {
-                    (last.heard, crate::policy::refusal_pause(nth, Some(last.http)))
+                let (received, pause) = so_far.map_or_else(Default::default, |(last, nth)| {
+                    (last.received, crate::policy::refusal_pause(nth, Some(last.http)))
                 });
                 // A handle forgets a refusal one day after the end of its pause.
-                if sent > heard + pause + Duration::from_secs(86_400) {
+                if sent > received + pause + Duration::from_secs(86_400) {
                     state.refused.retain(|refusal| refusal.credentials != credentials);
                 }
-                if heard <= sent {
-                    state.refused.push(Refusal { credentials, sent, heard: state.boot, http: answer.status });
+                if received <= sent {
+                    state.refused.push(Refusal { credentials, sent, received: state.boot, http: answer.status });
                 }
             }
             200 if !answer.body.starts_with(b"<") => {
@@ -331,8 +331,8 @@ impl Host {
         }
     }
 
-    /// From now on, the handle may stop using this token (`None`: all tokens) before it expires. The same applies to the
-    /// token of a request in flight.
+    /// From now on, the handle may stop using this token (`None`: all tokens) before it expires. The same applies to
+    /// the token of a request in flight.
     fn doubt(&mut self, which: Option<&str>) {
         self.held = None;
         let mut seen = lock(&self.log.seen);

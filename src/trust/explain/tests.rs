@@ -1,5 +1,5 @@
-//! Every error of the TLS library has a sentence in plain words. A test compares the lists here with the library's source,
-//! so that the test fails if a new version adds a variant.
+//! Every error of the TLS library has a sentence in plain words. A test compares the lists here with the library's
+//! source, so that the test fails if a new version adds a variant.
 
 #![allow(deprecated)] // the library may still return some deprecated errors
 

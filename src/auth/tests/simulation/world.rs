@@ -1,7 +1,7 @@
 //! The world of a simulation: its clock, its threads, and the state of the gate.
 //!
-//! Time passes only while a thread sleeps. Each refresh and each timer has a separate thread, but only one thread runs at
-//! a time: the one whose sleep ends first. So each run of a seed is the same.
+//! Time passes only while a thread sleeps. Each refresh and each timer has a separate thread, but only one thread runs
+//! at a time: the one whose sleep ends first. So each run of a seed is the same.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,7 +77,7 @@ pub(super) struct Refusal {
     /// When the password was sent.
     pub(super) sent: Boot,
     /// When the answer was received.
-    pub(super) heard: Boot,
+    pub(super) received: Boot,
     pub(super) http: u16,
 }
 
@@ -171,7 +171,7 @@ impl World {
         });
     }
 
-    /// Lets time pass for the thread of the test. The other threads run meanwhile.
+    /// Lets time pass for the thread of the test. The other threads run during this time.
     pub(super) fn pass(&self, time: Duration) {
         let end = self.look(|state| state.boot.saturating_add(time));
         while let Some((at, next)) = self.look(|state| state.sleepers.first().copied()).filter(|(at, _)| *at <= end) {
