@@ -34,8 +34,8 @@ test-models: ## Runs the model tests (shuttle and loom).
 test-hosts: setup ## Runs the tests of the bindings: C++, Go, Python, C#, LuaJIT.
 	cargo test --locked --test hosts --test pages --test generated
 
-test-abi: setup ## Runs the tests of the ABI: header, exports, linking.
-	cargo test --locked --test abi
+test-abi: setup ## Runs the tests of the ABI: headers, exports, linking.
+	cargo test --locked --test abi --test header --test cdef
 
 stress: setup ## Runs a test that takes too long for `make test`: 2000 forks while threads create and free handles.
 	cargo test --locked --test fork -- --ignored

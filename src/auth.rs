@@ -66,7 +66,7 @@ impl Auth {
         let settings = match config.environ() {
             Some(environ) => Settings::resolve(config, |name| environ.get(name), now)?,
             None if process::is_privileged() => {
-                Settings::resolve(config, |_| None, now).map_err(explain_ignored_environment)?
+                Settings::resolve(config, |_| None, now).map_err(ignored_environment)?
             }
             None => Settings::resolve(config, |name| std::env::var_os(name), now)?,
         };
@@ -242,8 +242,8 @@ fn serves(token: &Token, now: Now, need: Duration) -> bool {
     token.state(now) != State::Expired && token.lifetime().left(now) >= need
 }
 
-/// Adds to the error of missing credentials that the environment is ignored.
-fn explain_ignored_environment(error: Error) -> Error {
+/// Explains missing credentials that may be in the ignored environment.
+fn ignored_environment(error: Error) -> Error {
     if error.status() != Status::NoCredentials {
         return error;
     }

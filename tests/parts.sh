@@ -7,6 +7,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=${DL_AUTH_TEST_JOBS:-$(nproc)}
+[ "$jobs" -ge 1 ] || { echo "parts: DL_AUTH_TEST_JOBS must be at least 1" >&2; exit 2; }
+failed=()
+# With these variables, tests run fewer cases, or write the files that they compare.
+unset DL_AUTH_TEST_SEED DL_AUTH_TEST_SEEDS DL_AUTH_WRITE DL_AUTH_WRITE_DOCS
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
@@ -29,23 +33,25 @@ part() {
   esac
 }
 
-# Runs a part in a separate shell, so that `set -e` holds in it, and records its time.
+# Runs a part in a separate shell, so that `set -e` holds in it. Prints its time, and records that it passed.
 timed() {
   local TIMEFORMAT=$'%R %U %S' code=0
-  { time bash "$0" --part "$1" >"$results/$1.output" 2>&1; } 2>"$results/$1.time" || code=$?
+  { time bash tests/parts.sh --part "$1" >"$results/$1.output" 2>&1; } 2>"$results/$1.time" || code=$?
   read -r elapsed user system < <(tail -n 1 "$results/$1.time")
   printf '%-14s %7.1f s, %7.1f s of CPU time%s\n' "$1" "$elapsed" "$(awk "BEGIN {print $user + $system}")" \
     "$([ $code = 0 ] || echo ', FAILED')"
-  [ $code = 0 ] || { cat "$results/$1.output"; touch "$results/failed"; }
+  if [ $code = 0 ]; then touch "$results/$1.passed"; else cat "$results/$1.output"; fi
 }
 
-# Starts the parts in order, at most $jobs at the same time, and waits for all.
+# Starts the parts in order, at most $jobs at the same time, and waits for all. A part without a record has failed: its
+# shell may have been killed.
 together() {
   for name in "$@"; do
     while [ "$(jobs -rp | wc -l)" -ge "$jobs" ]; do wait -n || true; done
     timed "$name" &
   done
   wait
+  for name in "$@"; do [ -e "$results/$name.passed" ] || failed+=("$name"); done
 }
 
 if [ "${1:-}" = --part ]; then
@@ -64,6 +70,6 @@ started=$SECONDS
 builds=(build library)
 case " ${parts[*]} " in *' models '*) builds+=(build-models) ;; esac
 together "${builds[@]}"
-[ -e "$results/failed" ] || together "${parts[@]}"
+[ ${#failed[@]} -gt 0 ] || together "${parts[@]}"
 echo "all parts: $((SECONDS - started)) s"
-[ ! -e "$results/failed" ]
+[ ${#failed[@]} = 0 ] || { echo "failed: ${failed[*]}"; exit 1; }

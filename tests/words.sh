@@ -7,9 +7,12 @@ cd "$(dirname "$0")/.."
 found=0
 while IFS=$'\t' read -r words instead; do
   case $words in '' | '#'*) continue ;; esac
-  if git grep --untracked -nIPi -e "$words" -- "$@" ':!*LICENSE*' ':!*.svg' ':!*.lock' ':!*go.sum' ':!tests/words.*'; then
-    echo "  -> write $instead"
-    found=1
-  fi
+  code=0
+  git grep --untracked -nIPi -e "$words" -- "$@" ':!*LICENSE*' ':!*.svg' ':!*.lock' ':!*go.sum' ':!tests/words.*' || code=$?
+  case $code in
+    0) echo "  -> write $instead"; found=1 ;;
+    1) ;; # no line has the word
+    *) exit "$code" ;; # git cannot search
+  esac
 done <tests/words.txt
 exit "$found"

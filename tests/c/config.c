@@ -220,7 +220,7 @@ static void each_refused_value_is_reported_with_its_key_and_source(void) {
 static void a_message_states_what_is_wrong(void) {
   static const struct { const char *key, *value, *word; } wrongs[] = {
     {"url", "canary", "not a URL"},
-    {"url", "https://canary:canary@localhost/", "credentials in it"},
+    {"url", "https://canary:canary@localhost/", "contains credentials"},
     {"url", "http://localhost/", "allow_http"},
     {"url", "https://localhost/elsewhere", "path"},
     {"ca_file", "missing", "cannot be read"},
@@ -231,7 +231,7 @@ static void a_message_states_what_is_wrong(void) {
     {"password_file", "missing", "cannot be read"},
     {"password_file", "empty", "empty"},
     {"password_file", "not_utf8", "UTF-8"},
-    {"token", "e30.eyJleHAiOjF9.c2ln", "ended"},
+    {"token", "e30.eyJleHAiOjF9.c2ln", "expired"},
     {"token", "e30.e30.c2ln", "exp"},
   };
   for (size_t i = 0; i < sizeof wrongs / sizeof *wrongs; i++) {
