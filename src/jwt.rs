@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_of_the_service_s_documentation_lives_18_hours() {
+    fn the_sample_token_of_the_service_s_documentation_is_valid_for_18_hours() {
         let jwt = Jwt::decode(jwt(r#"{"email":"a@b","iat":1569218779,"exp":1569283579}"#)).unwrap();
         assert_eq!((jwt.issued_at(), jwt.expiry()), (Some(1569218779), Some(1569283579)));
         assert_eq!(jwt.claims(), r#"{"email":"a@b","iat":1569218779,"exp":1569283579}"#);

@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_of_gate_user_and_password() {
+    fn a_fingerprint_depends_on_gate_user_and_password() {
         let refusals = Refusals::default();
         let of = |gate, password| refusals.fingerprint(gate, &credentials(password));
         assert_eq!(of("g", "p"), of("g", "p"));

@@ -313,7 +313,7 @@ fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_
     gate.plan(json!({"do": "hang", "on": "refresh", "times": 100}));
     let scratch = Scratch::new("control-loop");
     let source = root().join("examples/c/control_loop.c");
-    assert!(fs::read_to_string(&source).unwrap().lines().count() < 60, "the example is under a page");
+    assert!(fs::read_to_string(&source).unwrap().lines().count() < 60, "the example has fewer than 60 lines");
     let (executable, include) = (scratch.0.join("control_loop"), root().join("include"));
     let said = run(command("cc")
         .args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])

@@ -118,7 +118,7 @@ fn a_refused_refresh_token_falls_back_to_the_password_within_the_refresh() {
 }
 
 #[test]
-fn a_refresh_token_that_may_be_spent_is_never_sent_twice() {
+fn a_refresh_token_that_may_be_used_up_is_never_sent_twice() {
     for outcome in [unreachable(true), status(500, ""), status(200, "<html>"), status(404, ""), retry_after(429, "1")] {
         let bench = bench_with(
             Inline,
@@ -174,7 +174,7 @@ fn a_transient_failure_is_retried_and_a_final_answer_is_not() {
 }
 
 #[test]
-fn a_refresh_ends_within_its_limit_whatever_it_retries() {
+fn a_refresh_ends_within_its_limit_despite_its_retries() {
     fastrand::seed(1); // `Inline` runs on this thread, so its first jitter is the same each time, and not close to 0
     let options = [BOT[0], BOT[1], ("timeout", "1ms"), ("max_attempts", "10")];
     let bench = bench_with(Inline, &options, vec![status(500, ""), token(100, None)]);

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_handles_are_ever_equal_and_a_stale_one_stays_stale() {
+    fn no_two_handles_are_ever_equal_and_a_freed_one_stays_freed() {
         let _alone = lock(&ONE_AT_A_TIME);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..3 * TENANTS {
@@ -252,7 +252,7 @@ mod tests {
             close(made_up);
         }
         for offset in 1..4096 {
-            assert!(!is_open(handle.wrapping_byte_add(offset)), "a neighbour's address");
+            assert!(!is_open(handle.wrapping_byte_add(offset)), "an address next to the handle");
         }
         assert!(is_open(handle));
         close(handle);
@@ -289,7 +289,7 @@ mod tests {
                     scope.spawn(|| close(ptr::without_provenance(handle)));
                 }
             });
-            assert!(lock(&VACANT.get()).0.len() <= freed + 1, "its slot is vacant once, or retired");
+            assert!(lock(&VACANT.get()).0.len() <= freed + 1, "the slot is in the list once, or is no longer used");
         }
     }
 }

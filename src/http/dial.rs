@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn families_alternate_the_resolver_s_first_one_comes_first_and_no_address_is_tried_twice() {
+    fn families_alternate_in_the_order_of_the_resolver_and_no_address_is_tried_twice() {
         let mixed = [v6(1), v6(2), v4(1), v6(3), v6(1), v4(2), v4(1)];
         assert_eq!(in_order(&mixed), [v6(1), v4(1), v6(2), v4(2), v6(3)]);
         assert_eq!(in_order(&[v4(1), v4(2), v6(1)]), [v4(1), v6(1), v4(2)]);

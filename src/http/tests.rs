@@ -217,7 +217,7 @@ fn the_message_names_an_untrusted_ca_and_the_option_that_helps() {
 }
 
 #[test]
-fn plain_http_goes_to_this_machine() {
+fn a_login_over_http_to_this_machine_succeeds() {
     let gate = Gate::start();
     assert_eq!(client(&gate, gate.http_url(), &[]).send(&login(), &within(limit())).unwrap().status, 200);
     assert_eq!((gate.counts().handshakes, gate.counts().logins), (0, 1));
@@ -232,7 +232,11 @@ fn if_the_bundle_file_does_not_have_the_issuer_s_key_the_directory_is_searched()
     let env = [("SSL_CERT_FILE", other.ca_file()), ("SSL_CERT_DIR", directory.as_path())];
     let client = client_with_env(&[("url", gate.url()), ("tls_roots", "system")], &env);
     assert_eq!(client.send(&login(), &within(limit())).unwrap().status, 200);
-    assert_eq!((gate.counts().connections, gate.counts().logins), (2, 1), "the first connection did not trust");
+    assert_eq!(
+        (gate.counts().connections, gate.counts().logins),
+        (2, 1),
+        "the first handshake failed, because the root was unknown"
+    );
     std::fs::remove_dir_all(directory).unwrap();
 }
 

@@ -271,7 +271,7 @@ mod tests {
             let wanted = Refused::Status(407, Login { basic: true, others: Vec::new() });
             assert_eq!(outcome(answer), Err(format!("{wanted:?}")), "{}", answer.escape_ascii());
         }
-        assert_eq!(outcome(b"HTTP/1.1 407"), Err("Closed".to_owned()), "the number may go on");
+        assert_eq!(outcome(b"HTTP/1.1 407"), Err("Closed".to_owned()), "more digits may follow");
     }
 
     #[test]

@@ -36,7 +36,7 @@ fn a_token_that_is_rejected_within_the_minimum_interval_is_kept_until_its_end() 
 }
 
 #[test]
-fn another_user_does_not_wait_for_the_minimum_interval_and_another_password_does() {
+fn a_new_user_logs_in_immediately_and_a_new_password_waits_for_the_minimum_interval() {
     let bench = bench(vec![token(100, None), token(100, None), token(100, None)]);
     bench.token().unwrap();
     bench.auth.set_credentials(None, "new").unwrap();

@@ -42,7 +42,7 @@ fn a_request_ends_at_connect_timeout_and_at_the_deadline_if_the_proxy_answers_by
         assert_eq!((failure.error.status(), failure.sent), (Status::Timeout, false), "{}", failure.error);
         let words = format!("the proxy {address} did not open a tunnel in time");
         assert!(failure.error.message().contains(&words), "{}", failure.error);
-        assert!(dripping.join().unwrap() < 60_000, "the proxy had not sent all");
+        assert!(dripping.join().unwrap() < 60_000, "the request ended before the proxy had sent its whole answer");
     }
 }
 

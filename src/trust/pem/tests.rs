@@ -217,7 +217,7 @@ fn a_block_that_cannot_be_recognized_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_file_of_noise_is_refused_and_ends() {
+fn a_shortened_or_changed_file_is_read_completely_or_refused() {
     // Every prefix of a valid file, and every change of one byte: the file is read completely, or refused.
     let good = both(str::to_owned);
     for at in 0..good.len() {
