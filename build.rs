@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
     let part = |name: &str| env::var(format!("CARGO_PKG_VERSION_{name}"));
     config.after_includes = Some(format!(
-        "\n{}\n/* The version of this header; dl_auth_version() tells the library's. */\n\
+        "\n{}\n/* The version of this header; dl_auth_version() returns the library's. */\n\
          #define DL_AUTH_VERSION \"{}\"\n\
          #define DL_AUTH_VERSION_MAJOR {}\n\
          #define DL_AUTH_VERSION_MINOR {}\n\

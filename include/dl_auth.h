@@ -33,15 +33,16 @@
  * - refresh: getting a new token, by the refresh token of the gate's last
  *   answer or by a login, retries included. A handle has at most one refresh
  *   in flight.
- * - valid, expired: a token is valid until its claim `exp`, or until the
- *   program rejects it with dl_auth_invalidate. Then it is expired.
- * - due: a refresh is due after the part `refresh_at` of the token's lifetime,
- *   with a jitter of up to 5% either way. The token is still valid.
+ * - valid, expired: a token is valid until its claim `exp`, or until a call of
+ *   dl_auth_invalidate ends it earlier. Then it is expired.
+ * - due: a refresh is due after the part `refresh_at` of the token's life. A
+ *   jitter moves this time by up to 5 % of the life, earlier or later. A token
+ *   whose refresh is due is still valid.
  * - minimum interval: after a successful refresh, the next one starts after
- *   this time at the earliest: a tenth of the new token's lifetime, at least
- *   1 s and at most 60 s.
+ *   this time at the earliest: a tenth of the new token's life, at least 1 s
+ *   and at most 60 s.
  * - cooldown: after a failed refresh, the next one starts after this time at
- *   the earliest. dl_auth_token gives the times.
+ *   the earliest. The documentation of dl_auth_token has the times.
  * - option: a key and a value, see dl_auth_config_set. This header writes the
  *   key of an option in backquotes: `wait`.
  *
@@ -102,16 +103,17 @@
  * FORK
  *
  * A child process can use the handles of its parent, from any number of
- * threads (glibc and macOS). It has a copy of the cached token and refreshes
- * it independently of the parent, with a separate jitter, by a login first. It
- * does not wait for the parent's refresh in flight. It keeps the cooldowns and
- * the refused credentials. A handle with `refresh=background` starts its
- * refreshes again at the child's first call except dl_auth_generation.
+ * threads (glibc and macOS). It can also create and free handles. It has a
+ * copy of the cached token, and refreshes it independently of the parent, with
+ * a separate jitter. Its first refresh is a login. It does not wait for the
+ * parent's refresh in flight. It keeps the cooldowns and the pauses after
+ * refused credentials. A handle with `refresh=background` starts its refreshes
+ * again at the child's first call, except if this call is dl_auth_generation.
  *
  * The library detects a fork with a handler that it registers by
  * pthread_atfork. Your own handlers of pthread_atfork can run before it, so in
- * the child they must not call the library. After _Fork, or after a raw clone
- * that copies the memory, no handler has run: the child must call only the
+ * the child they must not call the library. _Fork, and a raw clone that copies
+ * the memory, run no handlers: their child must call only the
  * async-signal-safe functions of the next chapter. After vfork, the child must
  * call no function of the library.
  *
@@ -127,8 +129,8 @@
  *
  * CANCELLATION
  *
- * Cancellation is disabled during a call and has the previous state after it:
- * pthread_cancel takes effect at the first cancellation point after the call.
+ * pthread_cancel does not end a call. Cancellation is disabled during the call
+ * and takes effect at the first cancellation point after it.
  * Do not call the library while cancellation is enabled with the type
  * PTHREAD_CANCEL_ASYNCHRONOUS: the process would abort. With that type, POSIX
  * allows only pthread_cancel, pthread_setcancelstate and
@@ -162,15 +164,20 @@
  *
  * The descriptors of the library are above 2 and close-on-exec. If 0, 1 or 2
  * is closed, the library opens the root directory under that number while it
- * creates a descriptor or resolves a name. Reading and writing it fails. Open
- * 0 to 2 before the first call.
+ * creates a descriptor or resolves a name. Each read and write of it fails.
+ * Open 0 to 2 before the first call.
  *
  * ENVIRONMENT
  *
- * Only dl_auth_new reads the environment of the process. With
- * dl_auth_config_set_environ, the library does not read it at all. If the
- * program has more rights than the user that started it (set-user-ID,
- * set-group-ID, file capabilities), the environment of the process is ignored.
+ * Only dl_auth_new reads the environment of the process. After a call of
+ * dl_auth_config_set_environ, dl_auth_new does not read it. If the program has
+ * more rights than the user that started it (set-user-ID, set-group-ID, file
+ * capabilities), the environment of the process is ignored.
+ *
+ * SSL_CERT_FILE and SSL_CERT_DIR name root certificates: if set, only these
+ * roots are trusted. This applies to `tls_roots` `auto` and `system`.
+ * `ca_file` adds to them.
+ *
  * The system's name resolver can read variables too, in the thread of a
  * refresh: glibc reads LOCALDOMAIN and RES_OPTIONS.
  */
@@ -249,7 +256,7 @@
  *     Default: `HTTPS_PROXY`, `NO_PROXY`. Environment: DL_AUTH_PROXY.
  *
  * connect_timeout
- *     The maximum time for one connection, TLS included.
+ *     The maximum time for one connection, TLS included and DNS not included.
  *     Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m.
  *     Default: `10s`. Environment: DL_AUTH_CONNECT_TIMEOUT.
  *
@@ -310,7 +317,7 @@
  *     Default: `false`. Environment: DL_AUTH_ALLOW_HTTP.
  */
 
-/* The version of this header; dl_auth_version() tells the library's. */
+/* The version of this header; dl_auth_version() returns the library's. */
 #define DL_AUTH_VERSION "0.1.0"
 #define DL_AUTH_VERSION_MAJOR 0
 #define DL_AUTH_VERSION_MINOR 1
@@ -338,7 +345,8 @@ extern "C" {
 
 /**
  * dl_auth_info_t.state: the token is valid, and a refresh is due. The next call
- * that reads it starts a refresh.
+ * that reads the token starts a refresh, as soon as the cooldown and the
+ * minimum interval are over.
  */
 #define DL_AUTH_STATE_DUE 2
 
@@ -389,7 +397,8 @@ typedef struct dl_auth_config_t dl_auth_config_t;
 typedef struct dl_auth_t dl_auth_t;
 
 /**
- * The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative.
+ * The result of a call: DL_AUTH_OK (0) or one of DL_AUTH_E_*, which are
+ * negative. So `if (status)` tests for a failure.
  */
 typedef int32_t dl_auth_status_t;
 
@@ -442,7 +451,7 @@ typedef struct dl_auth_info_t {
   int32_t state;
   /** The activity of the handle: one of DL_AUTH_ACTIVITY_*. */
   int32_t activity;
-  /** 0. */
+  /** Always 0. */
   uint32_t reserved;
   /** How many tokens the handle has had. 0: none yet. */
   uint64_t generation;
@@ -523,8 +532,8 @@ typedef struct dl_auth_info_t {
 #define DL_AUTH_E_BUFFER_TOO_SMALL (-3)
 
 /**
- * The handle was freed, before or during the call. Or dl_auth_new did not make
- * this handle. Make a new handle.
+ * The handle was freed, before or during the call. Or dl_auth_new did not
+ * return this handle. Make a new handle.
  */
 #define DL_AUTH_E_CLOSED (-4)
 
@@ -543,8 +552,8 @@ typedef struct dl_auth_info_t {
 
 /**
  * The username or the password is missing, both in the calls and in the
- * environment. Or a ready `token` has expired and there are no credentials to
- * log in with. Set a username and a password, or a ready token.
+ * environment. Or a ready `token` has expired or was rejected, and there are no
+ * credentials to log in with. Set a username and a password, or a ready token.
  */
 #define DL_AUTH_E_NO_CREDENTIALS (-12)
 
@@ -555,15 +564,15 @@ typedef struct dl_auth_info_t {
 #define DL_AUTH_E_UNSUPPORTED (-13)
 
 /**
- * The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's
- * own form. Correct the credentials, or ask their issuer.
+ * The gate refused the credentials: HTTP 401, or HTTP 400 or 403 with a JSON
+ * object in the body. Correct the credentials, or ask their issuer.
  */
 #define DL_AUTH_E_DENIED (-20)
 
 /**
  * No valid token yet; refresh in progress. The call may not wait, because
- * `wait_ms` or `wait` is 0. The status is the same if no thread could be made
- * for the refresh. Call again later.
+ * `wait_ms` or `wait` is 0. The status is the same if no thread could be
+ * created for the refresh. Call again later.
  */
 #define DL_AUTH_E_PENDING (-30)
 
@@ -582,37 +591,37 @@ typedef struct dl_auth_info_t {
 
 /**
  * The gate received too many requests (HTTP 429). Wait for `retry_after_ms`,
- * then call again. If it is 0, the gate gave no time: wait a little.
+ * then call again.
  */
 #define DL_AUTH_E_RATE_LIMITED (-33)
 
 /**
- * Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the
- * gate's own form. The gate, or a server in front of it, has a problem. Call
- * again.
+ * Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 without a JSON object
+ * in the body. The gate, or a server before it, has a problem. Call again.
  */
 #define DL_AUTH_E_GATE (-34)
 
 /**
- * A gate does not send such an answer: it is not JSON, is too large, is a
- * redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT,
- * has no usable `exp`, or has expired. Check `url`, and the servers between
- * this machine and the gate.
+ * The answer is not that of a gate: it is not JSON, is too large, is a redirect
+ * or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no
+ * usable `exp`, or has expired. Check `url`, and the servers between this
+ * machine and the gate.
  */
 #define DL_AUTH_E_BAD_RESPONSE (-35)
 
 /**
- * The remaining life of the token is shorter than requested. A new token would
- * not be valid for longer, or, if `retry_after_ms` is not 0, the last token is
- * too new to fetch another one before that time. If `retry_after_ms` is 0,
- * request less life (`min_valid_ms`). Otherwise call again after that time.
+ * The cached token is not valid for as long as requested. If `retry_after_ms`
+ * is 0, a new token would not be valid for longer. Otherwise the minimum
+ * interval after the last refresh is not over. If `retry_after_ms` is 0,
+ * request less (`min_valid_ms`). Otherwise call again after that time.
  */
 #define DL_AUTH_E_TOO_SHORT (-36)
 
 /**
  * TLS failed: a certificate is not trusted, is for another host, or has
- * expired. Or the port does not use TLS. Read the message: it names the
- * certificate and the problem.
+ * expired. Or the port does not use TLS, the server requires a client
+ * certificate, or there are no root certificates. Read the message: it names
+ * the certificate or the problem.
  */
 #define DL_AUTH_E_TLS (-40)
 
@@ -644,8 +653,8 @@ typedef struct dl_auth_info_t {
  * capabilities), the environment of the process is ignored.
  *
  * The call reads the files that the options name. It does not use the network:
- * the first dl_auth_token logs in. With `refresh=background`, the login starts
- * after this call in a separate thread.
+ * the first dl_auth_token logs in. With `refresh=background`, a separate thread
+ * logs in, without another call.
  *
  * @param config The configuration, which is copied. NULL: only the environment
  *   of the process is used.
@@ -687,17 +696,17 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *
  * After a failed refresh, a call without a valid token fails immediately with
  * the status of that refresh, until the cooldown ends. `retry_after_ms` of the
- * error is the time until then. The cooldown is at most 1 s after the first
- * failure and doubles with each failure in a row, to at most 30 s, or to 120 s
- * while the handle has a valid token. A jitter reduces it by up to half. It is
- * at least the Retry-After of an HTTP 429 or 503, of which the library accepts
- * up to 1 h.
+ * error is the time until then. The cooldown is 1 s after the first failure. It
+ * doubles with each further failure, to at most 30 s, or to at most 120 s while
+ * the handle has a valid token. A jitter reduces it by up to half. It is at
+ * least the Retry-After of an HTTP 429 or 503, of which the library uses up to
+ * 1 h.
  *
- * Refused credentials are not sent again for 30 s after the first refusal, for
- * 5 min after the second, then for 1 h, doubling to 24 h (after an HTTP 403 for
- * at most 5 min). That applies to all handles of the process. It ends when the
- * credentials change: by dl_auth_set_credentials, or by another password in the
- * `password_file`.
+ * Refused credentials are not sent again for 30 s after the first refusal, and
+ * for 5 min after the second. Then the pause is 1 h, and doubles with each
+ * refusal, to at most 24 h. After an HTTP 403, it is at most 5 min. The pauses
+ * apply to all handles of the process. They end when the credentials change: by
+ * dl_auth_set_credentials, or by another password in the `password_file`.
  *
  * @param auth The handle.
  * @param[out] buf The token and a NUL. Can be NULL if `cap` is 0.
@@ -723,8 +732,9 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error:
  *   HTTP 5xx, 408, 425, or 400 or 403 without a JSON object in the body.
  * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
- *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404, no
- *   `id_token`, not a JWT, no usable `exp`, or an expired token.
+ *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404 or another
+ *   status that no gate sends, no `id_token`, not a JWT, no usable `exp`, or an
+ *   expired token.
  * - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is
  *   not trusted, has expired or is for another host, there is no TLS at that
  *   port, the server requires a client certificate, or there are no root
@@ -735,7 +745,7 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *   is in progress, or no thread can be created for it.
  * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
  *   ends after `wait`. `retry_after_ms` is the rest of that interval.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus
  *   1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
@@ -746,9 +756,9 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *
  * Threads: thread-safe.
  *
- * Blocking: for up to `wait` if there is no valid token, otherwise not. If no
- * thread can be created for the refresh, the call runs the refresh itself and
- * blocks until it ends.
+ * Blocking: for up to `wait` if there is no valid token, otherwise not. If
+ * `wait` is not 0 and no thread can be created for the refresh, the call runs
+ * the refresh itself and blocks until it ends.
  *
  * @since 0.1.0
  */
@@ -768,7 +778,7 @@ dl_auth_status_t dl_auth_token(const dl_auth_t *auth,
  * @param auth The handle. NULL and a handle that was freed before do nothing.
  *
  * Ownership: the handle is no longer yours. Each later call with it returns
- * DL_AUTH_E_CLOSED.
+ * DL_AUTH_E_CLOSED, and dl_auth_generation returns 0.
  *
  * Threads: thread-safe, also with the same handle.
  *
@@ -785,14 +795,13 @@ void dl_auth_free(dl_auth_t *auth);
  *
  * Returns the cached token immediately if it is valid for that long. Otherwise
  * starts a refresh, or joins the one in flight. With `wait_ms` 0 the call never
- * blocks. Such a call can also start the first login early. The cooldown and
- * the refused credentials have the same effect as in dl_auth_token. In the list
- * of statuses below, "no such token" means: the cached token is not valid for
- * `min_valid_ms`.
+ * blocks: use it in a loop that must not stop, or to start the first login
+ * early. The cooldown and the pauses after refused credentials have the same
+ * effect as in dl_auth_token. In the list of statuses below, "no such token"
+ * means: the cached token is not valid for `min_valid_ms`.
  *
- * The minimum interval applies to each refresh, whatever the call requests: for
- * a tenth of a new token's lifetime, at least 1 s and at most 60 s, no other
- * refresh starts.
+ * The minimum interval applies to each call: for a tenth of a new token's life,
+ * at least 1 s and at most 60 s, no other refresh starts.
  *
  * ```c
  * // For each frame: never blocks.
@@ -844,15 +853,16 @@ void dl_auth_free(dl_auth_t *auth);
  * - DL_AUTH_E_GATE: there is no such token, and the gate has a server error:
  *   HTTP 5xx, 408, 425, or 400 or 403 without a JSON object in the body.
  * - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that
- *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404, no
- *   `id_token`, not a JWT, no usable `exp`, or an expired token.
+ *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404 or another
+ *   status that no gate sends, no `id_token`, not a JWT, no usable `exp`, or an
+ *   expired token.
  * - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not
  *   trusted, has expired or is for another host, there is no TLS at that port,
  *   the server requires a client certificate, or there are no root
  *   certificates.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus
  *   1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
@@ -914,7 +924,7 @@ dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
  *   is in progress, or no thread can be created for it.
  * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
  *   ends after `wait`. `retry_after_ms` is the rest of that interval.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text and
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text plus
  *   1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
@@ -925,9 +935,9 @@ dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
  *
  * Threads: thread-safe.
  *
- * Blocking: for up to `wait` if there is no valid token, otherwise not. If no
- * thread can be created for the refresh, the call runs the refresh itself and
- * blocks until it ends.
+ * Blocking: for up to `wait` if there is no valid token, otherwise not. If
+ * `wait` is not 0 and no thread can be created for the refresh, the call runs
+ * the refresh itself and blocks until it ends.
  *
  * @since 0.1.0
  */
@@ -976,7 +986,7 @@ dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
  * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
  *   ends after `wait`. `retry_after_ms` is the rest of that interval.
  * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text
- *   and 1. `*len` is the length.
+ *   plus 1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
  * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
@@ -986,9 +996,9 @@ dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
  *
  * Threads: thread-safe.
  *
- * Blocking: for up to `wait` if there is no valid token, otherwise not. If no
- * thread can be created for the refresh, the call runs the refresh itself and
- * blocks until it ends.
+ * Blocking: for up to `wait` if there is no valid token, otherwise not. If
+ * `wait` is not 0 and no thread can be created for the refresh, the call runs
+ * the refresh itself and blocks until it ends.
  *
  * @since 0.1.0
  */
@@ -1002,8 +1012,9 @@ dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
  * Returns the number of the cached token.
  *
  * Unique per token. Returns 0 if a refresh is due. The numbers of a handle
- * begin with 1 and increase. With them, a program can keep a copy of the token,
- * and copy it again only when the token has changed:
+ * begin with 1 and increase. While the number is the same, the token is the
+ * same. So a program can keep a copy of the token, and make a new copy only
+ * when the number changes:
  *
  * ```c
  * struct token_copy {
@@ -1042,17 +1053,19 @@ uint64_t dl_auth_generation(const dl_auth_t *auth);
 /**
  * Marks a token as expired, because the platform rejected it with HTTP 401.
  *
- * If `rejected_token` is the cached token, it counts as expired and the next
- * call starts a refresh. If it is not, another thread has already reported it,
- * and the call changes nothing. So if a thousand threads get a 401 at the same
- * time, they cause one refresh.
+ * If `rejected_token` is the cached token, it counts as expired, and the next
+ * call starts a refresh. If it is not the cached token, another thread has
+ * already reported it, and the call changes nothing. So if a thousand threads
+ * get a 401 at the same time, they cause one refresh.
  *
- * A new token stays valid until the minimum interval ends (see
- * dl_auth_token_within). Nothing can replace a ready `token` of the
- * configuration: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
+ * During the minimum interval after a refresh (see dl_auth_token_within), the
+ * token is due, and still returned. It counts as expired when that interval
+ * ends. The library cannot replace a ready `token` of the configuration without
+ * credentials: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
  *
  * ```c
- * // Sends a request, and once more with a new token if the answer is 401.
+ * // Sends a request, and once more if the answer is 401. During the minimum
+ * // interval, the second request has the same token.
  * int send_with_token(const dl_auth_t *auth) {
  *   char jwt[DL_AUTH_TOKEN_MAX];
  *   int http_status = 0;
@@ -1073,7 +1086,8 @@ uint64_t dl_auth_generation(const dl_auth_t *auth);
  * @param[out] error The reason of a failure. Can be NULL.
  *
  * @return
- * - DL_AUTH_OK: the token counts as expired, or is not the cached token.
+ * - DL_AUTH_OK: the token counts as expired, now or when the minimum interval
+ *   ends. Or it is not the cached token.
  * - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
  * - DL_AUTH_E_NULL_ARGUMENT: `auth` or `rejected_token` is NULL.
  * - DL_AUTH_E_NOT_UTF8: `rejected_token` is not UTF-8.
@@ -1097,8 +1111,8 @@ dl_auth_status_t dl_auth_invalidate(const dl_auth_t *auth,
  * and the cooldown end. If the gate had refused the new credentials before,
  * they can be sent again immediately, by each handle of the process. A refresh
  * in flight is cancelled; its waiters receive the new login's token. The cached
- * token is kept only if the username is unchanged. The library no longer reads
- * a `password_file`.
+ * token is kept only if the username is unchanged. If the username changes, the
+ * minimum interval ends too. The library no longer reads a `password_file`.
  *
  * @param auth The handle.
  * @param username The username. NULL: the username is unchanged.
@@ -1118,7 +1132,7 @@ dl_auth_status_t dl_auth_invalidate(const dl_auth_t *auth,
  *
  * Threads: thread-safe.
  *
- * Blocking: no. The call starts no refresh.
+ * Blocking: no. The call does not wait for a refresh.
  *
  * @since 0.1.0
  */
@@ -1364,7 +1378,7 @@ uint32_t dl_auth_abi_version(void);
  * - DL_AUTH_OK: `buf` has the payload.
  * - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT.
  * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text
- *   and 1. `*len` is the length.
+ *   plus 1. `*len` is the length.
  * - DL_AUTH_E_NULL_ARGUMENT: `jwt` is NULL; or `buf` is NULL and `cap` is not
  *   0.
  * - DL_AUTH_E_NOT_UTF8: `jwt` is not UTF-8.

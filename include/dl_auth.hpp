@@ -179,7 +179,7 @@ inline dl_auth_status_t refuse(failure *why, dl_auth_status_t status, const char
 }
 
 inline dl_auth_status_t refuse_nul(failure *why, const char *what) noexcept {
-  return refuse(why, DL_AUTH_E_INVALID_VALUE, what, "holds a NUL: the library would see only what is before it");
+  return refuse(why, DL_AUTH_E_INVALID_VALUE, what, "contains a NUL: the library would read only the text before it");
 }
 
 /**
@@ -219,7 +219,7 @@ using if_range = std::enable_if_t<std::is_class_v<std::remove_extent_t<std::remo
 inline dl_auth_status_t check_library(failure *why) noexcept {
   const unsigned abi = dl_auth_abi_version(), needed = DL_AUTH_ABI_VERSION;
   if (abi >= needed) return DL_AUTH_OK;
-  const char *path = "where this system does not tell";
+  const char *path = "an unknown path";
 #if __has_include(<dlfcn.h>)
   Dl_info object; // of the library's data, because a function's address can be in the program's jump table
   if (dladdr(dl_auth_version(), &object) && object.dli_fname) path = object.dli_fname;
@@ -589,8 +589,8 @@ inline constexpr const char *tls_roots = "tls_roots";
  */
 inline constexpr const char *proxy = "proxy";
 /**
- * The maximum time for one connection, TLS included. Must be a duration from
- * 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.
+ * The maximum time for one connection, TLS included and DNS not included. Must
+ * be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.
  */
 inline constexpr const char *connect_timeout = "connect_timeout";
 /**

@@ -240,7 +240,7 @@ pub static OPTIONS: &[OptionRow] = &[
     row(
         c"connect_timeout",
         Kind::Duration { min: MS, max: minutes(5), default: seconds(10) },
-        "The maximum time for one connection, TLS included.",
+        "The maximum time for one connection, TLS included and DNS not included.",
     ),
     row(
         c"timeout",

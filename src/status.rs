@@ -61,7 +61,7 @@ statuses! {
         "The buffer is too small for the text and its NUL.",
         "Grow the buffer to `*len + 1` bytes and call again.";
     Closed = -4, "DL_AUTH_E_CLOSED",
-        "The handle was freed, before or during the call. Or dl_auth_new did not make this handle.",
+        "The handle was freed, before or during the call. Or dl_auth_new did not return this handle.",
         "Make a new handle.";
     UnknownKey = -10, "DL_AUTH_E_UNKNOWN_KEY",
         "There is no option with this name.",
@@ -72,17 +72,17 @@ statuses! {
          value: a call or an environment variable.";
     NoCredentials = -12, "DL_AUTH_E_NO_CREDENTIALS",
         "The username or the password is missing, both in the calls and in the environment. Or a ready `token` has \
-         expired and there are no credentials to log in with.",
+         expired or was rejected, and there are no credentials to log in with.",
         "Set a username and a password, or a ready token.";
     Unsupported = -13, "DL_AUTH_E_UNSUPPORTED",
         "The option exists, but this library is built without the feature.",
         "Do not set the option.";
     Denied = -20, "DL_AUTH_E_DENIED",
-        "The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's own form.",
+        "The gate refused the credentials: HTTP 401, or HTTP 400 or 403 with a JSON object in the body.",
         "Correct the credentials, or ask their issuer.";
     Pending = -30, "DL_AUTH_E_PENDING",
         "No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0. The status is \
-         the same if no thread could be made for the refresh.",
+         the same if no thread could be created for the refresh.",
         "Call again later.";
     Timeout = -31, "DL_AUTH_E_TIMEOUT",
         "A time limit ended: the time that the call may wait, the limit of the refresh (`timeout`), or the limit of its \
@@ -93,22 +93,23 @@ statuses! {
         "Check the network and the proxy. Call again.";
     RateLimited = -33, "DL_AUTH_E_RATE_LIMITED",
         "The gate received too many requests (HTTP 429).",
-        "Wait for `retry_after_ms`, then call again. If it is 0, the gate gave no time: wait a little.";
+        "Wait for `retry_after_ms`, then call again.";
     Gate = -34, "DL_AUTH_E_GATE",
-        "Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the gate's own form. The gate, or a \
-         server in front of it, has a problem.",
+        "Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 without a JSON object in the body. The gate, or a server \
+         before it, has a problem.",
         "Call again.";
     BadResponse = -35, "DL_AUTH_E_BAD_RESPONSE",
-        "A gate does not send such an answer: it is not JSON, is too large, is a redirect or HTTP 404, or has no \
-         `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired.",
+        "The answer is not that of a gate: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. \
+         Or the token in it is not a JWT, has no usable `exp`, or has expired.",
         "Check `url`, and the servers between this machine and the gate.";
     TooShort = -36, "DL_AUTH_E_TOO_SHORT",
-        "The remaining life of the token is shorter than requested. A new token would not be valid for longer, or, if \
-         `retry_after_ms` is not 0, the last token is too new to fetch another one before that time.",
-        "If `retry_after_ms` is 0, request less life (`min_valid_ms`). Otherwise call again after that time.";
+        "The cached token is not valid for as long as requested. If `retry_after_ms` is 0, a new token would not be valid \
+         for longer. Otherwise the minimum interval after the last refresh is not over.",
+        "If `retry_after_ms` is 0, request less (`min_valid_ms`). Otherwise call again after that time.";
     Tls = -40, "DL_AUTH_E_TLS",
-        "TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS.",
-        "Read the message: it names the certificate and the problem.";
+        "TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS, the \
+         server requires a client certificate, or there are no root certificates.",
+        "Read the message: it names the certificate or the problem.";
     Store = -41, "DL_AUTH_E_STORE",
         "The shared store cannot be used, and `store_required` is set.",
         "This version does not return this status, because it has no shared store.";

@@ -38,8 +38,8 @@ const (
 	// proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default:
 	// `HTTPS_PROXY`, `NO_PROXY`.
 	Proxy Key = "proxy"
-	// ConnectTimeout: The maximum time for one connection, TLS included. Must be a duration from 1ms to 5m, such as
-	// 500ms, 30s or 2m. Default: `10s`.
+	// ConnectTimeout: The maximum time for one connection, TLS included and DNS not included. Must be a duration
+	// from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.
 	ConnectTimeout Key = "connect_timeout"
 	// Timeout: The maximum time for one whole refresh, DNS and retries included. Must be a duration from 1ms to 10m,
 	// such as 500ms, 30s or 2m. Default: `30s`.
@@ -82,7 +82,7 @@ const (
 	// ErrBufferTooSmall: The buffer is too small for the text and its NUL. Grow the buffer to `*len + 1` bytes and
 	// call again.
 	ErrBufferTooSmall Status = -3
-	// ErrClosed: The handle was freed, before or during the call. Or dl_auth_new did not make this handle. Make a
+	// ErrClosed: The handle was freed, before or during the call. Or dl_auth_new did not return this handle. Make a
 	// new handle.
 	ErrClosed Status = -4
 	// ErrUnknownKey: There is no option with this name. Fix the configuration. The message names the most similar
@@ -92,16 +92,16 @@ const (
 	// describes a valid value, and gives the source of the value: a call or an environment variable.
 	ErrInvalidValue Status = -11
 	// ErrNoCredentials: The username or the password is missing, both in the calls and in the environment. Or a
-	// ready `token` has expired and there are no credentials to log in with. Set a username and a password, or a
-	// ready token.
+	// ready `token` has expired or was rejected, and there are no credentials to log in with. Set a username and a
+	// password, or a ready token.
 	ErrNoCredentials Status = -12
 	// ErrUnsupported: The option exists, but this library is built without the feature. Do not set the option.
 	ErrUnsupported Status = -13
-	// ErrDenied: The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's own form. Correct the
-	// credentials, or ask their issuer.
+	// ErrDenied: The gate refused the credentials: HTTP 401, or HTTP 400 or 403 with a JSON object in the body.
+	// Correct the credentials, or ask their issuer.
 	ErrDenied Status = -20
 	// ErrPending: No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0.
-	// The status is the same if no thread could be made for the refresh. Call again later.
+	// The status is the same if no thread could be created for the refresh. Call again later.
 	ErrPending Status = -30
 	// ErrTimeout: A time limit ended: the time that the call may wait, the limit of the refresh (`timeout`), or the
 	// limit of its connection (`connect_timeout`). Call again. The message says what took the time, such as a
@@ -110,22 +110,22 @@ const (
 	// ErrUnreachable: There is no connection: a name does not resolve, a connection is refused or broken, or a proxy
 	// refuses it. Check the network and the proxy. Call again.
 	ErrUnreachable Status = -32
-	// ErrRateLimited: The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again. If
-	// it is 0, the gate gave no time: wait a little.
+	// ErrRateLimited: The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again.
 	ErrRateLimited Status = -33
-	// ErrGate: Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the gate's own form. The gate,
-	// or a server in front of it, has a problem. Call again.
+	// ErrGate: Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 without a JSON object in the body. The gate,
+	// or a server before it, has a problem. Call again.
 	ErrGate Status = -34
-	// ErrBadResponse: A gate does not send such an answer: it is not JSON, is too large, is a redirect or HTTP 404,
-	// or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and
-	// the servers between this machine and the gate.
+	// ErrBadResponse: The answer is not that of a gate: it is not JSON, is too large, is a redirect or HTTP 404, or
+	// has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the
+	// servers between this machine and the gate.
 	ErrBadResponse Status = -35
-	// ErrTooShort: The remaining life of the token is shorter than requested. A new token would not be valid for
-	// longer, or, if `retry_after_ms` is not 0, the last token is too new to fetch another one before that time. If
-	// `retry_after_ms` is 0, request less life (`min_valid_ms`). Otherwise call again after that time.
+	// ErrTooShort: The cached token is not valid for as long as requested. If `retry_after_ms` is 0, a new token
+	// would not be valid for longer. Otherwise the minimum interval after the last refresh is not over. If
+	// `retry_after_ms` is 0, request less (`min_valid_ms`). Otherwise call again after that time.
 	ErrTooShort Status = -36
 	// ErrTLS: TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not
-	// use TLS. Read the message: it names the certificate and the problem.
+	// use TLS, the server requires a client certificate, or there are no root certificates. Read the message: it
+	// names the certificate or the problem.
 	ErrTLS Status = -40
 	// ErrStore: The shared store cannot be used, and `store_required` is set. This version does not return this
 	// status, because it has no shared store.

@@ -23,7 +23,7 @@ local ffi = require "ffi"
 ---@field ca_file? string Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.
 ---@field tls_roots? string The root certificates to trust. `auto`: the system's roots, or the bundled roots if the system has no roots; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`.
 ---@field proxy? string The proxy to the gate. Percent-encode special characters of user and password. `none`: no proxy, even if the environment sets one. `NO_PROXY` is a list of hosts, read as curl reads it: the library bypasses the proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
----@field connect_timeout? string The maximum time for one connection, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.
+---@field connect_timeout? string The maximum time for one connection, TLS included and DNS not included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.
 ---@field timeout? string The maximum time for one whole refresh, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: `30s`.
 ---@field wait? string The maximum time that `dl_auth_token` blocks while there is no valid token. Must be a duration from 0s to 10m, such as 500ms, 30s or 2m. Default: `30s`.
 ---@field refresh? string What starts a refresh. `on_demand`: a call that finds that a refresh is due; `background`: such a call, and also a timer, which needs no call. Must be `on_demand` or `background`. Default: `on_demand`.
@@ -40,20 +40,20 @@ local status = {
   NULL_ARGUMENT = -1, -- A pointer is NULL and must not be NULL, or a struct is not initialised. Fix the call.
   NOT_UTF8 = -2, -- A string is not UTF-8. Fix the call.
   BUFFER_TOO_SMALL = -3, -- The buffer is too small for the text and its NUL. Grow the buffer to `*len + 1` bytes and call again.
-  CLOSED = -4, -- The handle was freed, before or during the call. Or dl_auth_new did not make this handle. Make a new handle.
+  CLOSED = -4, -- The handle was freed, before or during the call. Or dl_auth_new did not return this handle. Make a new handle.
   UNKNOWN_KEY = -10, -- There is no option with this name. Fix the configuration. The message names the most similar option.
   INVALID_VALUE = -11, -- A value is not valid for this option. Fix the configuration. The message names the option, describes a valid value, and gives the source of the value: a call or an environment variable.
-  NO_CREDENTIALS = -12, -- The username or the password is missing, both in the calls and in the environment. Or a ready `token` has expired and there are no credentials to log in with. Set a username and a password, or a ready token.
+  NO_CREDENTIALS = -12, -- The username or the password is missing, both in the calls and in the environment. Or a ready `token` has expired or was rejected, and there are no credentials to log in with. Set a username and a password, or a ready token.
   UNSUPPORTED = -13, -- The option exists, but this library is built without the feature. Do not set the option.
-  DENIED = -20, -- The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's own form. Correct the credentials, or ask their issuer.
-  PENDING = -30, -- No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0. The status is the same if no thread could be made for the refresh. Call again later.
+  DENIED = -20, -- The gate refused the credentials: HTTP 401, or HTTP 400 or 403 with a JSON object in the body. Correct the credentials, or ask their issuer.
+  PENDING = -30, -- No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0. The status is the same if no thread could be created for the refresh. Call again later.
   TIMEOUT = -31, -- A time limit ended: the time that the call may wait, the limit of the refresh (`timeout`), or the limit of its connection (`connect_timeout`). Call again. The message says what took the time, such as a firewall that drops packets.
   UNREACHABLE = -32, -- There is no connection: a name does not resolve, a connection is refused or broken, or a proxy refuses it. Check the network and the proxy. Call again.
-  RATE_LIMITED = -33, -- The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again. If it is 0, the gate gave no time: wait a little.
-  GATE = -34, -- Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the gate's own form. The gate, or a server in front of it, has a problem. Call again.
-  BAD_RESPONSE = -35, -- A gate does not send such an answer: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the servers between this machine and the gate.
-  TOO_SHORT = -36, -- The remaining life of the token is shorter than requested. A new token would not be valid for longer, or, if `retry_after_ms` is not 0, the last token is too new to fetch another one before that time. If `retry_after_ms` is 0, request less life (`min_valid_ms`). Otherwise call again after that time.
-  TLS = -40, -- TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS. Read the message: it names the certificate and the problem.
+  RATE_LIMITED = -33, -- The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again.
+  GATE = -34, -- Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 without a JSON object in the body. The gate, or a server before it, has a problem. Call again.
+  BAD_RESPONSE = -35, -- The answer is not that of a gate: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the servers between this machine and the gate.
+  TOO_SHORT = -36, -- The cached token is not valid for as long as requested. If `retry_after_ms` is 0, a new token would not be valid for longer. Otherwise the minimum interval after the last refresh is not over. If `retry_after_ms` is 0, request less (`min_valid_ms`). Otherwise call again after that time.
+  TLS = -40, -- TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS, the server requires a client certificate, or there are no root certificates. Read the message: it names the certificate or the problem.
   STORE = -41, -- The shared store cannot be used, and `store_required` is set. This version does not return this status, because it has no shared store.
   BAD_JWT = -50, -- The text given to dl_auth_jwt_claims or dl_auth_jwt_expiry is not a JWT, or has no usable `exp`. Fix the text.
   INTERNAL = -99, -- There is a bug in the library, and the library caught a panic. The handle and its token stay usable. Report the bug.

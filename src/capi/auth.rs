@@ -33,7 +33,7 @@ const _: () = assert!(DL_AUTH_TOKEN_MAX == TOKEN_MAX + 1 && DL_AUTH_BEARER_MAX =
 /// capabilities), the environment of the process is ignored.
 ///
 /// The call reads the files that the options name. It does not use the network: the first dl_auth_token logs in. With
-/// `refresh=background`, the login starts after this call in a separate thread.
+/// `refresh=background`, a separate thread logs in, without another call.
 ///
 /// @param config The configuration, which is copied. NULL: only the environment of the process is used.
 /// @param[out] auth The new handle. NULL if the call fails.
@@ -84,14 +84,14 @@ pub unsafe extern "C" fn dl_auth_new(
 /// in a separate thread.
 ///
 /// After a failed refresh, a call without a valid token fails immediately with the status of that refresh, until the
-/// cooldown ends. `retry_after_ms` of the error is the time until then. The cooldown is at most 1 s after the first
-/// failure and doubles with each failure in a row, to at most 30 s, or to 120 s while the handle has a valid token. A
-/// jitter reduces it by up to half. It is at least the Retry-After of an HTTP 429 or 503, of which the library accepts
-/// up to 1 h.
+/// cooldown ends. `retry_after_ms` of the error is the time until then. The cooldown is 1 s after the first failure. It
+/// doubles with each further failure, to at most 30 s, or to at most 120 s while the handle has a valid token. A jitter
+/// reduces it by up to half. It is at least the Retry-After of an HTTP 429 or 503, of which the library uses up to 1 h.
 ///
-/// Refused credentials are not sent again for 30 s after the first refusal, for 5 min after the second, then for 1 h,
-/// doubling to 24 h (after an HTTP 403 for at most 5 min). That applies to all handles of the process. It ends when the
-/// credentials change: by dl_auth_set_credentials, or by another password in the `password_file`.
+/// Refused credentials are not sent again for 30 s after the first refusal, and for 5 min after the second. Then the
+/// pause is 1 h, and doubles with each refusal, to at most 24 h. After an HTTP 403, it is at most 5 min. The pauses
+/// apply to all handles of the process. They end when the credentials change: by dl_auth_set_credentials, or by another
+/// password in the `password_file`.
 ///
 /// @param auth The handle.
 /// @param[out] buf The token and a NUL. Can be NULL if `cap` is 0. DL_AUTH_TOKEN_MAX bytes always fit.
@@ -111,7 +111,8 @@ pub unsafe extern "C" fn dl_auth_new(
 /// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403
 ///   without a JSON object in the body.
 /// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate: not HTTP, not JSON, too
-///   large, a redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
+///   large, a redirect, HTTP 404 or another status that no gate sends, no `id_token`, not a JWT, no usable `exp`, or an
+///   expired token.
 /// - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is not trusted, has expired or is for
 ///   another host, there is no TLS at that port, the server requires a client certificate, or there are no root
 ///   certificates.
@@ -120,7 +121,7 @@ pub unsafe extern "C" fn dl_auth_new(
 ///   created for it.
 /// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
 ///   the rest of that interval.
-/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and 1. `*len` is the length.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
 ///
@@ -128,8 +129,8 @@ pub unsafe extern "C" fn dl_auth_new(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
-/// the call runs the refresh itself and blocks until it ends.
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If `wait` is not 0 and no thread can be
+/// created for the refresh, the call runs the refresh itself and blocks until it ends.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -156,7 +157,8 @@ pub unsafe extern "C" fn dl_auth_token(
 ///
 /// @param auth The handle. NULL and a handle that was freed before do nothing.
 ///
-/// Ownership: the handle is no longer yours. Each later call with it returns DL_AUTH_E_CLOSED.
+/// Ownership: the handle is no longer yours. Each later call with it returns DL_AUTH_E_CLOSED, and dl_auth_generation
+/// returns 0.
 ///
 /// Threads: thread-safe, also with the same handle.
 ///
@@ -174,12 +176,12 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
 /// Copies a token that is valid for at least `min_valid_ms` into `buf`, and blocks for up to `wait_ms`.
 ///
 /// Returns the cached token immediately if it is valid for that long. Otherwise starts a refresh, or joins the one in
-/// flight. With `wait_ms` 0 the call never blocks. Such a call can also start the first login early. The cooldown and
-/// the refused credentials have the same effect as in dl_auth_token. In the list of statuses below, "no such token"
-/// means: the cached token is not valid for `min_valid_ms`.
+/// flight. With `wait_ms` 0 the call never blocks: use it in a loop that must not stop, or to start the first login
+/// early. The cooldown and the pauses after refused credentials have the same effect as in dl_auth_token. In the list
+/// of statuses below, "no such token" means: the cached token is not valid for `min_valid_ms`.
 ///
-/// The minimum interval applies to each refresh, whatever the call requests: for a tenth of a new token's lifetime, at
-/// least 1 s and at most 60 s, no other refresh starts.
+/// The minimum interval applies to each call: for a tenth of a new token's life, at least 1 s and at most 60 s, no
+/// other refresh starts.
 ///
 /// ```c
 /// // For each frame: never blocks.
@@ -221,11 +223,12 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
 /// - DL_AUTH_E_GATE: there is no such token, and the gate has a server error: HTTP 5xx, 408, 425, or 400 or 403 without
 ///   a JSON object in the body.
 /// - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that of a gate: not HTTP, not JSON, too
-///   large, a redirect, HTTP 404, no `id_token`, not a JWT, no usable `exp`, or an expired token.
+///   large, a redirect, HTTP 404 or another status that no gate sends, no `id_token`, not a JWT, no usable `exp`, or an
+///   expired token.
 /// - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not trusted, has expired or is for another
 ///   host, there is no TLS at that port, the server requires a client certificate, or there are no root certificates.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
-/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token and 1. `*len` is the length.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
 ///
@@ -285,7 +288,7 @@ pub unsafe extern "C" fn dl_auth_token_within(
 ///   created for it.
 /// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
 ///   the rest of that interval.
-/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text and 1. `*len` is the length.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text plus 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
 ///
@@ -293,8 +296,8 @@ pub unsafe extern "C" fn dl_auth_token_within(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
-/// the call runs the refresh itself and blocks until it ends.
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If `wait` is not 0 and no thread can be
+/// created for the refresh, the call runs the refresh itself and blocks until it ends.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -342,7 +345,7 @@ pub unsafe extern "C" fn dl_auth_bearer(
 ///   created for it.
 /// - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval ends after `wait`. `retry_after_ms` is
 ///   the rest of that interval.
-/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text and 1. `*len` is the length.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text plus 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not 0.
 ///
@@ -350,8 +353,8 @@ pub unsafe extern "C" fn dl_auth_bearer(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: for up to `wait` if there is no valid token, otherwise not. If no thread can be created for the refresh,
-/// the call runs the refresh itself and blocks until it ends.
+/// Blocking: for up to `wait` if there is no valid token, otherwise not. If `wait` is not 0 and no thread can be
+/// created for the refresh, the call runs the refresh itself and blocks until it ends.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]
@@ -368,8 +371,9 @@ pub unsafe extern "C" fn dl_auth_claims(
 
 /// Returns the number of the cached token.
 ///
-/// Unique per token. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and increase. With them, a
-/// program can keep a copy of the token, and copy it again only when the token has changed:
+/// Unique per token. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and increase. While the number
+/// is the same, the token is the same. So a program can keep a copy of the token, and make a new copy only when the
+/// number changes:
 ///
 /// ```c
 /// struct token_copy {
@@ -409,15 +413,17 @@ pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
 
 /// Marks a token as expired, because the platform rejected it with HTTP 401.
 ///
-/// If `rejected_token` is the cached token, it counts as expired and the next call starts a refresh. If it is not,
-/// another thread has already reported it, and the call changes nothing. So if a thousand threads get a 401 at the same
-/// time, they cause one refresh.
+/// If `rejected_token` is the cached token, it counts as expired, and the next call starts a refresh. If it is not the
+/// cached token, another thread has already reported it, and the call changes nothing. So if a thousand threads get a
+/// 401 at the same time, they cause one refresh.
 ///
-/// A new token stays valid until the minimum interval ends (see dl_auth_token_within). Nothing can replace a ready
-/// `token` of the configuration: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
+/// During the minimum interval after a refresh (see dl_auth_token_within), the token is due, and still returned. It
+/// counts as expired when that interval ends. The library cannot replace a ready `token` of the configuration without
+/// credentials: after this call, calls fail with DL_AUTH_E_NO_CREDENTIALS.
 ///
 /// ```c
-/// // Sends a request, and once more with a new token if the answer is 401.
+/// // Sends a request, and once more if the answer is 401. During the minimum
+/// // interval, the second request has the same token.
 /// int send_with_token(const dl_auth_t *auth) {
 ///   char jwt[DL_AUTH_TOKEN_MAX];
 ///   int http_status = 0;
@@ -438,7 +444,7 @@ pub extern "C" fn dl_auth_generation(auth: *const dl_auth_t) -> u64 {
 /// @param[out] error The reason of a failure. Can be NULL.
 ///
 /// @return
-/// - DL_AUTH_OK: the token counts as expired, or is not the cached token.
+/// - DL_AUTH_OK: the token counts as expired, now or when the minimum interval ends. Or it is not the cached token.
 /// - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` or `rejected_token` is NULL.
 /// - DL_AUTH_E_NOT_UTF8: `rejected_token` is not UTF-8.
@@ -473,7 +479,7 @@ pub unsafe extern "C" fn dl_auth_invalidate(
 /// The next refresh is a login with the new credentials. The old refresh token and the cooldown end. If the gate had
 /// refused the new credentials before, they can be sent again immediately, by each handle of the process. A refresh in
 /// flight is cancelled; its waiters receive the new login's token. The cached token is kept only if the username is
-/// unchanged. The library no longer reads a `password_file`.
+/// unchanged. If the username changes, the minimum interval ends too. The library no longer reads a `password_file`.
 ///
 /// @param auth The handle.
 /// @param username The username. NULL: the username is unchanged.
@@ -493,7 +499,7 @@ pub unsafe extern "C" fn dl_auth_invalidate(
 ///
 /// Threads: thread-safe.
 ///
-/// Blocking: no. The call starts no refresh.
+/// Blocking: no. The call does not wait for a refresh.
 ///
 /// @since 0.1.0
 #[unsafe(no_mangle)]

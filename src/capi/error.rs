@@ -8,7 +8,8 @@ use std::mem::offset_of;
 use crate::error::Error;
 use crate::status;
 
-/// The result of a call: DL_AUTH_OK or one of DL_AUTH_E_*. Errors are negative.
+/// The result of a call: DL_AUTH_OK (0) or one of DL_AUTH_E_*, which are negative. So `if (status)` tests for a
+/// failure.
 pub type dl_auth_status_t = i32;
 
 /// The call succeeded.

@@ -14,7 +14,8 @@ use crate::policy::State;
 pub const DL_AUTH_STATE_EMPTY: i32 = 0;
 /// dl_auth_info_t.state: the token is valid, and no refresh is due.
 pub const DL_AUTH_STATE_FRESH: i32 = 1;
-/// dl_auth_info_t.state: the token is valid, and a refresh is due. The next call that reads it starts a refresh.
+/// dl_auth_info_t.state: the token is valid, and a refresh is due. The next call that reads the token starts a refresh,
+/// as soon as the cooldown and the minimum interval are over.
 pub const DL_AUTH_STATE_DUE: i32 = 2;
 /// dl_auth_info_t.state: the token has expired, or the platform rejected it. No call returns it.
 pub const DL_AUTH_STATE_EXPIRED: i32 = 3;
@@ -40,7 +41,7 @@ pub struct dl_auth_info_t {
     pub state: i32,
     /// The activity of the handle: one of DL_AUTH_ACTIVITY_*.
     pub activity: i32,
-    /// 0.
+    /// Always 0.
     pub reserved: u32,
     /// How many tokens the handle has had. 0: none yet.
     pub generation: u64,

@@ -22,7 +22,7 @@ use crate::secret::Secret;
 /// @return
 /// - DL_AUTH_OK: `buf` has the payload.
 /// - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT.
-/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text and 1. `*len` is the length.
+/// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text plus 1. `*len` is the length.
 /// - DL_AUTH_E_NULL_ARGUMENT: `jwt` is NULL; or `buf` is NULL and `cap` is not 0.
 /// - DL_AUTH_E_NOT_UTF8: `jwt` is not UTF-8.
 ///

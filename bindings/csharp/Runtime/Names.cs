@@ -23,7 +23,7 @@ namespace Dataloop.DlAuth
         public const string TlsRoots = "tls_roots";
         /// <summary>The proxy to the gate. Percent-encode special characters of user and password. `none`: no proxy, even if the environment sets one. `NO_PROXY` is a list of hosts, read as curl reads it: the library bypasses the proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.</summary>
         public const string Proxy = "proxy";
-        /// <summary>The maximum time for one connection, TLS included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.</summary>
+        /// <summary>The maximum time for one connection, TLS included and DNS not included. Must be a duration from 1ms to 5m, such as 500ms, 30s or 2m. Default: `10s`.</summary>
         public const string ConnectTimeout = "connect_timeout";
         /// <summary>The maximum time for one whole refresh, DNS and retries included. Must be a duration from 1ms to 10m, such as 500ms, 30s or 2m. Default: `30s`.</summary>
         public const string Timeout = "timeout";
@@ -58,33 +58,33 @@ namespace Dataloop.DlAuth
         NotUtf8 = -2,
         /// <summary>The buffer is too small for the text and its NUL. Grow the buffer to `*len + 1` bytes and call again.</summary>
         BufferTooSmall = -3,
-        /// <summary>The handle was freed, before or during the call. Or dl_auth_new did not make this handle. Make a new handle.</summary>
+        /// <summary>The handle was freed, before or during the call. Or dl_auth_new did not return this handle. Make a new handle.</summary>
         Closed = -4,
         /// <summary>There is no option with this name. Fix the configuration. The message names the most similar option.</summary>
         UnknownKey = -10,
         /// <summary>A value is not valid for this option. Fix the configuration. The message names the option, describes a valid value, and gives the source of the value: a call or an environment variable.</summary>
         InvalidValue = -11,
-        /// <summary>The username or the password is missing, both in the calls and in the environment. Or a ready `token` has expired and there are no credentials to log in with. Set a username and a password, or a ready token.</summary>
+        /// <summary>The username or the password is missing, both in the calls and in the environment. Or a ready `token` has expired or was rejected, and there are no credentials to log in with. Set a username and a password, or a ready token.</summary>
         NoCredentials = -12,
         /// <summary>The option exists, but this library is built without the feature. Do not set the option.</summary>
         Unsupported = -13,
-        /// <summary>The gate refused the credentials: HTTP 401, or HTTP 400 or 403 in the gate's own form. Correct the credentials, or ask their issuer.</summary>
+        /// <summary>The gate refused the credentials: HTTP 401, or HTTP 400 or 403 with a JSON object in the body. Correct the credentials, or ask their issuer.</summary>
         Denied = -20,
-        /// <summary>No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0. The status is the same if no thread could be made for the refresh. Call again later.</summary>
+        /// <summary>No valid token yet; refresh in progress. The call may not wait, because `wait_ms` or `wait` is 0. The status is the same if no thread could be created for the refresh. Call again later.</summary>
         Pending = -30,
         /// <summary>A time limit ended: the time that the call may wait, the limit of the refresh (`timeout`), or the limit of its connection (`connect_timeout`). Call again. The message says what took the time, such as a firewall that drops packets.</summary>
         Timeout = -31,
         /// <summary>There is no connection: a name does not resolve, a connection is refused or broken, or a proxy refuses it. Check the network and the proxy. Call again.</summary>
         Unreachable = -32,
-        /// <summary>The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again. If it is 0, the gate gave no time: wait a little.</summary>
+        /// <summary>The gate received too many requests (HTTP 429). Wait for `retry_after_ms`, then call again.</summary>
         RateLimited = -33,
-        /// <summary>Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 that is not in the gate's own form. The gate, or a server in front of it, has a problem. Call again.</summary>
+        /// <summary>Server error: HTTP 5xx, 408 or 425, or HTTP 400 or 403 without a JSON object in the body. The gate, or a server before it, has a problem. Call again.</summary>
         Gate = -34,
-        /// <summary>A gate does not send such an answer: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the servers between this machine and the gate.</summary>
+        /// <summary>The answer is not that of a gate: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the servers between this machine and the gate.</summary>
         BadResponse = -35,
-        /// <summary>The remaining life of the token is shorter than requested. A new token would not be valid for longer, or, if `retry_after_ms` is not 0, the last token is too new to fetch another one before that time. If `retry_after_ms` is 0, request less life (`min_valid_ms`). Otherwise call again after that time.</summary>
+        /// <summary>The cached token is not valid for as long as requested. If `retry_after_ms` is 0, a new token would not be valid for longer. Otherwise the minimum interval after the last refresh is not over. If `retry_after_ms` is 0, request less (`min_valid_ms`). Otherwise call again after that time.</summary>
         TooShort = -36,
-        /// <summary>TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS. Read the message: it names the certificate and the problem.</summary>
+        /// <summary>TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS, the server requires a client certificate, or there are no root certificates. Read the message: it names the certificate or the problem.</summary>
         Tls = -40,
         /// <summary>The shared store cannot be used, and `store_required` is set. This version does not return this status, because it has no shared store.</summary>
         Store = -41,
