@@ -13,7 +13,7 @@ demo: setup-demo lib ## Builds the library, logs in and prints the token.
 	@cargo build --release --locked --quiet --package dl_auth_gate
 	@examples/demo.sh "$(BUILT)/release"
 
-check: ## Checks format, clippy and the unit tests with few seeds. Installs nothing.
+check: ## Checks the format and clippy, and runs the unit tests with few seeds. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	DL_AUTH_TEST_SEEDS=50 cargo test --lib --locked
@@ -37,10 +37,10 @@ test-hosts: setup ## Runs the tests of the bindings: C++, Go, Python, C#, LuaJIT
 test-abi: setup ## Runs the tests of the ABI: headers, exports, linking.
 	cargo test --locked --test abi --test header --test cdef
 
-stress: setup ## Runs the tests that take too long for `make test`: 2000 forks while threads create and free handles.
+stress: setup ## Runs a test that takes too long for `make test`: 2000 forks while threads create and free handles.
 	cargo test --locked --test fork -- --ignored
 
-# BENCH has options for the program, such as --quick. The page names each peer that is missing.
+# BENCH contains options for the program, such as --quick. The page names each peer that is missing.
 bench: setup-bench lib ## Measures the library and its peers. Writes docs/benchmarks.md.
 	cargo build --release --locked --quiet --package dl_auth_bench
 	@"$(BUILT)/release/dl_auth_bench" $(BENCH)
@@ -66,7 +66,7 @@ generate: ## Writes what the option and status tables generate: header, README t
 docs: ## Writes docs/fleet.md and docs/fleet.svg.
 	DL_AUTH_WRITE_DOCS=1 cargo test --locked --package dl_auth_bench --test fleet
 
-lint: ## Checks format, clippy in all configurations and the words. Installs nothing.
+lint: ## Checks the format, clippy in all configurations, and the words. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
 	cargo clippy --lib --tests --locked --features shuttle -- --deny warnings

@@ -1,5 +1,5 @@
-//! Generates the C header into `OUT_DIR`: from `src/capi/`, the table of options and the list of statuses. Generates the
-//! declarations for tools without a preprocessor too, and gives the library its build date.
+//! Generates the C header into `OUT_DIR` from `src/capi/`, the table of options and the list of statuses. Also
+//! generates the declarations for tools without a preprocessor, and sets the build date of the library.
 //!
 //! This script writes nothing into the source tree: `make generate` copies both files to `include/`, and a test fails if
 //! they differ.
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use std::{env, fs};
 
 #[path = "src/options.rs"]
-#[allow(dead_code)] // the library uses more of it
+#[allow(dead_code)] // the library uses more of this file
 mod options;
 #[path = "src/status.rs"]
 #[allow(dead_code)]
@@ -25,7 +25,7 @@ use wrap::wrap;
 /// The width of the headers, in columns.
 const WIDTH: usize = 80;
 
-/// In the order of the header.
+/// The source files, in the order of the header.
 const SOURCES: [&str; 6] = ["handle.rs", "auth.rs", "config.rs", "error.rs", "info.rs", "jwt.rs"];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -140,7 +140,7 @@ fn without_preprocessor(header: &str) -> String {
     declarations
 }
 
-/// 1 January 2025 in Unix seconds. The source is not older.
+/// 1 January 2025 in Unix seconds. The source code is not older than this.
 const NOT_BEFORE: u64 = 1_735_689_600;
 
 /// The build date in Unix seconds: `SOURCE_DATE_EPOCH`, so that two builds can be equal byte by byte. Without this
@@ -208,7 +208,7 @@ fn push_comment(header: &mut Vec<String>, indent: &str, lines: &[&str]) {
     header.push(format!("{indent} */"));
 }
 
-/// Wraps paragraphs, items of a list and `@param` and the like.
+/// Wraps paragraphs, list items, and tags such as `@param`.
 fn wrap_paragraphs(lines: &[&str], width: usize) -> Vec<String> {
     let mut wrapped: Vec<String> = Vec::new();
     let (mut in_code, mut paragraph, mut hang) = (false, false, "");

@@ -62,7 +62,7 @@ fn host_and_port(authority: &Authority) -> &str {
     authority.as_str().rsplit('@').next().unwrap_or_default()
 }
 
-/// The host of a URL in the form for the resolver and for TLS: an IPv6 address without its brackets.
+/// The host of a URL as the resolver and TLS need it: an IPv6 address has no brackets.
 pub fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }

@@ -9,7 +9,7 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 /// The deadline of a refresh, or of one of its requests, and its cancellation.
 #[derive(Clone)]
 pub struct Attempt {
-    /// When it ends, by the suspend-aware clock.
+    /// The time at which it ends, on the suspend-aware clock.
     pub deadline: Boot,
     cancellation: Arc<Cancellation>,
 }
@@ -44,7 +44,7 @@ pub trait InFlight: Send + Sync {
     /// Makes the request fail soon. Does not block.
     fn end(&self);
 
-    /// What the request does now, as a message says it.
+    /// What the request does now, in words for a message.
     fn doing(&self) -> String;
 }
 

@@ -53,8 +53,8 @@ pub(crate) struct Parts {
 
 impl Auth {
     /// Makes a handle. Reads the files that the configuration names. Reads the process's environment, unless the
-    /// configuration has another one. Does not use the network, but `refresh=background` starts the first refresh in the
-    /// background.
+    /// configuration has a separate environment. Does not use the network, but `refresh=background` starts the first
+    /// refresh in the background.
     pub fn new(config: &Config) -> Result<Auth, Error> {
         Auth::placed(config, None)
     }
@@ -99,8 +99,8 @@ impl Auth {
         Auth { wait, clock, cache, inner: ArcSwap::new(inner), closed: AtomicBool::new(false) }
     }
 
-    /// The part of the handle that belongs to this process. If there is only a parent's, makes the child's copy, with a
-    /// new jitter for the token, and leaks the parent's.
+    /// The part of the handle that belongs to this process. In a child process, the first call makes the child's copy,
+    /// with a new jitter for the token, and leaks the parent's.
     fn inner(&self) -> Arc<Inner> {
         self.own_inner(|child| {
             child.adopt_token();
@@ -110,7 +110,7 @@ impl Auth {
         })
     }
 
-    /// As `inner`. If it makes the child's copy, it calls `begin` with it.
+    /// Does what `inner` does. If it makes the child's copy, it also calls `begin` with the copy.
     fn own_inner(&self, begin: impl Fn(&Arc<Inner>)) -> Arc<Inner> {
         loop {
             let inner = self.inner.load_full();
@@ -138,7 +138,7 @@ impl Auth {
         if let Some(token) = lent.as_ref().filter(|token| serves(token, now, need)) {
             lease.grant(token, now);
             if token.is_inherited() || token.state(now) == State::Due {
-                self.inner().begin_behind();
+                self.inner().begin_in_background();
             }
             return Ok(f(token));
         }
@@ -156,8 +156,8 @@ impl Auth {
         token.generation()
     }
 
-    /// The platform rejected this token. If it is still the cached token, it counts as expired as soon as the minimum
-    /// interval since the last refresh is over.
+    /// Call this when the platform has rejected this token. If it is still the cached token, it counts as expired as
+    /// soon as the minimum interval since the last refresh is over.
     pub fn invalidate(&self, rejected_token: &str) {
         // `inner` comes first, because it adopts the token in a child. A thread that replaces the token holds this lock.
         let inner = self.inner();
@@ -254,7 +254,7 @@ fn ignored_environment(error: Error) -> Error {
     Error::new(Status::NoCredentials, message)
 }
 
-/// The configured token. It is judged by this machine's clock, because there is no time of the gate.
+/// The configured token. Its expiry is computed from this machine's clock, because the gate has sent no time.
 fn ready_token(jwt: crate::jwt::Jwt, now: Now) -> Option<Token> {
     let times = RequestTimes { started: now.boot, ended: now, gate_ms: now.wall_ms };
     let lifetime = Lifetime::new(times, jwt.expiry()?, jwt.issued_at(), 1.0)?;

@@ -26,7 +26,8 @@ pub struct Token {
     generation: u64,
     /// The epoch of the process that published it.
     epoch: u32,
-    /// The platform rejected it: when it counts as expired, in nanoseconds of the suspend-aware clock. Otherwise `NEVER`.
+    /// If the platform rejected it: the time from which it counts as expired, in nanoseconds of the suspend-aware
+    /// clock. Otherwise `NEVER`.
     rejected_from: AtomicU64,
 }
 
@@ -49,7 +50,7 @@ impl Token {
         &self.lifetime
     }
 
-    /// Which of the handle's tokens it is, counted from 1.
+    /// The number of this token among the handle's tokens, counted from 1.
     pub fn generation(&self) -> u64 {
         self.generation
     }
@@ -64,7 +65,7 @@ impl Token {
         }
     }
 
-    /// The platform rejected it: it counts as due, and as expired from this time on.
+    /// Records that the platform rejected it. It counts as due immediately, and as expired from this time on.
     pub fn reject(&self, from: Boot) {
         let from = u64::try_from(from.as_nanos()).unwrap_or(NEVER).min(NEVER - 1);
         self.rejected_from.fetch_min(from, Ordering::Relaxed);

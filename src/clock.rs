@@ -105,7 +105,7 @@ pub fn tick_ms() -> u64 {
     (now.tv_sec as u64).wrapping_mul(1000).wrapping_add(now.tv_nsec as u64 / 1_000_000) // neither is ever negative
 }
 
-/// Elsewhere there is no cheaper clock: reads the exact one.
+/// Other systems have no cheaper clock. This reads the exact one.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 pub fn tick_ms() -> u64 {
     u64::try_from(boot().as_millis()).unwrap_or(u64::MAX)

@@ -184,7 +184,7 @@ pub fn text_by_call(name: &str, text: &str) -> Result<Secret, Error> {
     parse(option, text, SET_BY_CALL)?.text().ok_or_else(not_text)
 }
 
-/// The values that a caller set, and the environment that it handed over.
+/// The values that a caller set, and the environment that the caller passed.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     values: BTreeMap<&'static str, Value>,
@@ -217,7 +217,7 @@ impl Config {
         Ok(())
     }
 
-    /// The environment that the caller handed over.
+    /// The environment that the caller passed.
     pub fn environ(&self) -> Option<&Environ> {
         self.environ.as_ref()
     }
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_an_invalid_value_has_key_form_and_source_and_not_the_value() {
+    fn the_error_of_an_invalid_value_names_the_key_the_form_and_the_source_but_not_the_value() {
         for (key, bad) in [
             ("username", &[""][..]),
             ("password", &[""]),

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 /// A user of the gate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
-    /// The name to log in with.
+    /// The username.
     pub username: Secret,
     /// The password of this user.
     pub password: Secret,

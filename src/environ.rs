@@ -84,7 +84,8 @@ fn split(entry: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((name, value.get(1..).unwrap_or_default()))
 }
 
-/// The error for an entry without `=`. The whole entry is shown only if it is in the form of a name: it may be a value.
+/// The error for an entry without `=`. The entry is shown only if it has the form of a name. Otherwise it may be a
+/// value.
 fn no_name(index: usize, entry: &[u8]) -> Error {
     let is_name = |text: &&str| {
         (1..=40).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_name_is_named_by_its_place_and_never_shown_if_it_may_be_a_value() {
+    fn the_error_of_an_entry_without_a_name_has_its_place_and_not_its_text_if_it_may_be_a_value() {
         for (entry, shown) in [
             (&b"DL_AUTH_USERNAME"[..], " (DL_AUTH_USERNAME)"),
             (b"HOME", " (HOME)"),

@@ -1,8 +1,8 @@
 //! Errors. An [`Error`] has a [`Status`], which says what the caller should do, and a message. The message says what
 //! happened, what it happened to, and what to do.
 //!
-//! The code that finds a failure builds the error and words it once. A message never holds a username, a password, a
-//! token or a body: only names, numbers and text that [`crate::secret`] has redacted go into it.
+//! The code that finds a failure makes the error and writes its message once. A message never contains a username, a
+//! password, a token or a body. It contains only names, numbers, and text that [`crate::secret`] has redacted.
 
 use std::fmt;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Opens and reads files that a user or the system names, and that may hold secrets.
 //!
-//! Opening a file never blocks. A name may be the name of a pipe, or become one at any moment. So the file is opened in
-//! non-blocking mode, and its type is read from the descriptor.
+//! Opening a file never blocks. At any moment, another program may replace a file by a pipe of the same name. So the
+//! file is opened in non-blocking mode, and its type is read from the descriptor.
 
 use std::fmt;
 use std::fs::{File, Metadata};
@@ -68,8 +68,8 @@ impl Regular {
         Some((self.meta.len(), self.meta.modified().ok()?))
     }
 
-    /// The content, at most `max` bytes. It is read into one buffer, which is wiped when it is dropped. Only a file that
-    /// holds more than its length says, because it has grown, needs another one.
+    /// The content, at most `max` bytes. It is read into one buffer, which is wiped when it is dropped. Another buffer
+    /// is needed only if the file has grown and holds more than its length says.
     pub fn read(mut self, max: u64) -> Result<Zeroizing<Vec<u8>>, Fault> {
         let room = |bytes: u64| usize::try_from(bytes.min(max)).ok().and_then(|bytes| bytes.checked_add(1));
         let buffer = |bytes| Some(Zeroizing::new(vec![0; room(bytes)?]));

@@ -14,7 +14,7 @@ use crate::jwt::{Jwt, TOKEN_MAX};
 use crate::policy;
 use crate::secret::{Secret, Secrets, quote};
 
-/// What a request gives to get a token.
+/// What a request sends to get a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grant {
     /// Username and password.
@@ -25,7 +25,7 @@ pub enum Grant {
 
 /// A request to the token endpoint: a POST of JSON.
 pub struct Request {
-    /// What the body gives.
+    /// What the body contains.
     pub grant: Grant,
     /// The body.
     pub body: Zeroizing<Vec<u8>>,
@@ -61,7 +61,7 @@ impl Response {
         Response { status, date_ms, retry_after, encoding, body, peer: String::new(), asked_for_certificate: false }
     }
 
-    /// How a message begins.
+    /// The start of a message.
     fn gate(&self) -> String {
         format!("the gate {}", self.peer).trim_end().to_owned()
     }
@@ -91,16 +91,17 @@ pub fn refresh(refresh_token: &Secret) -> Request {
 }
 
 fn request<const N: usize>(grant: Grant, fields: [(&str, &str); N]) -> Request {
-    // Sized in advance, so that the text never moves: an escape turns one byte into at most six.
+    // The capacity is set in advance, so that the text never moves. An escape replaces one byte by at most six.
     let room = 128 + fields.iter().map(|(_, text)| text.len() * 6).sum::<usize>();
     let mut body = Zeroizing::new(Vec::with_capacity(room));
-    // Writing JSON made of strings into memory cannot fail; if it did, the gate would refuse the short body.
+    // This cannot fail, because it writes strings as JSON into memory. If it failed, the gate would refuse the short
+    // body.
     serde_json::to_writer(&mut *body, &BTreeMap::from(fields)).ok();
     Request { grant, body, secrets: Secrets::default() }
 }
 
-/// Reads an answer: its tokens, or the error that it means. `secrets` are removed from the gate's text. `now_ms` is this
-/// machine's wall clock. It is used if the answer has no date.
+/// Reads an answer. Returns its tokens, or the error that it stands for. `secrets` are removed from the gate's text.
+/// `now_ms` is this machine's wall clock. It is used if the answer has no date.
 pub fn read(response: &Response, secrets: &Secrets, now_ms: i64) -> Result<Tokens, Error> {
     match response.status {
         200..=299 => tokens(response, secrets).map_err(|error| error.with_http_status(response.status)),
@@ -121,12 +122,12 @@ fn tokens(response: &Response, secrets: &Secrets) -> Result<Tokens, Error> {
     let body = without_byte_order_mark(&response.body);
     let object = Object::new(body).ok_or_else(|| match &response.encoding {
         _ if json::is_json(body) => bad(NO_TOKEN),
-        // Only now, because some servers name an encoding such as `utf-8` and send plain text.
+        // The encoding is checked only now, because some servers name an encoding such as `utf-8` and send plain text.
         Some(encoding) => {
             let encoding = quote(encoding, &[secrets]);
             bad(&format!("its body is in the encoding \"{encoding}\", which was not asked for"))
         }
-        None => bad("its body is not JSON; is a proxy or a portal in the way?"),
+        None => bad("its body is not JSON; check whether a proxy or a portal answers instead of the gate"),
     })?;
     let id_token = match object.text("id_token") {
         Ok(Some(text)) => text,
@@ -137,16 +138,16 @@ fn tokens(response: &Response, secrets: &Secrets) -> Result<Tokens, Error> {
     if id_token.expose().len() > TOKEN_MAX {
         return Err(bad(&format!("its `id_token` is longer than {TOKEN_MAX} bytes")));
     }
-    let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
-    let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("of its `id_token`, {error}")))?;
+    let jwt = Jwt::decode(id_token).map_err(|error| bad(&format!("its `id_token` is not valid: {error}")))?;
+    let expiry = jwt.expect_expiry().map_err(|error| bad(&format!("its `id_token` is not valid: {error}")))?;
     let refresh_token = text(object, "refresh_token").filter(|text| !text.expose().is_empty());
     Ok(Tokens { jwt, expiry, refresh_token })
 }
 
-/// What is wrong with an answer that is JSON.
+/// Why an answer that is JSON has no token.
 const NO_TOKEN: &str = "there is no `id_token` in it";
 
-/// Some servers write one before the JSON (RFC 8259, 8.1, allows a reader to ignore it).
+/// Some servers write a byte order mark before the JSON. RFC 8259, section 8.1, allows a reader to ignore it.
 fn without_byte_order_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body)
 }
@@ -156,7 +157,8 @@ fn text(object: Object<'_>, name: &str) -> Option<Secret> {
     object.text(name).ok().flatten()
 }
 
-/// The error for a status that is not 2xx: refused credentials, a server error, or an answer of something between.
+/// The error for a status that is not 2xx: refused credentials, a server error, or an answer of a server before the
+/// gate.
 fn error_of_status(
     status: u16,
     response: &Response,
@@ -181,30 +183,31 @@ fn error_of_status(
     let gate = response.gate();
     let (kind, message) = match status {
         401 | 400 | 403 if status == 401 || object.is_some() => {
-            // API gateways answer in this way for other reasons too.
-            let also = if status == 403 { ", and whether something before the gate lets this machine in" } else { "" };
+            // API gateways also answer 403 for other reasons.
+            let also = if status == 403 { ", and whether a server before the gate blocks this machine" } else { "" };
             let refused = format!("{gate} refused the credentials (HTTP {status}{said})");
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
         // A server before the gate, such as nginx, answers in this way after the handshake (only nginx has 495 and 496).
         400 | 403 | 495 | 496 if response.asked_for_certificate => {
             let refused = format!("{gate} asked for a client certificate and refused the request (HTTP {status})");
-            let advice = "dl_auth cannot give one: check `url`, or let the server take requests without it";
+            let advice = "dl_auth does not support client certificates: check `url`, or configure the server to accept \
+                          requests without one";
             (Status::Tls, format!("{refused}; {advice}"))
         }
         400 | 403 => {
-            let refused =
-                format!("something before {gate} refused the request (HTTP {status}, not in the gate's form)");
-            (Status::Gate, format!("{refused}; is a proxy or a firewall in the way?"))
+            let refused = format!("a server before {gate} refused the request (HTTP {status}, not in the gate's form)");
+            (Status::Gate, format!("{refused}; check whether a proxy or a firewall blocks the request"))
         }
         407 => {
             let required = format!("a proxy before {gate} requires authentication (HTTP 407)");
             (Status::Unreachable, format!("{required}: set `proxy=http://user:password@host:port`"))
         }
         429 => (Status::RateLimited, format!("{gate} limits the rate of requests (HTTP 429{said}); wait")),
-        408 | 425 | 500..=599 => {
-            (Status::Gate, format!("{gate} has a server error (HTTP {status}{said}); if it lasts, ask its operator"))
-        }
+        408 | 425 | 500..=599 => (
+            Status::Gate,
+            format!("{gate} has a server error (HTTP {status}{said}); if it does not stop, ask its operator"),
+        ),
         300..=399 => (
             Status::BadResponse,
             format!("{gate} answered with a redirect (HTTP {status}), which is never followed; check `url`"),

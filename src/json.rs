@@ -1,8 +1,9 @@
 //! Reads the named fields of a JSON object, and parses no other field.
 //!
-//! A field that is not needed may hold what a strict parser refuses: a lone surrogate, a number that does not fit into
-//! an f64, bytes that are not UTF-8. `serde_json` skips an ignored value without reading its content, and without
-//! recursion. So each field takes two passes: the first finds its last occurrence, the second parses that occurrence.
+//! A field that is not needed may hold a value that a strict parser refuses: a lone surrogate, a number that does not
+//! fit into an f64, or bytes that are not UTF-8. `serde_json` skips an ignored value without reading its content, and
+//! without recursion. So each field takes two passes: the first finds its last occurrence, the second parses that
+//! occurrence.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -21,7 +22,7 @@ pub fn is_json(text: &[u8]) -> bool {
 }
 
 impl<'a> Object<'a> {
-    /// `None`: the text is not a JSON object.
+    /// Reads the text; `None`: it is not a JSON object.
     pub fn new(text: &'a [u8]) -> Option<Object<'a>> {
         let object = Object(text);
         object.walk::<IgnoredAny>("", 0).is_ok().then_some(object)
@@ -34,7 +35,7 @@ impl<'a> Object<'a> {
         Ok(value.flatten())
     }
 
-    /// A field's text. It is copied once, into a string of its size.
+    /// A field's text. It is copied once, into a string of the exact size.
     pub fn text(self, name: &str) -> Result<Option<Secret>, serde_json::Error> {
         Ok(self.get::<String>(name)?.map(Secret::new))
     }
@@ -108,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_is_read_whatever_the_others_are() {
+    fn a_field_is_read_even_if_the_others_are_unreadable() {
         let deep = format!("{}{}", r#"{"x":["#.repeat(5000), "]}".repeat(5000));
         for other in [
             r#""x":"\ud800""#,
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_not_an_object() {
+    fn text_that_is_not_json_is_not_an_object() {
         for json in ["", " ", "{", "}", "{}x", "{} {}", "{\"a\"}", "{\"a\":}", "{a:1}", "{\"a\":NaN}", "{\"a\":1,}"] {
             assert!(Object::new(json.as_bytes()).is_none() && !is_json(json.as_bytes()), "{json}");
         }

@@ -1,7 +1,7 @@
-//! Decodes a JWT (RFC 7519, in the compact form of RFC 7515) far enough to know when it ends and what it claims.
+//! Decodes a JWT (RFC 7519, in the compact form of RFC 7515) to read its expiry and its claims.
 //!
 //! The signature is not checked. The library gets the token over TLS from the gate that made it, and has no key of the
-//! gate. The platform that receives the token checks the signature. So `dl_auth_jwt_*` return what a token claims. They
+//! gate. The platform that receives the token checks the signature. So `dl_auth_jwt_*` return what a token claims, but
 //! do not prove that the token is genuine.
 
 use base64::Engine;
@@ -52,7 +52,7 @@ impl Jwt {
         Ok(Jwt { text, claims, expiry, issued_at })
     }
 
-    /// The token as it goes into a header.
+    /// The token, in the form for a header.
     pub fn text(&self) -> &str {
         self.text.expose()
     }
@@ -86,7 +86,7 @@ fn is_base64url(byte: u8) -> bool {
 
 /// The bytes of a part.
 fn decoded(part: &str) -> Option<Zeroizing<Vec<u8>>> {
-    // Sized in advance, so that the text never moves and leaves no copy behind.
+    // The capacity is set in advance, so that the text never moves and leaves no copy behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(part.len())));
     URL_SAFE_NO_PAD.decode_vec(part, &mut bytes).ok()?;
     Some(bytes)
@@ -101,7 +101,8 @@ fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
 fn seconds(number: &Number) -> Option<i64> {
     let seconds = match number.as_i64() {
         Some(whole) => whole,
-        // Floor, so that a token is not believed to live longer than it does. `as` saturates; the range is checked.
+        // Rounded down, so that a token never seems to be valid for longer than it is. `as` saturates; the range is
+        // checked.
         None => number.as_f64()?.floor() as i64,
     };
     (1..=LAST_SECOND).contains(&seconds).then_some(seconds)
@@ -121,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sample_of_the_service_s_documentation_lives_18_hours() {
+    fn the_sample_token_of_the_service_s_documentation_is_valid_for_18_hours() {
         let jwt = Jwt::decode(jwt(r#"{"email":"a@b","iat":1569218779,"exp":1569283579}"#)).unwrap();
         assert_eq!((jwt.issued_at(), jwt.expiry()), (Some(1569218779), Some(1569283579)));
         assert_eq!(jwt.claims(), r#"{"email":"a@b","iat":1569218779,"exp":1569283579}"#);
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unneeded_claim_may_hold_anything_and_is_handed_out_as_it_came() {
+    fn an_unneeded_claim_may_hold_anything_and_is_returned_unchanged() {
         for claim in [
             r#""name":"Zaphod \ud83d""#,
             r#""\udc00":{"\ud800":["\udfff"]}"#,
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn of_the_header_only_that_it_is_an_object_matters() {
+    fn a_header_must_be_an_object_and_its_content_is_ignored() {
         let payload = jwt(r#"{"exp":1000}"#).expose().split('.').nth(1).unwrap().to_owned();
         let with = |header: &[u8]| decode(&format!("{}.{payload}.c2ln", URL_SAFE_NO_PAD.encode(header)));
         for header in [&b"{}"[..], br#"{"alg":"RS256","x":"\ud800","n":1e99999}"#, b"{\"x\":\"\xff\"}"] {
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_jwt_is_refused_and_never_repeated() {
+    fn text_that_is_not_a_jwt_is_refused_and_never_repeated() {
         let good = jwt("{}").expose().to_owned();
         let payload_only = good.split('.').nth(1).unwrap();
         for bad in [

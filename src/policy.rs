@@ -36,7 +36,7 @@ pub struct Lifetime {
     pub expires: Boot,
     /// How long a new token of this kind is valid.
     pub length: Duration,
-    /// When it would be due without jitter.
+    /// The time at which it would be due without jitter.
     ideal: Boot,
     /// How long it was valid when it arrived.
     life: Duration,
@@ -55,7 +55,8 @@ pub struct RequestTimes {
     pub gate_ms: i64,
 }
 
-/// A larger difference is a jump of the wall clock, not a drift or its correction.
+/// The largest difference between the clocks that counts as drift or its correction. A larger one is a jump of the wall
+/// clock.
 const JUMP_MS: i64 = 5000;
 
 /// The maximum jitter of a refresh in either direction, as a part of the token's life. It spreads the refreshes of many
@@ -66,8 +67,8 @@ impl Lifetime {
     /// The life of a token of the gate, without jitter. Returns `None` if it has already expired.
     ///
     /// Its length is `exp - iat`, or the rest of its life if there is no usable `iat`. The rest is at most the length,
-    /// whatever `Date` says. The due time is computed from the rest if the rest is shorter: a gate may give out a token
-    /// that it made long ago, and a token with an `iat` of 1970 must become due before it expires.
+    /// even if `Date` is wrong. The due time is computed from the rest if the rest is shorter: a gate may return a
+    /// token that it issued long ago, and a token with an `iat` of 1970 must become due before it expires.
     pub fn new(times: RequestTimes, expiry: i64, issued_at: Option<i64>, refresh_at: f64) -> Option<Lifetime> {
         let left = millis(expiry.saturating_mul(1000).saturating_sub(times.gate_ms))?;
         let whole = issued_at.and_then(|issued_at| millis(expiry.saturating_sub(issued_at).saturating_mul(1000)));
@@ -102,15 +103,16 @@ impl Lifetime {
         }
     }
 
-    /// How long it is still valid, on the clock that shows less. If the wall clock has jumped ahead, the machine may have
-    /// been suspended while no clock ran.
+    /// The time for which it is still valid, by the clock that gives the shorter time. If the wall clock has jumped
+    /// ahead, the machine may have been suspended while the suspend-aware clock did not run.
     pub fn left(&self, now: Now) -> Duration {
         let jumped_ms = self.jumped_ms(now);
-        let unseen = if jumped_ms > JUMP_MS { Duration::from_millis(jumped_ms.unsigned_abs()) } else { Duration::ZERO };
-        self.expires.saturating_sub(now.boot).saturating_sub(unseen)
+        let uncounted =
+            if jumped_ms > JUMP_MS { Duration::from_millis(jumped_ms.unsigned_abs()) } else { Duration::ZERO };
+        self.expires.saturating_sub(now.boot).saturating_sub(uncounted)
     }
 
-    /// The minimum interval to the next refresh. It protects a gate that gives out short-lived tokens.
+    /// The minimum interval to the next refresh. It protects a gate that issues short-lived tokens.
     pub fn min_interval(&self) -> Duration {
         (self.life / 10).clamp(Duration::from_secs(1), Duration::from_secs(60))
     }
@@ -124,13 +126,13 @@ fn millis(ms: i64) -> Option<Duration> {
     u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
-/// The time limit of one request, if its refresh has `left`. It is half of that, so that another request is possible, but
-/// at least 5 s. The last request may use all of it.
+/// The time limit of one request if the time `left` remains for its refresh. It is half of `left`, so that another
+/// request is possible, but at least 5 s. The last request may use all of `left`.
 pub fn attempt_limit(left: Duration, last: bool) -> Duration {
     if last { left } else { (left / 2).max(Duration::from_secs(5)).min(left) }
 }
 
-/// How much earlier than its limit a refresh gives up, so that its waiters get the reason.
+/// The time before its limit at which a refresh stops, so that its waiters get the reason.
 pub fn margin(timeout: Duration) -> Duration {
     (timeout / 4).min(Duration::from_secs(1))
 }
@@ -234,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_never_valid_for_longer_than_its_length_whatever_the_date_says() {
+    fn a_token_is_never_valid_for_longer_than_its_length_even_if_the_date_is_wrong() {
         for gate in [5000, 4000, 1, -1_000_000_000] {
             assert_eq!(life(gate, 5100, Some(5000)).unwrap().expires, s(200), "{gate}");
         }
@@ -246,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn no_iat_however_wrong_makes_a_token_due_after_its_expiry() {
+    fn a_wrong_iat_never_makes_a_token_due_after_its_expiry() {
         for issued_at in [None, Some(0), Some(-9_000_000_000), Some(4000), Some(5100), Some(9999), Some(i64::MIN)] {
             let life = life(5000, 5100, issued_at).unwrap();
             assert_eq!(life.expires, s(200), "{issued_at:?}");
@@ -256,12 +258,12 @@ mod tests {
 
     #[test]
     fn a_token_that_expired_during_its_request_has_no_lifetime() {
-        assert_eq!(life(5000, 5002, None), None, "its request took two seconds");
+        assert_eq!(life(5000, 5002, None), None, "the request took two seconds");
         assert!(life(5000, 5003, None).is_some());
     }
 
     #[test]
-    fn the_jitter_is_a_twentieth_of_the_life_in_either_direction_and_never_past_the_expiry() {
+    fn the_jitter_is_at_most_a_twentieth_of_the_life_in_either_direction_and_never_past_the_expiry() {
         let life = life(5000, 5100, Some(5000)).unwrap();
         for (jitter, due) in [(0.0, 145), (0.5, 150), (1.0, 155), (-9.0, 145), (9.0, 155)] {
             assert_eq!(life.with_jitter(jitter).due, s(due), "{jitter}");
@@ -278,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_of_the_wall_clock_makes_a_token_due_and_one_past_its_expiry_makes_it_expired() {
+    fn a_jump_of_the_wall_clock_makes_a_token_due_and_a_jump_past_its_expiry_makes_it_expired() {
         let life = life(5000, 5100, Some(5000)).unwrap();
         for (jump_ms, state, left) in [
             (0, State::Fresh, 90),
@@ -299,19 +301,19 @@ mod tests {
     }
 
     #[test]
-    fn the_minimum_interval_is_a_tenth_of_the_life_from_a_second_to_a_minute() {
+    fn the_minimum_interval_is_a_tenth_of_the_life_but_at_least_a_second_and_at_most_a_minute() {
         for (life_s, interval) in [(3, 1), (9, 1), (10, 1), (11, 1), (59, 5), (60, 6), (601, 60), (86400, 60)] {
             assert_eq!(life(5000, 5000 + life_s, None).unwrap().min_interval().as_secs(), interval, "{life_s}");
         }
         assert_eq!(
             life(5000, 5060, Some(0)).unwrap().min_interval(),
             s(6),
-            "computed from the rest of the life: otherwise a short rest would cause an outage"
+            "computed from the remaining life: otherwise a token with a short remaining life would cause an outage"
         );
     }
 
     #[test]
-    fn the_cooldown_doubles_to_two_minutes_or_to_half_a_minute_without_a_token() {
+    fn the_cooldown_doubles_up_to_two_minutes_or_up_to_half_a_minute_without_a_token() {
         let seconds = |holds_valid| [1, 2, 5, 6, 7, 8, u32::MAX].map(|n| cool_down(n, holds_valid, 1.0).as_secs());
         assert_eq!(seconds(true), [1, 2, 16, 32, 64, 120, 120]);
         assert_eq!(seconds(false), [1, 2, 16, 30, 30, 30, 30]);
@@ -359,14 +361,14 @@ mod tests {
     }
 
     #[test]
-    fn the_back_off_doubles_under_full_jitter() {
+    fn the_pause_after_a_failed_attempt_has_a_bound_that_doubles_and_full_jitter() {
         assert_eq!([1, 2, 3].map(|n| back_off(n, 1.0)), [500, 1000, 2000].map(Duration::from_millis));
         assert_eq!((back_off(1, 0.0), back_off(1, 0.5)), (s(0), Duration::from_millis(250)));
         assert!(back_off(u32::MAX, 1.0) > s(3600));
     }
 
     #[test]
-    fn retry_after_is_read_in_both_forms_and_capped() {
+    fn retry_after_is_read_in_both_forms_and_limited() {
         let gate_ms = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
         for (header, wait) in [
             ("7", Some(s(7))),

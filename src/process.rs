@@ -1,8 +1,8 @@
 //! The process: its epoch, the library's threads, and its panics.
 //!
 //! A fork copies every lock in its present state, but not the threads that would release it. Therefore a child process
-//! never touches a lock of its parent. Data behind a lock belongs to one epoch of the process and is made anew in the next
-//! one ([`PerProcess`]); the parent's is leaked. Data that a child takes over is in atomics.
+//! never uses a lock of its parent. Data behind a lock belongs to one epoch of the process. The next epoch makes new
+//! data ([`PerProcess`]) and leaks the parent's data. Data that a child takes over is in atomics.
 //!
 //! The threads have the name `dl-auth` and block every signal, so that a signal handler of the program never runs on
 //! them. A panic is caught and returned as an error. The library prints nothing.
@@ -40,7 +40,7 @@ pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 pub fn watch_forks() {
     extern "C" fn in_the_child() {
         EPOCH.fetch_add(1, Ordering::Relaxed);
-        uncancelled(stdio::give_back); // `close` is a cancellation point
+        uncancelled(stdio::release); // `close` is a cancellation point
     }
     if WATCHED.load(Ordering::Relaxed) {
         return;
@@ -55,7 +55,8 @@ pub fn watch_forks() {
 #[cfg(not(unix))]
 pub fn watch_forks() {}
 
-/// A static with a separate value in each epoch of the process. No thread ever waits here for another one.
+/// A static with a separate value in each epoch of the process. A thread that gets the value never waits for another
+/// one.
 pub struct PerProcess<T>(ArcSwapOption<(u32, Arc<T>)>);
 
 impl<T: Default> PerProcess<T> {
@@ -104,11 +105,11 @@ pub fn is_privileged() -> bool {
     false
 }
 
-/// Enough for TLS and the system's resolver, and a quarter of a thread's default stack.
+/// The stack of a thread. It is enough for TLS and the system's resolver, and a quarter of a thread's default stack.
 const STACK: usize = 512 << 10;
 
-/// The part of a thread's stack that the C library uses. glibc puts the program's static thread-local variables there,
-/// which may be larger than `STACK`.
+/// The number of bytes of a thread's stack that the C library uses. glibc stores the program's static thread-local
+/// variables there. They may be larger than `STACK`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn taken_by_libc() -> usize {
     use std::mem::MaybeUninit;
@@ -133,15 +134,15 @@ fn taken_by_libc() -> usize {
     0
 }
 
-/// Runs `f`. If it panics, returns the message and the place, except for parts that may contain a secret.
+/// Runs `f`. If it panics, returns the message and the place of the panic, without parts that may contain a secret.
 pub fn caught<T>(f: impl FnOnce() -> T) -> Result<T, String> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
         let place = PLACE.try_with(Cell::take).ok().flatten().map(|place| format!(" at {place}")).unwrap_or_default();
         match payload.downcast::<&'static str>() {
             Ok(text) => format!("a panic{place}: {text}"),
             Err(payload) => {
-                // A formatted message may quote the data in use. A payload that is not a message is leaked, because its
-                // drop could panic again.
+                // A formatted message may contain data in use, such as a secret. A payload that is not a message is
+                // leaked, because its drop could panic again.
                 payload.downcast::<String>().map_or_else(std::mem::forget, drop);
                 format!("a panic{place}")
             }
@@ -154,8 +155,9 @@ thread_local! {
     static PLACE: Cell<Option<String>> = const { Cell::new(None) };
 }
 
-/// From now on, a panic of this copy of Rust's std prints nothing and stores its place. For the C API only: there, the
-/// library has a separate copy of std, and every panic in it is a bug of the library that becomes an error.
+/// From now on, a panic in this copy of Rust's std prints nothing and stores its place. Only the C API calls this.
+/// There, the library has a separate copy of std, and every panic in it is a bug of the library, which returns an
+/// error.
 pub fn keep_panics_quiet() {
     static SET: AtomicBool = AtomicBool::new(false);
     // A panicking thread cannot set a hook. The next call sets it.

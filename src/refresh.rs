@@ -22,7 +22,8 @@ use crate::sync::Arc;
 /// The credentials and the refresh token of a handle. The thread that runs a refresh owns them.
 pub struct Session {
     credentials: Arc<Credentials>,
-    /// The credentials before the password file was read again, until a refresh begins: its answers may repeat them.
+    /// The credentials before the password file was read again. They are kept until a refresh begins, because its
+    /// answers may repeat them.
     before: Option<Arc<Credentials>>,
     refresh_token: Option<Secret>,
 }
@@ -88,13 +89,13 @@ pub struct Exchange {
     pub refusals: &'static Refusals,
 }
 
-/// The result of a refresh that worked.
+/// The result of a successful refresh.
 pub struct Fetch {
     /// The answer.
     pub tokens: Tokens,
-    /// How long its token lives.
+    /// The lifetime of its token.
     pub lifetime: Lifetime,
-    /// What the request gave.
+    /// What the request contained.
     pub grant: Grant,
     /// The gate's clock minus this machine's clock; 0 if the gate's time is unknown.
     pub clock_skew_ms: i64,
@@ -141,7 +142,8 @@ impl Exchange {
         }
     }
 
-    /// Sleeps in slices of 100 ms, so that the thread of a freed handle ends soon. Returns whether the refresh goes on.
+    /// Sleeps in slices of 100 ms, so that the thread of a freed handle ends soon. Returns whether the refresh
+    /// continues.
     fn pause(&self, time: Duration, attempt: &Attempt) -> bool {
         let end = self.clock.boot().saturating_add(time);
         while !attempt.is_cancelled() {
@@ -184,8 +186,8 @@ impl Exchange {
                 Err((_, true)) => {}
             }
         }
-        session.reread(); // the password that is in the file now, and not the one of the handle's creation
-        session.before = None; // `secrets` has it
+        session.reread(); // the password in the file may have changed since the last refresh
+        session.before = None; // `secrets` already contains it
         secrets.add_login(&session.credentials.username, &session.credentials.password);
         let permission = self.permission_to_log_in(session, attempt)?;
         let request = gate::login(&session.credentials);
@@ -198,13 +200,13 @@ impl Exchange {
         Ok(fetch)
     }
 
-    /// The permission to send the password. Blocks while another handle tries the same one. An error if the gate has refused
-    /// it.
+    /// The permission to send the password. Blocks while another handle tries the same password. Returns an error if
+    /// the gate has refused it.
     fn permission_to_log_in(&self, session: &Session, attempt: &Attempt) -> Result<Try<'static>, Error> {
         let fingerprint = self.fingerprint(&session.credentials);
         loop {
             let now = self.clock.boot();
-            // After a suspend, the deadline may have passed: then the next refresh tries.
+            // After a suspend, the deadline may have passed. Then the next refresh tries.
             if now >= attempt.deadline || attempt.is_cancelled() {
                 let message = "the refresh reached its time limit before it could send the password; another handle \
                                may be trying the same password";
@@ -218,7 +220,7 @@ impl Exchange {
         }
     }
 
-    /// Sends one request and reads its answer. A failure comes with whether the gate may have received the request.
+    /// Sends one request and reads its answer. A failure also says whether the gate may have received the request.
     fn fetch(
         &self,
         mut request: gate::Request,

@@ -32,13 +32,13 @@ pub static OF_THIS_PROCESS: Refusals = Refusals(ArcSwapOption::const_empty());
 pub enum Turn<'a> {
     /// Yes. Report the result to the `Try`.
     Go(Try<'a>),
-    /// Not yet: another handle tries it now.
+    /// Not yet: another handle tries this password now.
     Wait,
-    /// No, because it was refused. The error has the rest of the pause.
+    /// No: it was refused. The error has the remaining pause.
     Refused(Error),
 }
 
-/// The permission to send a password once. Dropped without a result, it changes nothing.
+/// The permission to send a password once. If it is dropped without a result, it has no effect.
 pub struct Try<'a> {
     refusals: &'a Refusals,
     fingerprint: Fingerprint,
@@ -55,7 +55,7 @@ struct Table {
 #[derive(Clone)]
 struct Entry {
     fingerprint: Fingerprint,
-    /// When the gate last accepted it.
+    /// The time at which the gate last accepted it.
     proven: Option<Boot>,
     refused: Option<Refused>,
     /// The try that other handles wait for.
@@ -66,7 +66,7 @@ struct Entry {
 struct Trying {
     epoch: u32,
     number: u64,
-    /// The time by which it must have ended.
+    /// The time by which the try must end.
     limit: Boot,
 }
 
@@ -80,7 +80,7 @@ struct Refused {
 /// For this long after the gate accepted a password, many handles may send it at the same time.
 const PROVEN: Duration = Duration::from_secs(60);
 
-/// For this long after its pause, a refusal is remembered.
+/// A refusal is forgotten this long after the end of its pause.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
 
 impl Refusals {
@@ -103,7 +103,8 @@ impl Refusals {
                 return Turn::Refused(error);
             }
             if entry.proven.is_none_or(|at| at + PROVEN <= now) {
-                // A thread of the parent does not run here and never reports a result. A thread that hangs may never do so.
+                // A thread of the parent process does not exist in this process, so it never reports a result. A thread
+                // that hangs may never report one.
                 let epoch = process::epoch();
                 if entry.trying.as_ref().is_some_and(|trying| trying.epoch == epoch && now < trying.limit) {
                     return Turn::Wait;
@@ -114,7 +115,7 @@ impl Refusals {
         })
     }
 
-    /// The present refusal, with the rest of its pause.
+    /// The present refusal, with its remaining pause.
     pub fn standing(&self, fingerprint: Fingerprint, now: Boot) -> Option<Error> {
         let table = self.0.load();
         table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?.standing(now)
@@ -145,7 +146,7 @@ impl Table {
             self.entries.push(Entry { fingerprint, proven: None, refused: None, trying: None });
             self.entries.len() - 1
         });
-        #[allow(clippy::indexing_slicing)] // found or made a line above
+        #[allow(clippy::indexing_slicing)] // the lines above have found or added this entry
         &mut self.entries[place]
     }
 }
@@ -232,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_of_gate_user_and_password() {
+    fn a_fingerprint_depends_on_gate_user_and_password() {
         let refusals = Refusals::default();
         let of = |gate, password| refusals.fingerprint(gate, &credentials(password));
         assert_eq!(of("g", "p"), of("g", "p"));
@@ -267,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_of_all_statuses_count_and_the_last_one_s_decides() {
+    fn refusals_of_all_statuses_count_and_the_status_of_the_last_one_decides() {
         let refusals = Refusals::default();
         let print = refusals.fingerprint("g", &credentials("p"));
         let mut now = s(0);
@@ -287,7 +288,7 @@ mod tests {
         let print = refusals.fingerprint("g", &credentials("p"));
         let first = sent(ask(&refusals, print, s(0)));
         assert!(matches!(ask(&refusals, print, s(0)), Turn::Wait));
-        drop(first); // without a result: the next handle tries
+        drop(first); // there is no result, so the next handle tries
         let second = sent(ask(&refusals, print, s(0)));
         second.proven(s(0));
         let many = [sent(ask(&refusals, print, s(59))), sent(ask(&refusals, print, s(59)))];

@@ -1,4 +1,4 @@
-//! Runs refreshes: each on its own thread, or on one of the threads of the background refresh.
+//! Runs refreshes: each on a separate thread, or on one of the threads of the background refresh.
 //!
 //! All background handles of a process share one timer and at most [`MOST`] threads. One thread sleeps until the next
 //! check of a handle. If several checks are due at the same time, the library starts more threads, which end when they
@@ -36,7 +36,7 @@ pub trait Runner: Send + Sync {
     /// Checks every handle soon.
     fn check_all(&self) {}
 
-    /// No longer checks this handle.
+    /// Stops checking this handle.
     fn unregister(&self, _number: u64) {}
 }
 
@@ -194,14 +194,15 @@ impl Timer {
                 queue = lock(&self.queue);
                 match next {
                     None => drop(queue.handles.remove(&number)),
-                    // If another check was scheduled meanwhile, that check decides about the next one.
+                    // If another thread has scheduled a check during this one, the time of that check stays.
                     Some(when) if queue.handles.get(&number).is_some_and(|handle| handle.when.is_none()) => {
                         queue.put(number, when);
                     }
                     Some(_) => {}
                 }
             } else if queue.has_sleeper || queue.times.is_empty() {
-                self.changed.notify_one(); // a check of this thread may be due earlier than the one that the other thread waits for
+                // The other thread may wait for a later check than the next check of this handle.
+                self.changed.notify_one();
                 break;
             } else {
                 let first = queue.times.first().map_or(Boot::MAX, |(when, _)| *when);
@@ -219,7 +220,7 @@ mod tests {
     use super::*;
     use crate::sync::{AtomicUsize, Ordering};
 
-    /// Counts its checks, and asks for no further check.
+    /// Counts its checks, and requests no further check.
     #[derive(Default)]
     struct Checked {
         checks: AtomicUsize,

@@ -19,7 +19,7 @@ use redact::Finder;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the string over; no copy is made.
+    /// Takes ownership of the string, without a copy.
     pub fn new(text: String) -> Secret {
         Secret(Zeroizing::new(text))
     }
@@ -51,13 +51,13 @@ impl Secrets {
         }
     }
 
-    /// Adds a user, a password, and what base64 makes of a text with `user:password` in it (RFC 7617).
+    /// Adds a user, a password, and the base64 forms of a text that contains `user:password` (RFC 7617).
     pub fn add_login(&mut self, user: &Secret, password: &Secret) {
         self.add(user.expose());
         self.add(password.expose());
         let (user, password) = (user.expose().as_bytes(), password.expose().as_bytes());
-        // Base64 has three forms of a text: by how many bytes stand before it, modulo 3. The digits that depend on these
-        // bytes are left out.
+        // A text inside a longer text has three base64 forms. The form depends on the number of bytes before the text,
+        // modulo 3. The digits that depend on these bytes are left out.
         for before in 0..3 {
             let mut text = Zeroizing::new(Vec::with_capacity(before + user.len() + 1 + password.len()));
             text.resize(before, 0);
@@ -97,7 +97,7 @@ const QUOTE_MAX: usize = 160;
 /// The text that replaces a secret.
 const REDACTED: &str = "[redacted]";
 
-/// Makes a peer's text fit for a message: on one line, without secrets, and of bounded length.
+/// Returns a peer's text in a form that a message can show: on one line, without secrets, and of limited length.
 pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
     let mut quoted = redacted(text, secrets, |character| if is_layout(character) { ' ' } else { character });
     if let Some((end, _)) = quoted.char_indices().nth(QUOTE_MAX) {

@@ -22,7 +22,7 @@ use crate::options::{ENVIRONMENTS, OptionRow};
 use crate::secret::Secret;
 use crate::trust::{Base, Roots, SystemPaths};
 
-/// Where a handle's first token comes from.
+/// The source of a handle's first token.
 #[derive(Debug)]
 pub enum Origin {
     /// A login at the gate with these credentials.

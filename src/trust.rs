@@ -110,7 +110,7 @@ impl Trust {
             Base::Bundled => store.add_bundled(),
             Base::System(_) | Base::SystemElseBundled(_) | Base::Nothing => {}
         }
-        // A certificate in `ca_file` that is not a CA's must not be able to issue others.
+        // A certificate in `ca_file` that is not a CA certificate must not be able to issue others.
         let may_issue = |certificate: &&Certificate| der::X509::read(certificate).is_some_and(|read| read.may_issue());
         self.roots.ca.iter().filter(may_issue).for_each(|certificate| store.add(certificate));
         Ok(store)

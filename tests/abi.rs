@@ -1,4 +1,5 @@
-//! The ABI as a C compiler, a linker and a loader see it: the header, the exports, the library's name.
+//! Tests of the ABI with the tools that use it, a C compiler, a linker and a loader: the header, the exports, the
+//! library's name.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
@@ -27,7 +28,8 @@ const STRICT: [&str; 12] = [
     "-fsyntax-only",
 ];
 
-/// For 32 bits only the headers of the compiler itself are needed.
+/// The machines to compile for. The test for 32 bits is freestanding, so it needs only the headers of the compiler
+/// itself.
 const MACHINES: &[&[&str]] =
     if cfg!(target_arch = "x86_64") { &[&["-m64"], &["-m32", "-ffreestanding"]] } else { &[&[]] };
 
@@ -47,7 +49,7 @@ fn the_header_and_its_initialisers_compile_without_a_warning_or_a_cast_in_every_
     }
 }
 
-/// Alone and twice, and with a use of each initialiser and the offset of each field.
+/// Compiles the header alone, the header twice, and a program that uses each initialiser and the offset of each field.
 fn compile(compiler: &str, options: &[&str], standard: &str) {
     for &machine in MACHINES {
         let mut command = Command::new(compiler);
@@ -90,17 +92,18 @@ fn the_library_has_its_name_and_is_never_unmapped() {
 #[test]
 fn the_library_runs_nothing_when_it_is_loaded_or_when_the_process_ends() {
     let dynamic = dynamic_section();
-    // In any shared library, the C compiler's start-up code has one function each way, of 8 bytes. Rust's std has one
-    // that notes argc and argv. There must be no other.
+    // Each entry has 8 bytes. In any shared library, the C compiler's start-up code has one function for the load and
+    // one for the end. Rust's std has one function for the load, which stores argc and argv. There must be no other
+    // function.
     for (array, allowed) in [("INIT_ARRAYSZ", 16), ("FINI_ARRAYSZ", 8)] {
         let line = dynamic.lines().find(|line| line.contains(array)).unwrap();
         let bytes: usize = line.split_whitespace().rev().nth(1).unwrap().parse().unwrap();
-        assert!(bytes <= allowed, "the library runs more than that: {line}");
+        assert!(bytes <= allowed, "the library runs more functions than {allowed} bytes hold: {line}");
     }
 }
 
 #[test]
-fn a_program_of_the_shared_and_one_of_the_static_library_tell_the_header_s_version() {
+fn programs_of_the_shared_and_of_the_static_library_print_the_header_s_version() {
     let scratch = Scratch::new("abi-version");
     let shared = ["-L", library().to_str().unwrap(), "-ldl_auth"];
     let link_static = link_static(library());
@@ -115,14 +118,15 @@ fn a_program_of_the_shared_and_one_of_the_static_library_tell_the_header_s_versi
     }
 }
 
-/// What pkg-config says about the static archive in a directory. That is the file and libraries of the C compiler.
+/// The output of pkg-config for the static archive in a directory: the file, and libraries that come with the C
+/// compiler.
 fn link_static(directory: &Path) -> Vec<String> {
     run(Command::new(root().join("packaging/pkg-config.sh")).arg(directory));
     let libs = run(Command::new("pkg-config").args(["--libs", "dl_auth_static"]).env("PKG_CONFIG_PATH", directory));
     libs.split_whitespace().map(str::to_owned).collect()
 }
 
-/// The archive as it is shipped, and one that panics on order, each with what a program of it defines.
+/// The released archive, and one with functions that panic. For each: the macros that a program needs to use it.
 fn archives() -> [(&'static Path, &'static [&'static str]); 2] {
     [(library(), &[]), (panicking_library(), &["-DTEST_PANIC"])]
 }
@@ -149,7 +153,7 @@ fn the_static_archive_is_one_object_whose_only_global_names_are_those_of_the_c_a
     let global: Vec<&str> = nm.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
     let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
     assert_eq!(global, listed.lines().collect::<Vec<_>>());
-    // Code that was left out refers to it, and only glibc 2.39 has it. std does without.
+    // Code that was left out refers to `pidfd_spawnp`, which only glibc 2.39 and later have. std works without it.
     let undefined = run(Command::new("nm").args(["--undefined-only"]).arg(panicking_library().join("libdl_auth.a")));
     assert!(undefined.contains("getaddrinfo") && !undefined.contains("pidfd_spawnp"), "{undefined}");
     // The linker drops a group if the program has another one of the same name.
@@ -162,15 +166,15 @@ fn the_static_archive_is_one_object_whose_only_global_names_are_those_of_the_c_a
 }
 
 #[test]
-fn the_static_archive_stays_as_it_is_when_cargo_builds_again() {
+fn the_static_archive_does_not_change_when_cargo_builds_again() {
     let archive = library().join("libdl_auth.a");
     let before = fs::read(&archive).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib", "--release"]);
     run(as_from_a_shell(&mut cargo));
-    assert!(before == fs::read(&archive).unwrap(), "cargo writes over libdl_auth.a");
+    assert!(before == fs::read(&archive).unwrap(), "cargo has overwritten libdl_auth.a");
     run(Command::new(root().join("packaging/archive.sh")).arg(library()));
-    assert!(before == fs::read(&archive).unwrap(), "a second archive is not like the first");
+    assert!(before == fs::read(&archive).unwrap(), "the second archive differs from the first one");
 }
 
 #[test]
@@ -181,7 +185,7 @@ fn make_lib_works_if_the_output_directory_has_a_space_in_its_name() {
     for file in ["libdl_auth.so", "libdl_auth_objects.a"] {
         fs::copy(library().join(file), release.join(file)).unwrap();
     }
-    // What cargo would build is there.
+    // The files that cargo would build exist already, so a program that does nothing replaces cargo.
     std::os::unix::fs::symlink("/bin/true", scratch.0.join("cargo")).unwrap();
     let path = format!("{}:{}", scratch.0.display(), std::env::var("PATH").unwrap());
     let mut make = Command::new("make");
@@ -192,7 +196,7 @@ fn make_lib_works_if_the_output_directory_has_a_space_in_its_name() {
     assert_eq!(run(&mut make), "");
     for library in ["dl_auth", "dl_auth_static"] {
         let program = scratch.0.join(library);
-        // A shell reads the quotes of pkg-config.
+        // The shell must evaluate the quotes in the output of pkg-config.
         let script = "eval cc tests/abi/version.c $(pkg-config --cflags --libs $1) -o '\"$2\"'";
         let mut sh = Command::new("sh");
         sh.current_dir(root()).args(["-c", script, "sh", library]).arg(&program).env("PKG_CONFIG_PATH", &release);
@@ -232,7 +236,7 @@ fn the_static_archive_links_with_each_compiler_and_into_a_static_program() {
             for way in [&[][..], &["-Wl,--gc-sections"], &["-static-libgcc"], &["-static"], &["-static-pie", "-fPIE"]] {
                 let program = scratch.0.join("program");
                 let told = link_a_program(&[&[compiler][..], defines, way].concat(), &link_static(directory), &program);
-                // Of a static program, the linker says that the resolver may load modules: see the README.
+                // For a static program, the linker warns that the resolver may load modules (see docs/process.md).
                 let others =
                     told.lines().filter(|line| !line.contains("getaddrinfo") && !line.contains(": in function `"));
                 assert_eq!(others.collect::<Vec<_>>(), [""; 0], "{compiler} {way:?}");
@@ -243,7 +247,7 @@ fn the_static_archive_links_with_each_compiler_and_into_a_static_program() {
 }
 
 #[test]
-fn a_program_of_the_static_archive_starts_where_there_is_the_c_library_alone() {
+fn a_program_of_the_static_archive_needs_only_the_c_library_at_run_time() {
     let scratch = Scratch::new("abi-libc-alone");
     for (directory, defines) in archives() {
         for way in [&[][..], &["-static"]] {
@@ -260,7 +264,7 @@ fn a_program_of_the_static_archive_starts_where_there_is_the_c_library_alone() {
     }
 }
 
-/// Copies what the loader wants for a program to a root directory. That must be glibc alone.
+/// Copies the libraries that the loader needs for a program to a root directory. They must all belong to glibc.
 fn copy_the_c_library(program: &Path, root: &Path) {
     let needed = run(Command::new("ldd").arg(program));
     for file in needed.split_whitespace().filter(|word| word.starts_with('/')) {
@@ -291,7 +295,7 @@ fn the_stated_rust_version_is_the_one_that_builds_this() {
     let version = run(Command::new("rustc").arg("--version"));
     let stated = env!("CARGO_PKG_RUST_VERSION");
     let minor = |version: &str| version.split('.').nth(1).unwrap().parse::<u32>().unwrap();
-    assert!(minor(stated) <= minor(&version), "{stated} is stated, {version} builds");
+    assert!(minor(stated) <= minor(&version), "Cargo.toml states {stated}, but the compiler is {version}");
     if std::env::var_os("CI").is_some() {
         assert_eq!(minor(stated), minor(&version), "CI must build with the Rust that Cargo.toml states");
     }

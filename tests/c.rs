@@ -1,9 +1,10 @@
 //! The C tests: each program of `tests/c/` is compiled without a warning and runs in five ways, each with a separate
 //! gate. The tests are found when this program runs: one for each `.c` file and way.
 //!
-//! A program writes what failed and exits with 1; else nothing is written, by it or by the library. Each message that
-//! the library gave it is then searched for secrets: user and password of the gate hold the word "canary", as does each
-//! secret that a program makes up, and the tokens that it saw are in a file.
+//! A program that fails prints the failed checks and exits with 1. Otherwise neither the program nor the library prints
+//! anything. Afterwards, each message that the program got from the library is searched for secrets. The user and the
+//! password of the gate contain the word "canary", and so does each secret that a program invents. The program writes
+//! the tokens that it got to a file.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -47,7 +48,7 @@ fn programs() -> Vec<String> {
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Most programs wait more than they compute.
+    // More threads than processors, because most programs wait more than they compute.
     arguments.test_threads.get_or_insert(2 * std::thread::available_parallelism().unwrap().get());
     let test = |name: &str, run: fn()| {
         Trial::test(name, move || {
@@ -97,16 +98,16 @@ fn passes(program: &str, way: Way) {
         .env("CHECK_LIBRARY", library(program, way).join("libdl_auth.so"))
         .env("UBSAN_OPTIONS", "print_stacktrace=1")
         .envs(addresses(&gate))
-        .envs((program == "wiped").then_some(("LD_BIND_NOW", "1"))); // it says why
+        .envs((program == "wiped").then_some(("LD_BIND_NOW", "1"))); // wiped.c says why
     let output = common::run(&mut command);
 
     common::manual::assert_documented(program, &statuses);
     let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
     let (messages, tokens) = (read(&messages), read(&tokens));
     let tokens: Vec<&str> = tokens.lines().collect();
-    assert_eq!(output, "", "the library writes nothing, and a program only what failed");
-    assert_eq!(secrets(&messages, &tokens), Vec::<String>::new(), "in what the library said:\n{messages}");
-    // What is searched is there: the library did speak, and a secret among its words would have been found.
+    assert_eq!(output, "", "the library prints nothing, and a program prints only failed checks");
+    assert_eq!(secrets(&messages, &tokens), Vec::<String>::new(), "in the messages of the library:\n{messages}");
+    // Checks that the search works: there are messages, and a secret in one of them is found.
     if !["header", "unload", "exit"].contains(&program) {
         assert_ne!(messages, "", "{program} recorded no messages");
         let middle = messages.lines().count() / 2;
@@ -119,7 +120,7 @@ fn passes(program: &str, way: Way) {
     }
 }
 
-/// Under valgrind a library with symbols runs, so that a suppression can name its function.
+/// The library of a program. Valgrind gets a library with symbols, so that a suppression can name a function of it.
 fn library(program: &str, way: Way) -> &'static Path {
     match (program, way) {
         ("panic", _) | (_, Way::Valgrind) => common::panicking_library(),
@@ -146,11 +147,11 @@ fn compile(program: &str, way: Way, directory: &Path) -> PathBuf {
         .arg("-o")
         .arg(&executable);
     if program == "unload" {
-        command.arg("-ldl"); // it opens the library itself
+        command.arg("-ldl"); // this program opens the library with dlopen
     } else {
         command.arg("-L").arg(library).arg("-ldl_auth").arg(format!("-Wl,-rpath,{}", library.display()));
     }
-    assert_eq!(common::run(&mut command), "", "a compiler has something to say");
+    assert_eq!(common::run(&mut command), "", "the compiler printed a warning");
     executable
 }
 
@@ -167,21 +168,21 @@ fn valgrind(executable: &Path) -> Command {
     command
 }
 
-/// The gate's addresses and credentials as variables: `url` is GATE_URL.
+/// The gate's addresses and credentials as environment variables: `url` becomes GATE_URL.
 fn addresses(gate: &Gate) -> Vec<(String, OsString)> {
     let description = gate.describe();
     let fields = description.as_object().unwrap().iter();
     fields.filter_map(|(name, value)| Some((format!("GATE_{}", name.to_uppercase()), value.as_str()?.into()))).collect()
 }
 
-/// Whatever in a text must not be there, by its kind.
+/// The kinds of secrets that a text contains.
 fn secrets(text: &str, tokens: &[&str]) -> Vec<String> {
     let lower = text.to_lowercase();
     let mut found = Vec::new();
     let mut look = |kind: &str, is_there: bool| found.extend(is_there.then(|| kind.to_owned()));
     look("canary", lower.contains("canary"));
     look("the beginning of a JWT", text.contains("eyJ"));
-    // Refresh and access tokens of the gate are `rt-` or `at-` and 48 hexadecimal digits; half of them would do.
+    // Refresh and access tokens of the gate are `rt-` or `at-` and 48 hexadecimal digits. Half of the digits count.
     for prefix in ["rt-", "at-"] {
         let digits = |rest: &str| rest.bytes().take_while(u8::is_ascii_hexdigit).count();
         look(prefix, text.split(prefix).skip(1).any(|rest| digits(rest) >= 24));

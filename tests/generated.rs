@@ -1,5 +1,6 @@
-//! What is generated from the table of options and the list of statuses: the names in the bindings, the tables of the
-//! README, and the C header. `make generate` writes all of it into the source tree. These tests compare.
+//! Generates text from the table of options and the list of statuses: the names in the bindings, the tables of the
+//! README, and the C header. `make generate` writes all of it into the source tree. These tests compare it with the
+//! source tree.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -30,7 +31,7 @@ fn about(option: &OptionRow) -> String {
     format!("{} Must be {}. Default: {}.", option.description(), option.form(), option.default())
 }
 
-/// When a call fails with a status, and what to do.
+/// The condition for a status, and what to do.
 fn when(status: &StatusRow) -> String {
     format!("{} {}", status.condition, status.advice)
 }
@@ -152,14 +153,14 @@ fn table_of_errors() -> String {
     text + "\n"
 }
 
-/// Compares a file with what it must be. With `DL_AUTH_WRITE`, writes the file first.
+/// Compares a file with its generated content. With `DL_AUTH_WRITE`, writes the file first.
 fn compare(file: &str, wanted: &str) {
     let path = root().join(file);
     if std::env::var_os("DL_AUTH_WRITE").is_some() {
         fs::write(&path, wanted).unwrap();
     }
     let found = fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "{file} is not what the tables of the library generate; run `make generate`");
+    assert!(found == wanted, "{file} differs from the text that the tables generate; run `make generate`");
 }
 
 /// Compares the part of a file between two marked lines.
@@ -173,12 +174,12 @@ fn compare_part(file: &str, name: &str, [open, close]: [&str; 2], made: &str) {
 }
 
 #[test]
-fn the_header_is_what_the_sources_generate() {
+fn the_header_matches_the_sources() {
     compare("include/dl_auth.h", include_str!(concat!(env!("OUT_DIR"), "/dl_auth.h")));
 }
 
 #[test]
-fn the_declarations_are_what_the_sources_generate() {
+fn the_declarations_match_the_sources() {
     compare("include/dl_auth.cdef.h", include_str!(concat!(env!("OUT_DIR"), "/dl_auth.cdef.h")));
 }
 
@@ -215,10 +216,10 @@ fn the_names_of_cpp_are_generated() {
     compare_part("include/dl_auth.hpp", "names", ["//", ""], &cpp());
 }
 
-/// C# reads each variable by its name. So it needs a list of the other variables that the library reads: those that do
-/// not begin with `DL_AUTH_`.
+/// C# reads each environment variable by its name. So it needs a list of the variables that the library reads and that
+/// do not begin with `DL_AUTH_`.
 #[test]
-fn csharp_hands_over_all_variables_that_the_library_reads() {
+fn csharp_passes_all_variables_that_the_library_reads() {
     let list = |file: &str, begin: &str, end: &str| -> Vec<String> {
         let text = fs::read_to_string(root().join(file)).unwrap();
         let list = text.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap().0;

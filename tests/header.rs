@@ -48,7 +48,7 @@ fn each_exported_function_is_documented_completely() {
     let incomplete: Vec<String> = functions.iter().flat_map(gaps).collect();
     assert!(incomplete.is_empty(), "{incomplete:#?}");
 
-    // Each rule finds the line that it is for.
+    // Each rule finds its missing line.
     let token = functions.iter().find(|function| function.name == "dl_auth_token").unwrap();
     for line in ["@param auth ", "@return", "- DL_AUTH_OK: ", "- DL_AUTH_E_", "Threads: ", "Blocking: ", "@since "] {
         let lines = token.lines.iter().filter(|kept| !kept.starts_with(line)).cloned().collect();
@@ -62,7 +62,7 @@ fn each_exported_function_is_documented_completely() {
     }
 }
 
-/// What the documentation of a function lacks.
+/// The parts that are missing in the documentation of a function.
 fn gaps(function: &Function) -> Vec<String> {
     let has = |start: &str| function.lines.iter().any(|line| line.starts_with(start));
     let mut gaps = Vec::new();
@@ -96,7 +96,7 @@ fn each_status_in_a_list_is_defined_and_each_defined_one_is_documented_somewhere
     let listed: BTreeSet<&str> = functions.iter().flat_map(Function::statuses).collect();
     let unknown: Vec<_> = listed.iter().filter(|status| !defined.contains(**status)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
-    // No function returns the one of the shared store yet, and the conventions have the one of a bug.
+    // No function returns the status of the shared store yet. The conventions describe the status of a bug.
     let unlisted: Vec<_> = defined.iter().filter(|status| !listed.contains(status.as_str())).collect();
     assert_eq!(unlisted, ["DL_AUTH_E_INTERNAL", "DL_AUTH_E_STORE"]);
     let conventions = header.split("CONVENTIONS").nth(1).unwrap().split("THREADS").next().unwrap();
@@ -114,7 +114,7 @@ fn a_status_that_a_function_does_not_list_is_found() {
     assert_eq!(manual::undocumented(&shorter, &record(-4)), ["dl_auth_info returned DL_AUTH_E_CLOSED (-4)"]);
 }
 
-/// What the examples use of the program around them.
+/// The declarations that the examples need from the program around them.
 const AROUND: &str = "\
 #include <dl_auth.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
-//! The bindings: each host's own tests, against a separate gate. tests/pages.rs tests the first program of each page.
+//! Runs the tests of each binding, each with a separate gate. tests/pages.rs tests the first program of each page.
 //!
-//! All hosts go through the scenarios of `tests/hosts/scenarios.md`, under the same names.
+//! The tests of all bindings have the scenarios of `tests/hosts/scenarios.md`, with the same names.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -22,14 +22,14 @@ fn scenarios() -> Vec<String> {
     names.collect()
 }
 
-/// The directory of the library, with what pkg-config tells of it.
+/// The directory of the library and of its files for pkg-config.
 fn library_directory() -> &'static Path {
     static TOLD: OnceLock<()> = OnceLock::new();
     TOLD.get_or_init(|| drop(run(Command::new(root().join("packaging/pkg-config.sh")).arg(library()))));
     library()
 }
 
-/// The directory of a library that fails on order, of this number of the ABI (`tests/hosts/stub.c`).
+/// The directory of a library with this ABI number that returns the errors that a test requests (`tests/hosts/stub.c`).
 fn stub(scratch: &Scratch, abi: u32) -> PathBuf {
     let directory = scratch.0.join(format!("abi-{abi}"));
     fs::create_dir_all(&directory).unwrap();
@@ -66,50 +66,50 @@ fn command(program: impl AsRef<std::ffi::OsStr>, gate: &Gate) -> Command {
     command
 }
 
-/// Runs a host's tests, which must have gone through all scenarios.
+/// Runs the tests of a binding, and checks that all scenarios have passed.
 fn goes_through_all_scenarios(host: &str, tests: &str) {
     let (gate, stubs) = (Gate::start(), Scratch::new(&format!("stubs-{host}")));
-    let scratch = target().join("hosts").join(host); // kept: what it has installed is there the next time
+    let scratch = target().join("hosts").join(host); // kept, so that the next run finds the installed packages
     fs::create_dir_all(&scratch).unwrap();
     let told = run(command("timeout", &gate)
-        .arg(common::patience(3600).as_secs().to_string()) // guards against a hang
+        .arg(common::patience(3600).as_secs().to_string()) // this limit only detects a hang
         .arg(root().join(tests))
         .env("STUB_FAILING", stub(&stubs, 1))
         .env("STUB_OLD", stub(&stubs, 0))
         .env("SCRATCH", scratch));
     let passed: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("ok ")).collect();
     for scenario in scenarios() {
-        assert!(passed.contains(&scenario.as_str()), "{host} has not gone through {scenario}:\n{told}");
+        assert!(passed.contains(&scenario.as_str()), "scenario {scenario} has not passed for {host}:\n{told}");
     }
 }
 
 #[test]
-fn there_are_scenarios() {
+fn the_page_has_all_scenarios() {
     assert_eq!(scenarios().len(), 17, "{:?}", scenarios());
 }
 
 #[test]
-fn cpp_goes_through_all_scenarios() {
+fn cpp_passes_all_scenarios() {
     goes_through_all_scenarios("cpp", "tests/cpp/run.sh");
 }
 
 #[test]
-fn go_goes_through_all_scenarios() {
+fn go_passes_all_scenarios() {
     goes_through_all_scenarios("go", "bindings/go/tests/run.sh");
 }
 
 #[test]
-fn python_goes_through_all_scenarios() {
+fn python_passes_all_scenarios() {
     goes_through_all_scenarios("python", "bindings/python/tests/run.sh");
 }
 
 #[test]
-fn csharp_goes_through_all_scenarios() {
+fn csharp_passes_all_scenarios() {
     goes_through_all_scenarios("csharp", "bindings/csharp/tests/run.sh");
 }
 
 #[test]
-fn lua_goes_through_all_scenarios() {
+fn lua_passes_all_scenarios() {
     goes_through_all_scenarios("lua", "bindings/lua/tests/run.sh");
 }
 

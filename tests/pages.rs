@@ -53,13 +53,13 @@ fn the_readme_links_to_each_page() {
     }
 }
 
-/// Does what a user does: the commands that install, the program in the file that its first line names, and the commands
-/// that run it, in a directory with links to those of this repository.
+/// Does what a user does, in a directory with links to the directories of this repository: runs the install commands,
+/// writes the program to the file that its first line names, and runs the commands that start it.
 fn the_first_program_prints_a_token(language: &str) {
     let (path, _) = PAGES.into_iter().find(|(_, of)| *of == language).unwrap();
     let page = page(path);
     let mut blocks = blocks(&page);
-    blocks.retain(|(language, _)| *language != "json"); // a file of Unity, no command
+    blocks.retain(|(language, _)| *language != "json"); // this block is a file of Unity, not a command
     let [("sh", install), (found, program), ("sh", commands)] = blocks[..3] else {
         panic!("{path} does not start with commands, a program and commands: {:?}", &blocks[..3]);
     };

@@ -1,4 +1,5 @@
-//! The README: its tables are the tables of the code, and its commands work in a fresh clone. The links of all pages.
+//! Tests of the README: its tables match the code, and its commands work in a fresh clone. Also tests the links of all
+//! pages.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -20,7 +21,7 @@ fn readme() -> String {
     fs::read_to_string(root().join("README.md")).unwrap()
 }
 
-/// The shell commands of a page: its blocks of the language `sh`.
+/// The shell commands of a page: the code blocks in the language `sh`.
 fn shell_blocks(page: &str) -> Vec<String> {
     page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
 }
@@ -32,28 +33,29 @@ fn tracked(pattern: &str) -> Vec<PathBuf> {
     paths.filter(|path| root().join(path).symlink_metadata().is_ok()).collect()
 }
 
-/// What `git clone` would give, with the changes that are not committed. The artefacts of this repository's release
-/// build are copied too, so that cargo compiles only what differs.
+/// Makes a copy of the repository as `git clone` does, and with the changes that are not committed. Also copies the
+/// files of this repository's release build, so that cargo compiles only the differences.
 fn fresh_clone(at: &Path) {
     for path in tracked(".") {
         let (from, to) = (root().join(&path), at.join(&path));
         fs::create_dir_all(to.parent().unwrap()).unwrap();
         fs::copy(&from, &to).unwrap();
-        // Cargo compares times: a copy that seems newer is compiled again.
+        // Keeps the times, because cargo compiles a file again if it seems newer.
         let modified = from.metadata().unwrap().modified().unwrap();
         fs::File::options().append(true).open(&to).unwrap().set_modified(modified).unwrap();
     }
     library();
     let release = at.join("target/release");
     fs::create_dir_all(&release).unwrap();
-    // The fingerprints first: an artefact that another test builds at this moment has no fingerprint yet. Its temporary
-    // files may disappear, so an error of `cp` does not matter: cargo builds what is missing.
+    // Copies the fingerprints first, because a file that another test builds at this moment has no fingerprint yet.
+    // Temporary files may disappear during the copy. So an error of `cp` does not matter: cargo builds the missing
+    // files.
     for part in [".fingerprint", "build", "deps"] {
         command("cp").arg("-a").arg(target().join("release").join(part)).arg(&release).output().unwrap();
     }
 }
 
-/// A command as a user gives it.
+/// A command in the environment of a user's shell.
 fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     let mut command = Command::new(program);
     as_from_a_shell(in_a_clean_environment(&mut command));
@@ -82,10 +84,10 @@ fn the_table_of_errors_is_the_one_in_the_header() {
     assert_eq!(told, defined);
 }
 
-/// The commands of the README that no test pastes, and what runs them instead.
+/// The commands of the README that this test does not paste, and the test or program that runs them instead.
 const RUN_ELSEWHERE: [(&str, &str); 2] = [
     ("make demo", "make_demo_logs_in_at_the_test_gate_and_at_the_one_that_is_configured"),
-    ("make test", "CI"), // it cannot run inside itself
+    ("make test", "CI"), // this test is a part of `make test`
 ];
 
 #[test]
@@ -109,7 +111,7 @@ fn every_command_works_when_it_is_pasted_in_a_fresh_clone() {
     let scratch = Scratch::new("clone");
     fresh_clone(&scratch.0);
     let Settings { username, password, .. } = Settings::default();
-    // The shell and the program read what the user types from the input, as in a terminal.
+    // The shell and the program read the user's input from the standard input, as in a terminal.
     let typed =
         [install, login, &username, "\n", &password, "\n", &static_archive[0], "./token\n", "echo end\n"].concat();
     let mut bash = command("bash");
@@ -123,10 +125,10 @@ fn every_command_works_when_it_is_pasted_in_a_fresh_clone() {
     assert!(output.status.success() && told.ends_with("end\n"), "{}\n{told}\n{errors}", output.status);
     assert_eq!(told.matches("Authorization: Bearer eyJ").count(), 2, "{told}\n{errors}");
     assert!(!told.contains(&password) && !errors.contains(&password), "{told}\n{errors}");
-    assert_eq!(gate.counts().logins, 2, "by the shared library and by the static archive");
+    assert_eq!(gate.counts().logins, 2, "one login of the shared library, and one of the static archive");
 }
 
-/// The tests of the bindings run the commands of these pages.
+/// The tests of the bindings run the commands of the pages. So this test only compares the README with the pages.
 #[test]
 fn each_install_command_of_a_binding_is_on_its_page() {
     let readme = readme();
@@ -142,7 +144,7 @@ fn each_install_command_of_a_binding_is_on_its_page() {
     }
 }
 
-/// The text of a page without its blocks of code.
+/// The text of a page without its code blocks.
 fn prose(page: &str) -> String {
     let parts = page.split("```").step_by(2);
     parts.collect()
@@ -157,7 +159,7 @@ fn anchors(page: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_relative_link_of_every_page_leads_to_a_file_and_a_heading() {
+fn every_relative_link_of_every_page_has_a_target() {
     let mut links = 0;
     let mut broken = Vec::new();
     for path in tracked("*.md") {
@@ -218,7 +220,7 @@ fn make_demo_logs_in_at_the_test_gate_and_at_the_one_that_is_configured() {
 }
 
 #[test]
-fn make_bench_measures_and_tells_where_it_has_written_what_came_out() {
+fn make_bench_measures_and_prints_where_the_results_are() {
     let scratch = Scratch::new("bench");
     let at = |name: &str| scratch.0.join(name).display().to_string();
     let options = format!("BENCH=--quick --without curl,go,dtlpy,cgo --out {} --work {}", at("docs"), at("work"));
@@ -230,7 +232,7 @@ fn make_bench_measures_and_tells_where_it_has_written_what_came_out() {
 }
 
 #[test]
-fn the_benchmarks_pictures_are_there() {
+fn the_pictures_of_the_benchmarks_exist() {
     let page = fs::read_to_string(root().join("docs/benchmarks.md")).unwrap();
     let links = |text: &str, begin: &str| -> Vec<String> {
         text.split(begin).skip(1).map(|rest| format!("docs/benchmarks/{}", rest.split(')').next().unwrap())).collect()
@@ -242,9 +244,9 @@ fn the_benchmarks_pictures_are_there() {
     }
 }
 
-/// What `make bench-peers` would run, on a machine that has all Debian packages.
+/// Checks the commands that `make bench-peers` runs on a machine that has all Debian packages.
 #[test]
-fn make_bench_peers_installs_the_module_and_the_sdk_where_they_are_looked_for() {
+fn make_bench_peers_installs_the_module_and_the_sdk_in_the_right_places() {
     let scratch = Scratch::new("bench-peers");
     let log = scratch.0.join("log");
     let logs = |name: &str| format!("echo \"{name} $*\" >>'{}'", log.display());
@@ -266,7 +268,8 @@ fn make_bench_peers_installs_the_module_and_the_sdk_where_they_are_looked_for() 
     assert!(pip.starts_with("pip install ") && pip.ends_with("--requirement requirements.txt\n"), "{pip}");
 }
 
-/// For each target, on a machine that has only Rust and Go, and without root: the script prints which packages are missing.
+/// Simulates a machine that has only Rust and Go, and a user without root permissions. For each target, the script
+/// prints the missing packages.
 #[test]
 fn each_target_installs_the_packages_with_its_marks() {
     let list = fs::read_to_string(root().join("tests/packages.txt")).unwrap();
@@ -302,7 +305,7 @@ fn the_example_is_short_and_frees_only_its_handle() {
     assert_eq!(frees, ["  dl_auth_free(auth);"]);
 }
 
-/// The gate takes two seconds for each refresh; the first token ends before the loop does.
+/// The gate needs two seconds for each refresh. The first token expires before the loop ends.
 #[test]
 fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_it() {
     const CYCLES: u64 = 10_000;
@@ -310,7 +313,7 @@ fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_
     gate.plan(json!({"do": "hang", "on": "refresh", "times": 100}));
     let scratch = Scratch::new("control-loop");
     let source = root().join("examples/c/control_loop.c");
-    assert!(fs::read_to_string(&source).unwrap().lines().count() < 60, "the example is under a page");
+    assert!(fs::read_to_string(&source).unwrap().lines().count() < 60, "the example has fewer than 60 lines");
     let (executable, include) = (scratch.0.join("control_loop"), root().join("include"));
     let said = run(command("cc")
         .args(["-std=c11", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror"])
@@ -328,7 +331,7 @@ fn the_control_loop_has_a_token_in_each_cycle_while_the_gate_is_slow_to_refresh_
         .spawn()
         .unwrap();
     gate.wait(|counts| counts.hanging == 1);
-    assert_eq!(running.try_wait().unwrap(), None, "the refresh began during the loop");
+    assert_eq!(running.try_wait().unwrap(), None, "the program must still run when the refresh begins");
     while running.try_wait().unwrap().is_none() {
         if gate.counts().hanging == 1 {
             thread::sleep(Duration::from_secs(2));

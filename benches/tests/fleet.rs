@@ -19,7 +19,7 @@ const TOKEN_LIFE: i64 = 24 * 3600;
 const REFRESH_AT: f64 = 0.8;
 const SEED: u64 = 1;
 
-/// The number of logins in each second, the first login included. Calls `jitter` once for each token.
+/// The number of logins in each second, including the first login. Calls `jitter` once for each token.
 fn logins(mut jitter: impl FnMut(&mut fastrand::Rng) -> f64) -> Vec<u32> {
     let mut random = fastrand::Rng::with_seed(SEED);
     let mut seconds = vec![0; DAYS * DAY];
@@ -183,7 +183,7 @@ fn picture(drawn: &[u32], undrawn: &[u32]) -> String {
         .unwrap();
     let (with, without) = (RGBColor(0x1f, 0x5f, 0xa8), RGBColor(0xd0, 0x4a, 0x2a));
     let key = |color: RGBColor| move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(3));
-    // There are hours without a login around each of its peaks.
+    // There are hours without a login around each peak.
     let mut first = Some("without jitter");
     for (hour, count) in undrawn.into_iter().enumerate().filter(|(_, count)| *count > 0.0) {
         let peak = [(days(hour), 1.0), (days(hour), count)];

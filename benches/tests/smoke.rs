@@ -37,7 +37,7 @@ fn failure(command: &mut Command) -> String {
 }
 
 #[test]
-fn without_peers_only_ours_is_measured_and_the_peers_are_reported_missing() {
+fn without_peers_only_dl_auth_is_measured_and_the_peers_are_reported_as_missing() {
     let scratch = Scratch::new("bench-smoke");
     let output = bench(&scratch)
         .arg("--library")

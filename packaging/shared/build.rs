@@ -3,8 +3,8 @@
 fn main() {
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libdl_auth.so.0");
-        // A thread of the program can end after dlclose, and then runs the destructors of Rust's thread-local values.
-        // So their code must stay mapped.
+        // A thread of the program can end after dlclose. Then it runs the destructors of Rust's thread-local values, so
+        // their code must stay mapped.
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
 }

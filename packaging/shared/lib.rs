@@ -1,4 +1,4 @@
-//! The shared library: the C functions of `dl_auth`, and nothing else.
+//! The shared library. It exports only the C functions of `dl_auth`.
 //!
 //! This is a separate package. If one package builds a Rust library and a shared library, cargo turns link-time
 //! optimisation off without a warning, and `libdl_auth.so` has 2.46 MB instead of 2.13 MB. `cargo rustc --crate-type

@@ -1,4 +1,4 @@
-//! The proxy to the gate: how its URL is parsed, and which hosts bypass it because of `NO_PROXY`.
+//! The proxy to the gate: the parser for its URL, and the hosts that bypass it because of `NO_PROXY`.
 //!
 //! No I/O and no DNS. User and password are not given to a URL parser, because the parser would not wipe its copies.
 
@@ -28,7 +28,7 @@ pub struct Proxy {
     pub authorization: Option<Secret>,
 }
 
-/// What to do about a URL whose parts cannot be separated.
+/// The advice for a URL whose parts cannot be separated.
 const ADVICE: &str =
     "percent-encode special characters of its user and password, such as `/` as `%2F`, `#` as `%23` and `@` as `%40`";
 
@@ -44,7 +44,7 @@ impl Proxy {
         if rest.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(format!("it contains a space or a control character; {ADVICE}"));
         }
-        // Without a user there is no password that could be in the wrong form.
+        // A URL without `@` has no password that needs percent-encoding.
         let advice = if rest.contains('@') { ADVICE } else { "write it as `http://host:port`" };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
@@ -96,7 +96,7 @@ fn basic(user: &str) -> Result<Secret, String> {
     let mut plain = Zeroizing::new(Vec::with_capacity(user.len() + 1));
     plain.extend(decoded(name)?);
     if plain.contains(&b':') {
-        return Err("its user contains `:`, which a Basic login cannot carry".to_owned());
+        return Err("its user contains `:`, which Basic authentication does not allow".to_owned());
     }
     plain.push(b':');
     plain.extend(decoded(password)?);
@@ -152,7 +152,7 @@ fn without_dot(name: &str) -> &str {
     name.strip_suffix('.').unwrap_or(name)
 }
 
-/// Splits a port off. The last part of an IPv6 address without brackets is not a port.
+/// Separates the host and the port. The last part of an IPv6 address without brackets is not a port.
 fn split_port(entry: &str) -> (&str, Option<u16>) {
     let split = entry.rsplit_once(':').filter(|(host, _)| host.starts_with('[') || !host.contains(':'));
     match split.and_then(|(host, port)| Some((host, number(port)?))) {
@@ -176,7 +176,7 @@ fn number(digits: &str) -> Option<u16> {
 }
 
 fn is_inside(address: IpAddr, network: IpAddr, bits: u16) -> bool {
-    // A shift by the whole width gives `None`: no bit is compared.
+    // A shift by the whole width returns `None`. Then no bit is compared.
     match (address, network) {
         (IpAddr::V4(a), IpAddr::V4(b)) => {
             (a.to_bits() ^ b.to_bits()).checked_shr(32 - u32::from(bits)).unwrap_or(0) == 0

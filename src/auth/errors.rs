@@ -1,4 +1,4 @@
-//! The errors of a handle that has no token to give.
+//! The errors of a handle that has no valid token.
 
 use crate::cache::Token;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(super) fn no_thread() -> Error {
     Error::new(Status::Pending, message)
 }
 
-/// The time that the caller allows is over. `doing` says what the refresh does now.
+/// The caller's `wait` is over. `doing` says what the refresh does now.
 pub(super) fn deadline_passed(doing: Option<String>) -> Error {
     let doing = doing.map(|doing| format!(": it is {doing}")).unwrap_or_default();
     let message = format!(

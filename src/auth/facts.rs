@@ -37,10 +37,11 @@ pub(super) struct Cooling {
 }
 
 impl Cooling {
-    /// The error to return during the cooldown; `None` if it is over. It is shorter if the handle holds no valid token.
+    /// The error to return during the cooldown; `None` if the cooldown is over. The cooldown is shorter if the handle
+    /// holds no valid token.
     pub(super) fn error(&self, holds_valid: bool, now: Boot) -> Option<Error> {
-        let told = self.error.retry_after().unwrap_or_default();
-        let pause = told.max(policy::cool_down(self.failures, holds_valid, self.jitter));
+        let retry_after = self.error.retry_after().unwrap_or_default();
+        let pause = retry_after.max(policy::cool_down(self.failures, holds_valid, self.jitter));
         let left = self.since.saturating_add(pause).saturating_sub(now);
         (!left.is_zero()).then(|| self.error.clone().with_retry_after(Some(left)))
     }

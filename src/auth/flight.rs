@@ -37,7 +37,7 @@ pub(super) struct Inner {
     /// Changed only under the lock of `state`, but read without it, because a child cannot take its parent's locks.
     facts: ArcSwap<Facts>,
     pub(super) state: Mutex<Shared>,
-    /// Announced when a refresh has ended or was cancelled, and when the handle is closed.
+    /// Announces that a refresh has ended or was cancelled, or that the handle was closed.
     changes: Changes,
 }
 
@@ -59,7 +59,7 @@ pub(super) struct Shared {
 pub(super) struct Flight {
     number: u64,
     cancellation: Arc<Cancellation>,
-    /// The time by which it must have ended.
+    /// The time by which the flight must end.
     limit: Boot,
 }
 
@@ -71,7 +71,8 @@ enum Begun {
     Started(Flight, Job),
     /// No refresh may start before this time: the minimum interval is not over.
     TooSoon(Boot),
-    /// No refresh may start before the time in the error. There may be a job to run meanwhile. No call waits for it.
+    /// No refresh may start before the time in the error. There may be a job that reads the password file again. No
+    /// call waits for it.
     Cooling(Error, Option<(Flight, Job)>),
 }
 
@@ -187,21 +188,22 @@ impl Inner {
         self.unregister();
     }
 
-    /// The failure that delays the next refresh, with the rest of the delay.
+    /// The failure that delays the next refresh, with the remaining delay.
     pub(super) fn standing(&self, facts: &Facts, now: Now) -> Option<Error> {
         let holds_valid = self.cache.lend().as_ref().is_some_and(|token| token.state(now) != State::Expired);
         let error = facts.cooling.as_ref()?.error(holds_valid, now.boot)?;
         if error.status() != Status::Denied {
             return Some(error);
         }
-        // The refusals belong to the process: another handle's login or new credentials may have ended this one.
+        // The process has one list of refusals. A login or new credentials of another handle may have ended this
+        // refusal.
         self.exchange.refusals.standing(self.exchange.fingerprint(facts.credentials.as_ref()?), now.boot)
     }
 
     /// Starts a refresh for a caller that has a valid token already. Never blocks.
-    pub(super) fn begin_behind(self: &Arc<Self>) {
+    pub(super) fn begin_in_background(self: &Arc<Self>) {
         let Some(mut shared) = try_lock(&self.state) else { return };
-        // Checked again under the lock: the due token may have been replaced since.
+        // Checks again under the lock: another thread may have replaced the due token.
         let now = self.exchange.clock.now();
         if self.cache.lend().as_ref().is_none_or(|token| token.state(now) != State::Due) {
             return;
@@ -223,7 +225,7 @@ impl Inner {
                 Ok(())
             }
             Err(job) => {
-                drop(job); // this releases the session's mutex before another thread can see that the flight is gone
+                drop(job); // first: `job` holds the session's mutex, which the next flight tries
                 let mut shared = lock(&self.state);
                 if shared.owns(flight.number) {
                     shared.in_flight = None;
@@ -235,7 +237,7 @@ impl Inner {
         }
     }
 
-    /// Joins the refresh in flight, or starts one, or says why none may start.
+    /// Joins the refresh in flight, or starts one. Otherwise returns why no refresh may start.
     fn begin(self: &Arc<Self>, shared: &mut Shared, now: Now) -> Result<Begun, Error> {
         if shared.closed {
             return Err(closed());
@@ -269,7 +271,7 @@ impl Inner {
         let session = session.try_lock_arc().ok_or_else(|| hangs(shared.doing()))?;
         shared.flights += 1;
         let limit = now.saturating_add(self.exchange.rules.timeout);
-        // A little less, so that a caller that waits until the limit gets the reason of a failure.
+        // Slightly earlier than the limit, so that a caller that waits until the limit gets the reason of a failure.
         let deadline = limit - policy::margin(self.exchange.rules.timeout);
         let cancellation = Arc::new(Cancellation::default());
         let attempt = Attempt::new(deadline, cancellation.clone());
@@ -289,7 +291,7 @@ impl Inner {
             };
             let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
             let credentials = session.credentials().clone();
-            drop(session); // before another thread can see that the flight has ended, and tries the mutex
+            drop(session); // first: this unlocks the session's mutex, which the next flight tries
             inner.finish(number, credentials, result);
         };
         Ok((flight, Box::new(job)))
@@ -335,11 +337,11 @@ impl Inner {
             if let Some(job) = job {
                 self.launch(&flight, job, !at_most.is_zero())?;
             }
-            // If it was cancelled or abandoned, there is another one to start or to join.
+            // If the flight was cancelled or abandoned, this caller starts or joins another one.
             let Some(token) = self.wait_for_flight(&flight, deadline, late)? else { continue };
             let now = self.exchange.clock.now();
             match token.state(now) {
-                // It expired, or the platform rejected it, before this caller woke up: the caller needs the next token.
+                // The token expired, or was rejected, before this caller woke up. The caller needs the next token.
                 State::Expired => {}
                 _ if serves(&token, now, need) => return Ok(token),
                 _ => return Err(too_short(&token, now)),

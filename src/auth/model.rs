@@ -1,8 +1,9 @@
-//! The handle under a model checker: its real code, run in thousands of orders of its threads.
+//! Tests of the handle under a model checker. The checker runs the real code, with the threads in thousands of
+//! different orders.
 //!
-//! Shuttle's locks and atomics replace std's (`sync.rs`). At each of their operations, shuttle may run another thread. It
-//! also finds deadlocks: a thread that is never woken fails the test. After a failure it prints the schedule, which
-//! `shuttle::replay` runs again. Time passes only in [`Bench::pass`], so no deadline ends a wait.
+//! Shuttle's locks and atomics replace std's (`sync.rs`). At each of their operations, shuttle may run another thread.
+//! Shuttle also finds deadlocks: a thread that is never woken fails the test. After a failure, shuttle prints the
+//! schedule, and `shuttle::replay` runs it again. Time passes only in [`Bench::pass`], so no deadline ends a wait.
 
 use std::time::Duration;
 
@@ -25,10 +26,10 @@ const NOW: i64 = 1_700_000_000;
 /// How long a token lives, in seconds.
 const LIFE: i64 = 100;
 
-/// Runs a model in this many random orders, and in as many with 3 chosen switches each.
+/// Runs a model in this many random orders. Then runs it in the same number of orders with 3 chosen switches each.
 fn check(orders: usize, model: fn()) {
     let model = move || {
-        fastrand::seed(1); // an order that failed must fail again
+        fastrand::seed(1); // so that an order that failed fails again
         model();
     };
     let config = || {
@@ -40,7 +41,8 @@ fn check(orders: usize, model: fn()) {
     shuttle::Runner::new(PctScheduler::new(3, orders), config()).run(model);
 }
 
-/// Time that passes only when a test calls [`Bench::pass`]. It has no lock of the model, so a read switches no thread.
+/// Time that passes only when a test calls [`Bench::pass`]. It uses no lock of the model, so that a read of the clock
+/// does not switch to another thread.
 #[derive(Clone, Default)]
 struct Standing(Arc<std::sync::atomic::AtomicU64>);
 
@@ -54,7 +56,7 @@ impl Clock for Standing {
     }
 
     fn sleep(&self, _: Duration) {
-        panic!("nothing in a model has a reason to sleep");
+        panic!("no thread of a model may sleep");
     }
 }
 
@@ -63,11 +65,11 @@ impl Clock for Standing {
 enum Answer {
     /// A token. Its last part is the user and the number of the user's tokens, as in "bot1".
     Token,
-    /// It refuses the password.
+    /// The gate refuses the password.
     Denied,
     /// The connection breaks.
     Broken,
-    /// It never answers: the request ends when it is cancelled.
+    /// The gate never answers. The request ends when it is cancelled.
     Never,
 }
 
@@ -138,7 +140,7 @@ fn jwt(clock: &Standing, signature: &str) -> String {
     format!("{}.{}.{signature}", part(json!({"alg": "RS256"})), part(json!({"iat": now, "exp": now + LIFE})))
 }
 
-/// A thread of the model for each refresh. The model ends when all threads have ended.
+/// Runs each refresh on a separate thread of the model. The model ends when all threads have ended.
 #[derive(Clone, Default)]
 struct Spawned(Arc<Mutex<Vec<JoinHandle<()>>>>);
 
@@ -150,7 +152,7 @@ impl Runner for Spawned {
     }
 }
 
-/// A process that can create no thread: a caller that may block runs the refresh.
+/// A process that cannot create threads. A caller that may block runs the refresh.
 struct Refused;
 
 impl Runner for Refused {
@@ -274,7 +276,7 @@ fn fails(answer: fn(&str) -> Answer, status: Status) {
 }
 
 #[test]
-fn all_who_wait_share_a_failure_and_nobody_asks_again() {
+fn all_waiters_share_a_failure_and_no_second_request_is_sent() {
     check(1000, || fails(|_| Answer::Broken, Status::Unreachable));
     check(1000, || fails(|_| Answer::Denied, Status::Denied));
 }
@@ -301,14 +303,14 @@ fn new_credentials_wake_the_waiters_and_end_the_request() {
         let caller = bench.spawn(Bench::token);
         bench.auth.set_credentials(Some("new"), "pass").unwrap();
         assert_eq!(caller.join().unwrap().unwrap().1, "new1");
-        // Joined here, because otherwise the end of the handle would end the refresh.
+        // Joins the refreshes here, because otherwise the end of the handle would cancel them.
         let refreshes = std::mem::take(&mut *lock(&refreshes.0));
         refreshes.into_iter().for_each(|refresh| refresh.join().unwrap());
     });
 }
 
 #[test]
-fn the_next_refresh_can_begin_as_soon_as_the_token_of_the_last_is_seen() {
+fn the_next_refresh_can_start_as_soon_as_a_caller_gets_the_token_of_the_last_one() {
     check(1500, || {
         let bench = Bench::new(|_| Answer::Token);
         let other = bench.spawn(Bench::token);
@@ -319,7 +321,7 @@ fn the_next_refresh_can_begin_as_soon_as_the_token_of_the_last_is_seen() {
     });
 }
 
-/// Two callers, and a third thread that sets another user meanwhile.
+/// Two callers, and a third thread that sets another user at the same time.
 fn another_user(answer: fn(&str) -> Answer) {
     let bench = Bench::new(answer);
     let callers = [(); 2].map(|()| bench.spawn(Bench::token));
@@ -347,16 +349,16 @@ fn a_refresh_that_new_credentials_cancel_is_never_published() {
 }
 
 #[test]
-fn a_refresh_without_a_thread_is_abandoned_and_the_next_caller_s_runs() {
+fn without_a_thread_a_refresh_is_abandoned_and_the_next_caller_runs_one() {
     check(1000, || {
         let bench = Bench::with(|_| Answer::Token, Refused);
         assert_eq!(bench.token().unwrap().0, 1);
         bench.pass(110);
-        let hasty = bench.spawn(|bench| bench.auth.read(Duration::ZERO, Duration::ZERO, Token::generation));
+        let non_blocking = bench.spawn(|bench| bench.auth.read(Duration::ZERO, Duration::ZERO, Token::generation));
         for token in bench.three_calls() {
             assert_eq!(token.unwrap(), (2, "bot2".to_owned()));
         }
-        match hasty.join().unwrap() {
+        match non_blocking.join().unwrap() {
             Ok(generation) => assert_eq!(generation, 2),
             Err(error) => assert_eq!(error.status(), Status::Pending, "{error}"),
         }

@@ -1,4 +1,4 @@
-//! The handle with a fake clock, a scripted gate, and refreshes that run when the test starts them.
+//! Tests of the handle with a fake clock, a scripted gate, and refreshes that run when the test starts them.
 
 use serde_json::json;
 
@@ -39,12 +39,12 @@ fn a_token_is_lent_while_another_thread_holds_the_locks() {
         let (told, tells) = std::sync::mpsc::channel();
         std::thread::scope(|scope| {
             scope.spawn(|| told.send(bench.token()));
-            // The limit guards against a hang: a reader that needs the lock never returns.
+            // The limit only detects a hang: a reader that needs the lock would never return.
             assert_eq!(tells.recv_timeout(dl_auth_gate::patience(600)), Ok(Ok(1)));
             drop(held);
         });
     }
-    assert_eq!(bench.seen().len(), 1, "a refresh that cannot start without the lock is left to the next call");
+    assert_eq!(bench.seen().len(), 1, "a call that cannot get the lock starts no refresh; the next call does");
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn a_refused_refresh_token_falls_back_to_the_password_within_the_refresh() {
 }
 
 #[test]
-fn a_refresh_token_that_may_be_spent_is_never_sent_twice() {
+fn a_refresh_token_that_may_be_used_up_is_never_sent_twice() {
     for outcome in [unreachable(true), status(500, ""), status(200, "<html>"), status(404, ""), retry_after(429, "1")] {
         let bench = bench_with(
             Inline,
@@ -174,8 +174,8 @@ fn a_transient_failure_is_retried_and_a_final_answer_is_not() {
 }
 
 #[test]
-fn a_refresh_ends_within_its_limit_whatever_it_retries() {
-    fastrand::seed(1); // Inline runs on this thread: its first jitter is the same each time, and not close to 0
+fn a_refresh_ends_within_its_limit_despite_its_retries() {
+    fastrand::seed(1); // `Inline` runs on this thread, so its first jitter is the same each time, and not close to 0
     let options = [BOT[0], BOT[1], ("timeout", "1ms"), ("max_attempts", "10")];
     let bench = bench_with(Inline, &options, vec![status(500, ""), token(100, None)]);
     assert_eq!(bench.token(), Err(Status::Gate), "a pause of more than a millisecond does not fit");
@@ -183,7 +183,7 @@ fn a_refresh_ends_within_its_limit_whatever_it_retries() {
 }
 
 #[test]
-fn retry_after_holds_every_call_back_without_a_request_or_a_wait() {
+fn during_retry_after_each_call_fails_without_a_request_and_without_a_wait() {
     let bench = bench(vec![retry_after(429, "30"), token(100, None)]);
     assert_eq!(bench.token(), Err(Status::RateLimited));
     bench.pass(10);
@@ -199,9 +199,13 @@ fn retry_after_holds_every_call_back_without_a_request_or_a_wait() {
 }
 
 #[test]
-fn a_request_for_more_life_than_a_token_has_is_too_short_immediately() {
+fn a_call_for_a_longer_validity_than_that_of_a_new_token_returns_too_short_immediately() {
     let bench = bench(vec![token(100, None), token(100, None)]);
-    assert_eq!(bench.within(101, 9), Err(Status::TooShort), "the length is known from the first token on");
+    assert_eq!(
+        bench.within(101, 9),
+        Err(Status::TooShort),
+        "after the first token, the handle knows how long a token is valid"
+    );
     for _ in 0..10 {
         assert_eq!(bench.within(101, 9), Err(Status::TooShort));
     }
@@ -229,12 +233,12 @@ fn a_waiter_of_a_cancelled_refresh_gets_the_new_login_s_token() {
         assert_eq!(waiter.join().unwrap(), Ok(1));
     });
     assert_eq!(bench.seen(), ["other word"]);
-    runner.run_all(); // the cancelled one; it has no effect
+    runner.run_all(); // runs the cancelled refresh, which has no effect
     assert_eq!((bench.token(), bench.auth.info().logins), (Ok(1), 1));
 }
 
 #[test]
-fn new_credentials_drop_the_token_only_with_the_username_and_the_refresh_token_always() {
+fn new_credentials_drop_the_refresh_token_and_a_new_username_drops_the_token_too() {
     let bench = bench(vec![token(100, Some("r1")), token(100, Some("r2")), token(100, None)]);
     bench.token().unwrap();
     bench.auth.set_credentials(None, "new").unwrap();
@@ -293,11 +297,11 @@ fn a_waiter_whose_token_expires_before_it_wakes_waits_for_the_next() {
 fn a_reader_that_found_the_token_due_before_it_was_replaced_starts_no_refresh() {
     let bench = bench(vec![token(100, None), token(100, None)]);
     bench.token().unwrap();
-    bench.auth.inner().begin_behind();
+    bench.auth.inner().begin_in_background();
     assert_eq!(bench.seen().len(), 1);
     bench.pass(85);
-    bench.auth.inner().begin_behind();
-    bench.auth.inner().begin_behind();
+    bench.auth.inner().begin_in_background();
+    bench.auth.inner().begin_in_background();
     assert_eq!(bench.seen().len(), 2);
 }
 
@@ -316,7 +320,7 @@ fn only_the_current_token_can_be_rejected() {
 }
 
 #[test]
-fn a_configured_token_is_given_out_until_it_expires_and_never_refreshed() {
+fn a_configured_token_is_returned_until_it_expires_and_never_refreshed() {
     let api_key = jwt(json!({"exp": NOW + 1000}));
     let bench = bench_with(Inline, &[("token", &api_key)], vec![token(100, None)]);
     bench.pass(999);
@@ -330,7 +334,7 @@ fn a_configured_token_is_given_out_until_it_expires_and_never_refreshed() {
 }
 
 #[test]
-fn a_token_expires_by_the_gate_s_clock_however_wrong_this_machine_s_is() {
+fn a_token_expires_by_the_gate_s_clock_even_if_this_machine_s_clock_is_wrong() {
     for skew in [0, 3600, -3600, 1_700_000_000, -1_700_000_000] {
         let answer: Answer = Box::new(move |now| {
             let gate = now + skew;
@@ -351,7 +355,7 @@ fn a_token_expires_by_the_gate_s_clock_however_wrong_this_machine_s_is() {
 }
 
 #[test]
-fn a_panic_inside_a_refresh_fails_that_refresh_and_nothing_else() {
+fn a_panic_inside_a_refresh_fails_only_that_refresh() {
     let bug: Answer = Box::new(|_| panic!("a bug"));
     let bench = bench(vec![bug, token(100, None)]);
     assert_eq!(bench.token(), Err(Status::Internal));
@@ -412,7 +416,7 @@ fn many_threads_that_find_no_token_make_one_login() {
 }
 
 #[test]
-fn nothing_secret_has_a_readable_debug_form() {
+fn no_secret_has_a_readable_debug_form() {
     let canaries = [("username", "canary-user"), ("password", "canary-pass")];
     let bench = bench_with(Inline, &canaries, vec![token(100, Some("canary-refresh"))]);
     let jwt = bench.auth.token(|token| token.jwt().text().to_owned()).unwrap();

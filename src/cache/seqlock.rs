@@ -1,11 +1,13 @@
 //! A sequence lock (seqlock) with a second copy of the cached token. The readers of the C API use it. It consists of plain
 //! words in memory that is never unmapped. They may be read under a lease of 50 ms.
 //!
-//! Why not arc-swap alone: a loan of arc-swap costs about as much as the copy of a token, and the two exact clocks that
-//! say whether a token is still valid cost three times as much again. Under a lease, a read is one load, one coarse
-//! clock, and the copy. Why one buffer and not two with an index: a reader never retries. If there is no lease, if the
-//! token is another handle's, or if a write happens before or during the copy, the reader uses the exact way: the loan
-//! of [`super::Cache`], which is wait-free. So a writer that is suspended, or that a fork cut off, blocks no reader.
+//! arc-swap alone would be slower. A loan of arc-swap costs about as much as the copy of a token. The two exact clocks
+//! that show whether a token is still valid cost three times as much in addition. Under a lease, a read is one load,
+//! one coarse clock, and the copy.
+//!
+//! One buffer is enough, because a reader never retries. A reader uses the exact way, which is the wait-free loan of
+//! [`super::Cache`], in these cases: there is no lease, the token belongs to another handle, or a write happens before
+//! or during the copy. So a writer that is suspended, or that a fork interrupted, blocks no reader.
 //!
 //! The algorithm: H.-J. Boehm, "Can seqlocks get along with programming language memory models?", 2012. The version and
 //! the end of the lease share one word, so a lease is granted only for the text that was there when the token was
@@ -16,7 +18,7 @@
 //! handle's state.
 
 use std::ptr;
-use std::sync::atomic::AtomicPtr; // not loom's: see `model.rs`
+use std::sync::atomic::AtomicPtr; // also in the model, see `model.rs`
 use std::time::Duration;
 
 use crate::process::{self, PerProcess};
@@ -32,14 +34,15 @@ const LEASE_MS: u64 = 50;
 /// may be late by a few of its ticks, of up to 10 ms each, and by more on a virtual machine that was suspended.
 pub const AHEAD: Duration = Duration::from_secs(1);
 
-/// The first word. Its upper bits are the version. Its lower bits are the lease: a flag that says that the token is fresh
-/// (no refresh is due), and the end of the lease in milliseconds. 2^40 ms are 34 years.
+/// The first word. Its upper bits are the version. Its lower bits are the lease: a flag that the token is fresh (no
+/// refresh is due), and the end of the lease in milliseconds. 2^40 ms are 34 years.
 const UNTIL: u64 = (1 << 40) - 1;
 const FRESH: u64 = 1 << 40;
 const VERSION: u64 = 1 << 41;
 const LEASE: u64 = VERSION - 1;
 
-/// The minimum size of a block in bytes. It is smaller in the model, because each word multiplies the number of orders.
+/// The minimum size of a block in bytes. The model uses a smaller one, because each word multiplies the number of
+/// orders.
 const SMALLEST: usize = if cfg!(feature = "loom") { 16 } else { 1024 };
 
 /// Holds the token of one handle. Its memory lives longer than every handle.
@@ -141,7 +144,7 @@ impl Seqlock {
         self.lease.store(self.begin().wrapping_add(VERSION), Ordering::Release);
     }
 
-    /// Whether it belongs to this handle. Only the handle's writer can rely on it to stay so.
+    /// Whether it belongs to this handle. Only for the handle's writer does the result stay correct.
     pub fn is_of(&self, handle: usize) -> bool {
         self.handle.load(Ordering::Relaxed) == handle as u64
     }
@@ -167,7 +170,7 @@ impl Seqlock {
         self.lease.store(writing.wrapping_add(VERSION), Ordering::Release);
     }
 
-    /// Makes the version odd and ends the lease. The version may already be odd, because a fork cut off a write.
+    /// Makes the version odd and ends the lease. The version may already be odd, because a fork interrupted a write.
     fn begin(&self) -> u64 {
         let writing = ((self.lease.load(Ordering::Relaxed) & !LEASE).wrapping_add(VERSION)) | VERSION;
         self.lease.swap(writing, Ordering::Acquire); // after the last grant
@@ -179,7 +182,7 @@ impl Seqlock {
     #[inline]
     fn block(&self) -> Option<&'static Block> {
         // SAFETY: the pointer is NULL or was made of a `&'static Block` in `fit`. The load is `Acquire`, so a block of
-        // another thread is seen complete.
+        // another thread is complete here.
         unsafe { self.block.load(Ordering::Acquire).as_ref() }
     }
 
@@ -194,7 +197,7 @@ impl Seqlock {
         self.block.store(block, Ordering::Release);
         if let Some(before) = before {
             before.fill("");
-            before.give_back();
+            before.release();
         }
     }
 }
@@ -213,7 +216,7 @@ impl Block {
         Box::leak(Box::new(Block((0..words).map(|_| AtomicU64::new(0)).collect())))
     }
 
-    fn give_back(&'static self) {
+    fn release(&'static self) {
         lock(&IDLE.get()).push(self);
     }
 

@@ -1,5 +1,5 @@
 //! Runs the body of each exported function: turns its `Result` into a status and a message, and a panic into
-//! `DL_AUTH_E_INTERNAL`. The thread cannot be cancelled in a body. A body runs in the locale "C".
+//! `DL_AUTH_E_INTERNAL`. The thread cannot be cancelled while it runs a body. A body runs in the locale "C".
 
 use super::error::{DL_AUTH_OK, dl_auth_error_t, dl_auth_status_t, write};
 use crate::error::{Error, Status};

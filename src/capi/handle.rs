@@ -127,7 +127,8 @@ pub fn close(handle: *const dl_auth_t) {
     let Some(slot) = slot_of(handle.addr()) else { return };
     let tenant = slot.tenant.load();
     let Some(leaving) = tenant.as_ref().filter(|tenant| tenant.handle == handle.addr()) else { return };
-    // Before the slot is empty: otherwise a child that makes its list here would find the slot, and list it twice.
+    // This comes before the slot is emptied. Otherwise a child that makes its list at this moment would find the empty
+    // slot and list it twice.
     let vacant = VACANT.get();
     let taken_out = slot.tenant.compare_and_swap(&*tenant, None);
     if !taken_out.as_ref().is_some_and(|taken| Arc::ptr_eq(taken, leaving)) {
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_handles_are_ever_equal_and_a_stale_one_stays_stale() {
+    fn no_two_handles_are_ever_equal_and_a_freed_one_stays_freed() {
         let _alone = lock(&ONE_AT_A_TIME);
         let mut seen = std::collections::HashSet::new();
         for _ in 0..3 * TENANTS {
@@ -251,7 +252,7 @@ mod tests {
             close(made_up);
         }
         for offset in 1..4096 {
-            assert!(!is_open(handle.wrapping_byte_add(offset)), "a neighbour's address");
+            assert!(!is_open(handle.wrapping_byte_add(offset)), "an address next to the handle");
         }
         assert!(is_open(handle));
         close(handle);
@@ -270,7 +271,7 @@ mod tests {
                 let handle = ptr::without_provenance(address);
                 told.send((is_open(handle), seqlock(handle).is_some_and(|seqlock| seqlock.is_of(address))))
             });
-            // If the read took the lock, it would hang. The limit of a minute ends it.
+            // If the read took the lock, it would hang. The limit of one minute ends the test.
             assert_eq!(tells.recv_timeout(std::time::Duration::from_secs(60)), Ok((true, true)));
             drop(held);
         });
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_frees_of_one_handle_one_counts() {
+    fn if_many_threads_free_one_handle_only_one_free_has_an_effect() {
         let _alone = lock(&ONE_AT_A_TIME);
         for _ in 0..50 {
             let handle = open(auth).unwrap().addr();
@@ -288,7 +289,7 @@ mod tests {
                     scope.spawn(|| close(ptr::without_provenance(handle)));
                 }
             });
-            assert!(lock(&VACANT.get()).0.len() <= freed + 1, "its slot is vacant once, or retired");
+            assert!(lock(&VACANT.get()).0.len() <= freed + 1, "the slot is in the list once, or is no longer used");
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::sync::Ordering;
 #[allow(clippy::panic, missing_docs)]
 pub unsafe extern "C" fn dl_auth_test_panic(error: *mut dl_auth_error_t) -> dl_auth_status_t {
     // SAFETY: passed on from our caller.
-    unsafe { guard(error, || panic!("on order of a test")) }
+    unsafe { guard(error, || panic!("requested by a test")) }
 }
 
 /// If it is called before the first handle is made, the library detects no fork.

@@ -23,7 +23,7 @@ fn a_file_up_to_the_limit_is_read_into_one_buffer_of_its_size() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// The length of a file in `/proc` is 0, as that of a file which grows after it was opened.
+/// The length of a file in `/proc` is 0, like that of an empty file that grows after it was opened.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_file_that_holds_more_than_its_length_says_is_read_up_to_the_limit() {
@@ -50,7 +50,7 @@ pub fn fifo(path: &Path) {
 
 #[cfg(unix)]
 #[test]
-fn what_is_not_a_regular_file_is_refused_without_waiting() {
+fn anything_except_a_regular_file_is_refused_without_waiting() {
     let directory = scratch("kinds");
     fifo(&directory.join("fifo"));
     let _socket = std::os::unix::net::UnixListener::bind(directory.join("socket")).unwrap();
@@ -78,7 +78,7 @@ fn made(key: &str, path: &Path) -> Result<crate::Auth, crate::Error> {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_pipe_at_an_option_that_names_a_file_is_refused_at_once() {
+fn a_pipe_is_refused_immediately_by_an_option_that_names_a_file() {
     let pipe = scratch("option").join("fifo");
     fifo(&pipe);
     for key in ["password_file", "ca_file"] {
@@ -88,10 +88,11 @@ fn a_pipe_at_an_option_that_names_a_file_is_refused_at_once() {
     std::fs::remove_dir_all(pipe.parent().unwrap()).unwrap();
 }
 
-/// One name is a file's and a pipe's in turn. A call that waits for the pipe hangs; the number of handles bounds the test.
+/// One name is alternately the name of a file and of a pipe. A call that waits for the pipe hangs. The test has a
+/// maximum number of handles.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_pipe_that_takes_the_place_of_a_file_is_never_waited_for() {
+fn no_call_waits_for_a_pipe_that_replaces_a_file() {
     use std::os::unix::ffi::OsStrExt;
     use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Arc, mpsc};
@@ -113,7 +114,7 @@ fn a_pipe_that_takes_the_place_of_a_file_is_never_waited_for() {
     });
     std::thread::spawn(move || {
         let mut kinds = [0, 0];
-        // Until both were met so often that a look at the name before the open would have failed.
+        // Continues until both types were found so often that a check of the name before the open would have failed.
         while kinds[0] < 1000 || kinds[1] < 1000 {
             let refused = made("password_file", &name).err();
             let pipe = |error: crate::Error| assert!(error.message().contains("not a regular file"), "{error}");
@@ -121,26 +122,26 @@ fn a_pipe_that_takes_the_place_of_a_file_is_never_waited_for() {
         }
         told.send(()).unwrap();
     });
-    // The limit guards against a hang: a call that waits for the pipe never returns.
+    // The limit only detects a hang: a call that waits for the pipe never returns.
     tells.recv_timeout(dl_auth_gate::patience(600)).unwrap();
     over.store(true, Ordering::Relaxed);
     swaps.join().unwrap();
     std::fs::remove_dir_all(directory).unwrap();
 }
 
-/// In a child process, because descriptors belong to a process.
+/// Uses a child process, because the descriptors 0 to 2 belong to the whole process.
 #[cfg(target_os = "linux")]
 #[test]
-fn the_descriptor_is_above_2_and_closed_on_exec_although_the_standard_ones_are_free() {
+fn the_descriptor_is_above_2_and_closed_on_exec_even_if_0_to_2_are_closed() {
     use std::os::fd::AsRawFd;
     let file = scratch("descriptor").join("file");
     std::fs::write(&file, "canary").unwrap();
     crate::process::watch_forks(); // so that the child does not take a lock of another test
-    // SAFETY: the child opens a file and leaves by `_exit`; it takes locks of its generation of the process, and the
-    // allocator's, which fork keeps sound.
+    // SAFETY: the child opens a file and ends with `_exit`. It takes only locks of its epoch of the process, and those
+    // of the allocator, which stay usable after fork.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // SAFETY: closes the child's own descriptors, and asks for the flags of one that is open.
+        // SAFETY: closes descriptors of the child, and reads the flags of an open descriptor.
         unsafe {
             for descriptor in 0..3 {
                 libc::close(descriptor);
@@ -154,7 +155,7 @@ fn the_descriptor_is_above_2_and_closed_on_exec_although_the_standard_ones_are_f
         }
     }
     let mut status = 0;
-    // SAFETY: waits for the child, into a place for its status.
+    // SAFETY: waits for the child. `status` is a live local variable.
     assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
     assert_eq!(status, 0);
     std::fs::remove_dir_all(file.parent().unwrap()).unwrap();

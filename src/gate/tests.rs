@@ -1,4 +1,4 @@
-//! Each request word by word, and the result of each answer.
+//! The exact text of each request, and the result of each answer.
 
 use super::*;
 use base64::Engine;
@@ -36,7 +36,7 @@ fn jwt(payload: &str) -> String {
 }
 
 #[test]
-fn the_requests_are_those_that_the_gate_documents() {
+fn the_requests_have_the_form_that_the_gate_documents() {
     let credentials = Credentials::new(secret("b\"ot@x"), secret("p\\ä\u{1}"));
     let login = login(&credentials);
     assert_eq!(login.grant, Grant::Login);
@@ -95,7 +95,7 @@ fn an_unneeded_field_may_hold_anything() {
         (br#""refresh_token":1e99999"#, None),
         (br#""refresh_token":{"id_token":"\ud800"}"#, None),
     ] {
-        // What counts is the last of the same name: `more` stands before the token and after the refresh token.
+        // If a name occurs twice, the last one counts. `more` is before the token and after the refresh token.
         let (before, after) = (&br#"{"refresh_token":"r","#[..], format!(r#","id_token":"{id_token}"}}"#));
         let body = [before, more, after.as_bytes()].concat();
         let tokens = read_one(&answer_of_bytes(200, &body)).unwrap();
@@ -122,7 +122,7 @@ fn a_token_is_read_with_escapes_and_after_a_byte_order_mark_and_the_last_one_cou
 }
 
 #[test]
-fn a_plain_body_gives_its_token_whatever_encoding_is_named() {
+fn a_plain_body_is_read_even_if_the_answer_names_an_encoding() {
     let body = json!({"id_token": jwt(r#"{"exp":1000}"#)}).to_string();
     for encoding in ["", "utf-8", "none", "gzip"] {
         let named = Response { encoding: Some(encoding.to_owned()), ..answer(200, &body) };
@@ -145,7 +145,7 @@ fn a_refusal_is_an_object_even_if_its_text_cannot_be_read() {
 }
 
 #[test]
-fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
+fn a_200_without_a_token_is_a_bad_response_and_the_message_says_why() {
     let long = jwt(&format!(r#"{{"exp":1000,"pad":"{}"}}"#, "x".repeat(8000)));
     for (body, word) in [
         ("".to_owned(), "empty"),
@@ -182,7 +182,7 @@ fn a_200_without_a_token_is_a_bad_response_that_says_what_is_missing() {
 }
 
 #[test]
-fn each_status_has_its_meaning() {
+fn each_http_status_becomes_the_right_status() {
     let object = r#"{"message":"no","status":1}"#;
     for (status, body, wanted) in [
         (401, "", Status::Denied),
@@ -214,7 +214,7 @@ fn each_status_has_its_meaning() {
 }
 
 #[test]
-fn the_gate_s_own_words_are_repeated_without_the_secrets() {
+fn the_message_repeats_the_text_of_the_gate_without_the_secrets() {
     let secrets = secrets(&["hunter2", "bot@x"]);
     for (body, said) in [
         (r#"{"message":"Wrong password hunter2 for bot@x"}"#, ": Wrong password [redacted] for [redacted])"),
@@ -230,7 +230,7 @@ fn the_gate_s_own_words_are_repeated_without_the_secrets() {
 }
 
 #[test]
-fn only_429_and_503_may_say_when() {
+fn only_the_retry_after_of_429_and_503_is_used() {
     for (status, honoured) in [(429, true), (503, true), (500, false), (401, false), (404, false)] {
         let response = Response { retry_after: Some("7".to_owned()), ..answer(status, "{}") };
         assert_eq!(read_one(&response).unwrap_err().retry_after(), honoured.then_some(Duration::from_secs(7)));
@@ -243,7 +243,7 @@ fn only_429_and_503_may_say_when() {
 }
 
 #[test]
-fn a_server_that_wants_a_client_certificate_is_a_fault_of_tls_unless_the_gate_itself_refuses() {
+fn a_required_client_certificate_is_a_tls_error_unless_the_gate_refuses_in_its_own_form() {
     for (status, body, kind) in [
         (400, "<html>No required SSL certificate was sent</html>", Status::Tls),
         (403, "", Status::Tls),

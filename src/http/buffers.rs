@@ -1,8 +1,8 @@
 //! The buffers between ureq and TLS, wiped when the connection is dropped.
 //!
-//! The password and the tokens pass here in plain text. ureq's own buffers are freed as they are, and grow by moving,
-//! which leaves a copy behind. The size of these never changes: the rest of the input moves to the front
-//! instead.
+//! The password and the tokens go through these buffers unencrypted. ureq's own buffers are not wiped when they are
+//! freed. When they grow, they move, and leave a copy behind. The buffers here never grow: to make room, the unconsumed
+//! input moves to the front.
 
 use ureq::unversioned::transport::Buffers;
 use zeroize::Zeroizing;
@@ -13,7 +13,7 @@ pub struct WipedBuffers {
     /// `input[consumed..filled]` was received and is not consumed yet.
     consumed: usize,
     filled: usize,
-    /// Whether the last look at the input consumed some of it. If not, another look needs more input.
+    /// Whether the last call of `input_consume` consumed something. If not, the reader needs more input.
     progress: bool,
     output: Zeroizing<Vec<u8>>,
 }
@@ -25,7 +25,7 @@ impl WipedBuffers {
         WipedBuffers { input: buffer(input), consumed: 0, filled: 0, progress: false, output: buffer(output) }
     }
 
-    /// Moves what is left of the input to the front, so that all the free space is behind it.
+    /// Moves the unconsumed input to the front, so that all the free space is behind it.
     fn compact(&mut self) {
         if self.consumed > 0 {
             self.input.copy_within(self.consumed..self.filled, 0);
@@ -58,8 +58,9 @@ impl Buffers for WipedBuffers {
         self.consumed = self.consumed.saturating_add(amount).min(self.filled);
     }
 
-    /// The first buffer is for a body that is sent in chunks, and this library sends no such body. ureq expects at least
-    /// 10 KiB. The input has them: nothing is read before the request is sent, so all of it is free.
+    /// ureq uses the first buffer for a body that is sent in chunks. This library sends no such body, but ureq expects
+    /// at least 10 KiB. This call returns the free part of the input: nothing is read before the request is sent, so
+    /// all of the input is free.
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
         self.compact();
         (self.input.get_mut(self.filled..).unwrap_or_default(), &mut self.output)
@@ -74,7 +75,7 @@ impl Buffers for WipedBuffers {
 mod tests {
     use super::*;
 
-    /// Buffers of 8 and 4 bytes with this in the input.
+    /// Buffers of 8 and 4 bytes with these bytes in the input.
     fn filled(with: &[u8]) -> WipedBuffers {
         let mut buffers = WipedBuffers::new(8, 4);
         append(&mut buffers, with);
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_is_there_until_it_is_consumed() {
+    fn appended_bytes_stay_in_the_input_until_they_are_consumed() {
         let mut buffers = filled(b"abc");
         append(&mut buffers, b"def");
         assert_eq!(buffers.input(), b"abcdef");
@@ -98,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_consumed_makes_room_and_nothing_ever_moves_elsewhere() {
+    fn consumed_bytes_make_room_and_the_buffers_keep_their_addresses() {
         let mut buffers = filled(b"abcdefgh");
         let (input, output) = (buffers.input.as_ptr(), buffers.output.as_ptr());
         for (consumed, more) in [(6, b"ijklmn".as_slice()), (1, b"o"), (8, b""), (0, b"pqrstuvw"), (8, b"xy")] {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_input_takes_no_more() {
+    fn a_full_input_has_no_free_space() {
         let mut buffers = filled(b"abcdefgh");
         assert!(buffers.input_append_buf().is_empty());
         assert!(buffers.tmp_and_output().0.is_empty());
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn input_can_be_used_if_there_is_some_and_the_last_look_consumed_some() {
+    fn input_can_be_used_if_it_is_not_empty_and_the_last_call_consumed_some() {
         let mut buffers = filled(b"abc");
         assert!(!buffers.can_use_input());
         buffers.input_consume(1);
@@ -134,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn more_than_there_is_does_no_harm() {
+    fn amounts_that_are_too_large_are_limited_to_the_size_of_the_buffer() {
         let mut buffers = filled(b"abc");
         buffers.input_appended(usize::MAX);
         assert_eq!(buffers.input(), b"abc\0\0\0\0\0");
@@ -144,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn the_output_is_whole_whatever_the_input_holds() {
+    fn the_whole_output_is_available_even_if_the_input_is_full() {
         let mut buffers = filled(b"abcdefgh");
         buffers.output().copy_from_slice(b"1234");
         assert_eq!(buffers.tmp_and_output().1, b"1234");
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wiped_buffer_has_nothing_left_consumed_or_not() {
+    fn a_wipe_overwrites_the_whole_buffer_including_consumed_bytes() {
         use zeroize::Zeroize;
         let mut buffers = filled(b"canary");
         buffers.input_consume(3);
@@ -160,7 +161,7 @@ mod tests {
         buffers.output().copy_from_slice(b"pass");
         let WipedBuffers { input, output, .. } = &mut buffers;
         for (buffer, size) in [(input, 8), (output, 4)] {
-            assert_eq!(buffer.capacity(), size, "all of it is in the vector, whose drop wipes it");
+            assert_eq!(buffer.capacity(), size, "the vector, which is wiped when dropped, holds the whole buffer");
             buffer.as_mut_slice().zeroize();
             assert!(buffer.iter().all(|byte| *byte == 0));
         }

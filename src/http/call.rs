@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use super::HEADERS_MAX;
 use crate::gate::BODY_MAX;
 
-/// Sends a request, whose `Content-Length` is the body's, and waits for the head of the answer.
+/// Sends a request and waits for the head of the answer. The request's `Content-Length` must be the length of the body.
 pub fn send(wire: &mut dyn Transport, request: Request<()>, body: &[u8]) -> Result<(Response<()>, Rest), Error> {
     let call = send_all(wire, Call::new(request)?.proceed(), body)?;
     let (response, call) = receive_head(wire, call)?;
@@ -70,7 +70,7 @@ fn receive_head(
     }
 }
 
-/// What follows the head of an answer.
+/// The part of an answer after its head.
 pub struct Rest(Option<Call<RecvBody>>);
 
 impl Rest {
@@ -108,12 +108,12 @@ impl Rest {
     }
 }
 
-/// Waits for more of a body. `false`: the body has ended.
+/// Waits for more bytes of a body. Returns `false` if the body has ended.
 fn await_more(wire: &mut dyn Transport) -> Result<bool, Error> {
     use ErrorKind::{ConnectionAborted, ConnectionReset, UnexpectedEof};
 
     if wire.buffers().input_append_buf().is_empty() {
-        return Err(Error::BodyStalled); // the input is full, and none of it is body
+        return Err(Error::BodyStalled); // the input is full, and contains no part of the body
     }
     match wire.await_input(NextTimeout::default()) {
         // Many servers end a connection in this way after the whole answer.

@@ -12,7 +12,7 @@ pub struct Corked<S> {
 }
 
 impl<S: Write> Corked<S> {
-    /// Over this socket.
+    /// A corked socket over this socket.
     pub fn new(socket: S) -> Corked<S> {
         Corked { socket, held: Vec::new() }
     }
@@ -51,7 +51,7 @@ impl<S> Write for Corked<S> {
 mod tests {
     use super::*;
 
-    /// Keeps each write as it came, and answers one byte at a time.
+    /// Records each write separately, and answers one byte at a time.
     #[derive(Default)]
     struct Socket(Vec<Vec<u8>>);
 
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_is_sent_once_and_in_one_piece_before_the_next_read() {
+    fn all_writes_are_sent_in_one_piece_before_the_next_read() {
         let mut corked = Corked::new(Socket::default());
         for piece in ["hand", "shake", " and request"] {
             corked.write_all(piece.as_bytes()).unwrap();
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_back_is_released_if_there_is_nothing_to_read() {
+    fn held_back_bytes_are_sent_even_if_no_read_follows() {
         let mut corked = Corked::new(Socket::default());
         corked.write_all(b"alert").unwrap();
         corked.release().unwrap();

@@ -14,9 +14,10 @@ use crate::attempt::Attempt;
 use crate::clock::{Clock, System};
 use crate::process::above_stdio;
 
-/// The time after which the next attempt starts beside the present ones (RFC 8305, section 8). It is shorter if there
-/// would be no time for all addresses, but not shorter than the second one.
+/// The time after which the next attempt starts while earlier attempts are still pending (RFC 8305, section 8). It is
+/// shorter if the deadline would otherwise come before all addresses are tried.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// The minimum of this time.
 const ATTEMPT_DELAY_MIN: Duration = Duration::from_millis(100);
 
 /// The maximum number of addresses that are tried. It limits the number of sockets.
@@ -30,7 +31,7 @@ const SLICE: Duration = Duration::from_millis(100);
 pub struct Unconnected {
     /// How many addresses were tried.
     pub tried: usize,
-    /// The errors of those that failed.
+    /// The errors of the attempts that failed.
     pub failures: Vec<io::Error>,
     /// Whether the deadline passed while attempts were pending, or the attempt was cancelled.
     pub late: bool,
@@ -60,7 +61,8 @@ impl fmt::Display for Unconnected {
     }
 }
 
-/// Connects to one of these addresses. Stops at the deadline of the attempt, and soon after the attempt is cancelled.
+/// Connects to one of these addresses. Returns an error at the deadline of `attempt`, or soon after `attempt` is
+/// cancelled.
 pub fn dial(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream, Unconnected> {
     let addresses = in_order(addresses);
     let failed = |error| Unconnected { tried: 0, failures: vec![error], late: false };
@@ -72,7 +74,8 @@ pub fn dial(addresses: &[SocketAddr], attempt: &Attempt) -> Result<TcpStream, Un
     Ok(stream)
 }
 
-/// The order of attempts: as the resolver gave them, but with both families in turn (RFC 8305, section 4).
+/// The order in which the addresses are tried: the order of the resolver, but IPv6 and IPv4 alternate (RFC 8305,
+/// section 4).
 fn in_order(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
     let is_first_family = |address: &SocketAddr| addresses.first().map(SocketAddr::is_ipv6) == Some(address.is_ipv6());
     let (first, second): (Vec<&SocketAddr>, Vec<&SocketAddr>) = addresses.iter().partition(|a| is_first_family(a));
@@ -84,7 +87,7 @@ fn in_order(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
             break;
         }
         for address in pair.into_iter().flatten() {
-            // A hosts file may name an address twice.
+            // A hosts file may contain an address twice.
             if !ordered.contains(address) {
                 ordered.push(*address);
             }
@@ -102,15 +105,15 @@ trait Race {
     /// Starts an attempt. An error means that this attempt failed.
     fn start(&mut self, address: SocketAddr) -> io::Result<()>;
 
-    /// Blocks at most this long until attempts end, and says how each of them ended.
+    /// Blocks until at least one attempt ends, for at most this long. Returns the results of the attempts that ended.
     fn wait(&mut self, at_most: Duration) -> Vec<io::Result<Self::Socket>>;
 
     /// The time that is left; `None` if there is no time left, or the attempt is cancelled.
     fn left(&self) -> Option<Duration>;
 }
 
-/// Starts an attempt as soon as the one before has failed, or has been pending for the delay. The first connection
-/// wins.
+/// Starts the next attempt as soon as the previous one has failed, or has been pending for the delay. Returns the first
+/// connection.
 fn race<R: Race>(race: &mut R, addresses: &[SocketAddr]) -> Result<R::Socket, Unconnected> {
     let mut rest = addresses.iter();
     let slots = u32::try_from(addresses.len()).unwrap_or(u32::MAX).saturating_add(1);
@@ -121,7 +124,8 @@ fn race<R: Race>(race: &mut R, addresses: &[SocketAddr]) -> Result<R::Socket, Un
         let Some(left) = race.left() else { return Err(Unconnected { tried, failures, late: true }) };
         if tried > failures.len() {
             let until = if rest.len() == 0 { Duration::ZERO } else { next_start.unwrap_or(left) };
-            // Also before another attempt starts immediately: on a busy machine, one may have ended long ago.
+            // This call also comes before an attempt that starts immediately: on a busy machine, an earlier attempt may
+            // already have ended.
             for ended in race.wait(left.saturating_sub(until)) {
                 match ended {
                     Ok(socket) => return Ok(socket),
@@ -150,7 +154,7 @@ fn race<R: Race>(race: &mut R, addresses: &[SocketAddr]) -> Result<R::Socket, Un
 struct Sockets<'a> {
     poll: Poll,
     events: Events,
-    /// Each attempt has the index of its token.
+    /// The attempts. The index of an attempt is its token.
     pending: Vec<Option<mio::net::TcpStream>>,
     attempt: &'a Attempt,
 }
@@ -167,7 +171,7 @@ impl Race for Sockets<'_> {
 
     fn wait(&mut self, at_most: Duration) -> Vec<io::Result<Self::Socket>> {
         if let Err(error) = self.poll.poll(&mut self.events, Some(at_most.min(SLICE))) {
-            // A signal is not an event; any other error ends all attempts.
+            // A signal ends no attempt. Any other error ends all of them.
             let interrupted = error.kind() == io::ErrorKind::Interrupted;
             let ended = if interrupted { 0 } else { self.pending.drain(..).flatten().count() };
             return (0..ended).map(|_| Err(io::Error::from(error.kind()))).collect();
@@ -197,7 +201,7 @@ impl Race for Sockets<'_> {
     }
 }
 
-/// How an attempt that has an event ended; `None` if it has not.
+/// The result of an attempt that has an event; `None` if the attempt has not ended.
 fn outcome(socket: &mio::net::TcpStream) -> Option<io::Result<()>> {
     match socket.take_error() {
         Ok(Some(error)) | Err(error) => return Some(Err(error)),
@@ -218,10 +222,10 @@ mod tests {
 
     const END: u64 = 10_000;
 
-    /// A network on a fake clock, in milliseconds: each address answers after its time, or never.
+    /// A network with a fake clock, in milliseconds. Each address answers after a fixed time, or never.
     struct Fake {
         now: u64,
-        /// How long the thread does not run after it has started an attempt.
+        /// The time for which the thread does not run after the start of an attempt.
         stall: u64,
         plan: Vec<(SocketAddr, Option<u64>, bool)>,
         pending: Vec<(SocketAddr, Option<u64>, bool)>,
@@ -283,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn families_alternate_from_the_resolver_s_first_and_no_address_comes_twice() {
+    fn families_alternate_in_the_order_of_the_resolver_and_no_address_is_tried_twice() {
         let mixed = [v6(1), v6(2), v4(1), v6(3), v6(1), v4(2), v4(1)];
         assert_eq!(in_order(&mixed), [v6(1), v4(1), v6(2), v4(2), v6(3)]);
         assert_eq!(in_order(&[v4(1), v4(2), v6(1)]), [v4(1), v6(1), v4(2)]);
@@ -295,13 +299,13 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_answers_at_once_is_the_only_one_tried() {
+    fn an_address_that_answers_immediately_is_the_only_one_tried() {
         let (result, started) = run(&[(v6(1), Some(10), true), (v4(1), Some(1), true)]);
         assert_eq!((result.unwrap(), started), (v6(1), vec![(0, v6(1))]));
     }
 
     #[test]
-    fn an_attempt_that_ended_while_the_thread_did_not_run_counts_before_another_starts() {
+    fn a_connection_that_was_made_while_the_thread_did_not_run_is_used_before_another_attempt_starts() {
         let (result, started) = run_stalled(&[(v6(1), Some(10), true), (v4(1), Some(1), true)], 400);
         assert_eq!((result.unwrap(), started), (v6(1), vec![(0, v6(1))]));
     }
@@ -313,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn eight_silent_addresses_and_three_of_four_others_cost_less_than_two_seconds() {
+    fn seven_silent_addresses_delay_a_connection_by_less_than_two_seconds() {
         let silent = (1..=8).map(|number| (v6(number), None, true));
         let others = (1..=4).map(|number| (v4(number), (number == 4).then_some(20), true));
         let (result, started) = run(&silent.chain(others).collect::<Vec<_>>());
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_starts_the_next_attempt_at_once_whatever_the_error() {
+    fn after_any_failure_the_next_attempt_starts_immediately() {
         let plan =
             [(v6(1), Some(0), false), (v4(1), Some(30), false), (v6(2), Some(40), false), (v4(2), Some(5), true)];
         let (result, started) = run(&plan);
@@ -338,13 +342,13 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_address_wins_if_the_later_ones_are_slower() {
+    fn a_slow_address_is_used_if_the_later_ones_are_slower() {
         let (result, started) = run(&[(v6(1), Some(600), true), (v4(1), None, true), (v6(2), Some(700), true)]);
         assert_eq!((result.unwrap(), started.len()), (v6(1), 3));
     }
 
     #[test]
-    fn failures_are_told_with_their_number_and_reasons() {
+    fn the_message_has_the_number_and_the_reasons_of_the_failures() {
         let (result, _) = run(&[(v6(1), Some(0), false), (v4(1), Some(9), false), (v4(2), Some(9), false)]);
         let failed = result.unwrap_err();
         assert!(!failed.late);

@@ -18,10 +18,10 @@ use crate::trust::{Peer, Verifier};
 /// The stages of a request, in their order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
-    /// The name of the gate, or of the proxy, is looked up.
+    /// The resolver resolves the name of the gate, or of the proxy.
     #[default]
     Resolving,
-    /// TCP connections to it are attempted.
+    /// TCP connections to the gate, or to the proxy, are attempted.
     Connecting,
     /// TLS with the proxy.
     ProxyTls,
@@ -29,7 +29,7 @@ pub enum Stage {
     Tunnel,
     /// TLS with the gate.
     Tls,
-    /// The request is sent. From here on the gate may have it.
+    /// The request is sent. From this stage on, the gate may have received it.
     Sending,
     /// The answer is awaited and read.
     Waiting,
@@ -45,11 +45,11 @@ pub struct Progress {
 /// What is known of a request so far.
 #[derive(Clone, Default)]
 pub struct Observed {
-    /// The stage that it has reached.
+    /// The stage that the request has reached.
     pub stage: Stage,
     /// Its last TLS handshake.
     pub verifier: Option<Arc<Verifier>>,
-    /// The status of the answer, once its first line has come.
+    /// The status of the answer, as soon as its first line has arrived.
     pub status: Option<u16>,
 }
 
@@ -122,7 +122,7 @@ pub enum Fault {
 }
 
 impl From<io::Error> for Fault {
-    /// A TLS error that came through a read or a write is a TLS error again.
+    /// If a read or a write failed because of TLS, this returns the TLS error.
     fn from(error: io::Error) -> Fault {
         match error.downcast::<rustls::Error>() {
             Ok(tls) => Fault::Tls(tls),
@@ -163,7 +163,7 @@ pub struct Peers<'a> {
 }
 
 impl Peers<'_> {
-    /// The error for what ureq reports, at the stage that the request had reached.
+    /// The error for ureq's report of a failure at the stage that the request had reached.
     pub fn explain(&self, error: ureq::Error, observed: &Observed) -> Error {
         match error {
             ureq::Error::Other(other) => match other.downcast::<Fault>() {
@@ -175,7 +175,7 @@ impl Peers<'_> {
                 self.bad("answered with too many headers")
             }
             ureq::Error::Protocol(_) | ureq::Error::Http(_) | ureq::Error::BodyStalled => {
-                self.bad("does not answer in valid HTTP/1.1; check `url`, and what is between")
+                self.bad("does not answer in valid HTTP/1.1; check `url`, and the proxies and firewalls before it")
             }
             ureq::Error::LargeResponseHeader(..) => self.bad("answered with headers of more than 12 KiB"),
             ureq::Error::BodyExceedsLimit(_) => self.bad("answered with a body of more than 64 KiB"),
@@ -233,7 +233,7 @@ impl Peers<'_> {
         }
     }
 
-    /// What is resolved, and the option that names it.
+    /// The peer whose name is resolved, and the option that has this name.
     fn resolved(&self) -> (String, &'static str) {
         match self.proxy {
             Some(proxy) => (format!("the name of the proxy {}", proxy.shown), PROXY),
@@ -314,7 +314,7 @@ impl Peers<'_> {
             Stage::Waiting => (&self.gate.shown, "answer", "its answer was complete"),
         };
         let through = if observed.stage >= Stage::Tls { self.through() } else { String::new() };
-        // The kernel reports the same kind if the peer does not acknowledge; that error has a number.
+        // The kernel reports an error of the same kind if the peer does not acknowledge. That error has a number.
         if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() {
             let option = if observed.stage >= Stage::Sending {
                 "`timeout` limits"
@@ -333,8 +333,8 @@ impl Peers<'_> {
         }
         if observed.asked_for_certificate() {
             let message = format!(
-                "{peer} closed the connection after it asked for a client certificate{through}; dl_auth cannot give \
-                 one: let the server take requests without it, or check `url`"
+                "{peer} closed the connection after it asked for a client certificate{through}, which dl_auth does not \
+                 support; configure the server to accept requests without one, or check `url`"
             );
             return Error::new(Status::Tls, message);
         }
@@ -345,7 +345,8 @@ impl Peers<'_> {
             format!(" ({})", self.quote(error))
         };
         let message = format!(
-            "the connection to {peer}{through} ended before {before}{reason}; check its log, and what is in between"
+            "the connection to {peer}{through} ended before {before}{reason}; check its log, and the proxies and \
+             firewalls before it"
         );
         Error::new(Status::Unreachable, message)
     }
@@ -395,7 +396,7 @@ impl Peers<'_> {
     }
 }
 
-/// Whether the process or the system has no file descriptor left. In this case, no other advice helps.
+/// Whether the process or the system has no file descriptor left. If so, no other advice helps.
 pub fn is_no_descriptor(error: &io::Error) -> bool {
     #[cfg(unix)]
     return matches!(error.raw_os_error(), Some(libc::EMFILE | libc::ENFILE));

@@ -21,12 +21,12 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// A socket that ends at `end`. The stream is shared with what shuts it down from another thread.
+    /// A socket with the deadline `end`. The stream is shared, because another thread may shut it down.
     pub fn new(stream: Arc<TcpStream>, end: Boot) -> Socket {
         Socket { stream, end }
     }
 
-    /// Repeats a call that a signal interrupts, each time with the time that is left.
+    /// Repeats a call that a signal interrupts, each time with the remaining time.
     fn in_time<T>(
         &mut self,
         limit: fn(&TcpStream, Option<std::time::Duration>) -> io::Result<()>,
@@ -139,7 +139,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Over this connection, with buffers of these sizes.
+    /// A transport over this connection, with buffers of these sizes.
     pub fn new(link: Link, progress: Arc<Progress>, input: usize, output: usize) -> Wire {
         Wire { buffers: WipedBuffers::new(input, output), link, progress }
     }

@@ -26,9 +26,9 @@ use crate::trust::Anchors;
 pub struct Route<'a> {
     /// Where the request goes, and by which proxy.
     pub destination: &'a Destination,
-    /// Which certificates the proxy and the gate are verified with.
+    /// The root certificates with which the proxy and the gate are verified.
     pub anchors: Arc<Anchors>,
-    /// When the request ends at the latest, and whether it is cancelled.
+    /// The deadline of the request, and whether it is cancelled.
     pub attempt: &'a Attempt,
     /// The stage of the request, and its connection.
     pub progress: Arc<Progress>,
@@ -41,7 +41,7 @@ pub struct Target {
     pub host: String,
     /// Its port.
     pub port: u16,
-    /// Whether it is reached by TLS.
+    /// Whether the connection uses TLS.
     pub tls: bool,
     /// The URL's host and port, which a message may show.
     pub shown: String,

@@ -20,12 +20,12 @@ use crate::secret::Secret;
 
 mod stages;
 
-/// A limit that guards against a hang.
+/// A limit that only detects a hang.
 fn limit() -> Duration {
     dl_auth_gate::patience(600)
 }
 
-/// A limit that is meant to pass. What comes before it takes much less time, also on a busy machine.
+/// A limit that the test waits for. The steps before it take much less time, also on a busy machine.
 const SHORT: Duration = Duration::from_secs(2);
 
 fn client_with_env(options: &[(&str, &str)], env: &[(&str, &Path)]) -> Http {
@@ -50,7 +50,7 @@ fn within(limit: Duration) -> Attempt {
     Attempt::new(System.boot() + limit, Arc::default())
 }
 
-/// An attempt, and what cancels it.
+/// An attempt and its cancellation.
 fn cancellable() -> (Attempt, Arc<Cancellation>) {
     let cancellation = Arc::<Cancellation>::default();
     (Attempt::new(System.boot() + limit(), cancellation.clone()), cancellation)
@@ -61,7 +61,7 @@ fn login() -> Request {
     gate::login(&Credentials::new(secret("bot@example.com"), secret("correct horse battery staple")))
 }
 
-/// The result of a login while the gate does this.
+/// The result of a login at a gate with this behaviour.
 fn outcome(plan: Value) -> Result<Response, Failure> {
     let gate = Gate::start();
     gate.plan(plan);
@@ -128,7 +128,7 @@ fn a_body_of_64_kib_is_read_and_a_longer_one_is_refused() {
 }
 
 #[test]
-fn a_connection_that_breaks_after_the_request_may_have_spent_it() {
+fn if_a_connection_breaks_after_the_request_the_gate_may_have_received_it() {
     for plan in [
         json!({"do": "close"}),
         json!({"do": "reset"}),
@@ -149,7 +149,7 @@ fn an_answer_that_does_not_come_in_time_is_a_timeout() {
         gate.plan(plan);
         let before = gate.counts().requests;
         let mut limit = Duration::from_millis(300);
-        // On a busy machine the request may not get as far within the limit.
+        // On a busy machine, the request may not reach this stage within the limit.
         let failure = loop {
             let failure = client(&gate, gate.url(), &[]).send(&login(), &within(limit)).err().unwrap();
             if gate.counts().requests > before {
@@ -166,7 +166,7 @@ fn an_answer_that_does_not_come_in_time_is_a_timeout() {
 }
 
 #[test]
-fn what_never_reaches_the_gate_has_not_spent_the_request() {
+fn if_no_connection_is_made_the_gate_cannot_have_received_the_request() {
     let gate = Gate::start();
     let nowhere = "https://nowhere.invalid";
     for (url, status, word) in [
@@ -206,7 +206,7 @@ fn a_server_that_fails_the_handshake_is_sent_an_alert() {
 }
 
 #[test]
-fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
+fn the_message_names_an_untrusted_ca_and_the_option_that_helps() {
     let gate = Gate::start();
     let failure = client_with_env(&[("url", gate.url()), ("tls_roots", "bundled")], &[])
         .send(&login(), &within(limit()))
@@ -217,14 +217,14 @@ fn an_untrusted_ca_is_named_and_the_file_that_would_help() {
 }
 
 #[test]
-fn plain_http_goes_to_this_machine() {
+fn a_login_over_http_to_this_machine_succeeds() {
     let gate = Gate::start();
     assert_eq!(client(&gate, gate.http_url(), &[]).send(&login(), &within(limit())).unwrap().status, 200);
     assert_eq!((gate.counts().handshakes, gate.counts().logins), (0, 1));
 }
 
 #[test]
-fn an_issuer_that_the_bundle_file_lacks_or_has_with_another_key_is_looked_for_in_the_directory() {
+fn if_the_bundle_file_does_not_have_the_issuer_s_key_the_directory_is_searched() {
     let (gate, other) = (Gate::start(), Gate::start());
     let directory = std::env::temp_dir().join(format!("dl_auth-roots-{}", std::process::id()));
     std::fs::create_dir_all(&directory).unwrap();
@@ -232,12 +232,16 @@ fn an_issuer_that_the_bundle_file_lacks_or_has_with_another_key_is_looked_for_in
     let env = [("SSL_CERT_FILE", other.ca_file()), ("SSL_CERT_DIR", directory.as_path())];
     let client = client_with_env(&[("url", gate.url()), ("tls_roots", "system")], &env);
     assert_eq!(client.send(&login(), &within(limit())).unwrap().status, 200);
-    assert_eq!((gate.counts().connections, gate.counts().logins), (2, 1), "the first connection did not trust");
+    assert_eq!(
+        (gate.counts().connections, gate.counts().logins),
+        (2, 1),
+        "the first handshake failed, because the root was unknown"
+    );
     std::fs::remove_dir_all(directory).unwrap();
 }
 
 #[test]
-fn a_proxy_tunnels_or_is_named() {
+fn a_proxy_opens_a_tunnel_or_the_message_names_it() {
     let gate = Gate::start();
     let secret = "http://user:canary@";
     let proxy = gate.proxy_url().replace("http://", secret);
@@ -311,7 +315,7 @@ fn a_cancelled_request_fails_and_the_next_one_is_sent() {
     assert_eq!(gate.counts().requests, requests, "no request of a cancelled attempt is sent");
 }
 
-/// The server accepts and is silent. A request that is not cancelled waits for minutes.
+/// The server accepts the connection and sends nothing. A request that is not cancelled waits for minutes.
 #[test]
 fn a_request_that_is_cancelled_before_it_is_sent_ends() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -342,7 +346,7 @@ fn a_request_that_is_cancelled_before_it_is_sent_ends() {
 }
 
 #[test]
-fn an_answer_that_the_end_of_the_connection_ends_is_whole_without_a_notice_of_tls() {
+fn a_body_without_a_length_is_complete_even_if_the_connection_ends_without_close_notify() {
     for head in ["HTTP/1.0 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n"] {
         let answer = outcome(json!({"do": "abrupt", "head": head})).unwrap();
         assert!(gate::read(&answer, Secrets::NONE, crate::clock::unix_ms(SystemTime::now())).is_ok(), "{head}");
@@ -350,7 +354,7 @@ fn an_answer_that_the_end_of_the_connection_ends_is_whole_without_a_notice_of_tl
 }
 
 #[test]
-fn what_the_gate_refused_stays_refused_whatever_is_wrong_with_the_rest_of_its_answer() {
+fn a_refusal_is_reported_even_if_the_rest_of_the_answer_is_invalid() {
     let long = format!("HTTP/1.1 401 No\r\nX: {}\r\n\r\n", "x".repeat(20_000));
     let many = format!("HTTP/1.1 401 No\r\n{}\r\n", "X: y\r\n".repeat(300));
     for (head, body) in [
@@ -391,7 +395,7 @@ fn a_request_in_flight_says_what_it_does() {
         let request = scope.spawn(|| client.send(&login(), &attempt));
         gate.wait(|counts| counts.hanging == 1);
         let place = gate.url().trim_start_matches("https://").split('/').next().unwrap().to_owned();
-        // The gate may have the request a moment before this side waits.
+        // The gate may receive the request shortly before this side waits.
         let end = Instant::now() + limit();
         while cancellation.doing().is_some_and(|doing| doing.starts_with("sending")) && Instant::now() < end {
             thread::yield_now();

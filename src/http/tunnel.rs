@@ -22,17 +22,17 @@ pub enum Refused {
     Status(u16, Login),
 }
 
-/// What a proxy says about logging in.
+/// The authentication that a proxy requires.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Login {
-    /// Whether it takes Basic. A proxy that names no scheme may.
+    /// Whether it accepts Basic. If it names no scheme, it may accept Basic.
     pub basic: bool,
-    /// The other schemes that it names, as far as they are known.
+    /// The other schemes that it names. Only known schemes are listed.
     pub others: Vec<&'static str>,
 }
 
-/// Asks for a tunnel to `target`, which is `host:port`. The connection is the tunnel afterwards. Returns the bytes that
-/// were read behind the answer's head.
+/// Requests a tunnel to `target`, which is `host:port`. Afterwards, the connection is the tunnel. Returns the bytes
+/// that were read after the answer's head.
 pub fn open(
     proxy: &mut (impl Read + Write),
     target: &str,
@@ -43,7 +43,7 @@ pub fn open(
     proxy.write_all(&request(target, user_agent, user)).map_err(Refused::Io)?;
     let mut received = Vec::new();
     read_answer(proxy, &mut received).map_err(|refused| match status(&received) {
-        // A refusal counts, even if the rest of the answer cannot be read: the user is not sent again.
+        // A refusal counts even if the rest of the answer cannot be read. So the user is not sent again.
         Some(status) if status >= 300 => Refused::Status(status, login(&received)),
         _ => refused,
     })
@@ -55,15 +55,15 @@ fn read_answer(proxy: &mut impl Read, received: &mut Vec<u8>) -> Result<Vec<u8>,
     loop {
         let amount = match proxy.read(&mut buffer) {
             Ok(amount) => amount,
-            // The error of TLS if a connection ends without a notice.
+            // TLS reports this error if a connection ends without `close_notify`.
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => 0,
             Err(error) => return Err(Refused::Io(error)),
         };
         if amount == 0 {
             return Err(Refused::Closed);
         }
-        // The empty line may have begun up to three bytes earlier. A byte is not searched more often than that, so an
-        // answer in single bytes costs the same.
+        // The empty line may begin up to three bytes before the new bytes. Earlier bytes are not searched again, so an
+        // answer that arrives byte by byte is not expensive.
         let mut from = received.len().saturating_sub(3);
         received.extend_from_slice(buffer.get(..amount).unwrap_or_default());
         while let Some(head) = head(received, from) {
@@ -71,7 +71,7 @@ fn read_answer(proxy: &mut impl Read, received: &mut Vec<u8>) -> Result<Vec<u8>,
             match status(received) {
                 Some(100..=199) => (*received, from) = (rest, 0), // an interim answer: another one follows
                 Some(200..=299) => return Ok(rest),
-                _ => return Err(Refused::NotHttp), // or another status, which the caller looks at
+                _ => return Err(Refused::NotHttp), // `open` replaces this error if there is a status
             }
         }
         if received.len() > HEAD_MAX || !could_be_http(received) {
@@ -90,8 +90,8 @@ fn request(target: &str, user_agent: &str, authorization: Option<&str>) -> Zeroi
     request
 }
 
-/// The length of the head that these bytes begin with, its empty line included; `None` if it is not complete. The
-/// empty line is searched from `from` on. Lines may end without CR (RFC 9112, section 2.2).
+/// The length of the head at the start of these bytes, including its empty line; `None` if the head is not complete.
+/// The search for the empty line starts at `from`. Lines may end without CR (RFC 9112, section 2.2).
 fn head(bytes: &[u8], from: usize) -> Option<usize> {
     let new = bytes.get(from..)?.iter().enumerate();
     let line_ends = new.filter(|(_, byte)| **byte == b'\n').map(|(at, _)| from + at + 1);
@@ -102,12 +102,13 @@ fn head(bytes: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// Whether these bytes may be the beginning of an answer: a TLS alert or a page must not be waited for.
+/// Whether these bytes can be the start of an answer. If they are a TLS alert or a page, the caller must not wait for
+/// more.
 fn could_be_http(bytes: &[u8]) -> bool {
     bytes.iter().zip(b"HTTP/1.").all(|(byte, wanted)| byte == wanted)
 }
 
-/// The status in the first line of an HTTP/1 answer, once its three digits are there (RFC 9112, section 4).
+/// The status in the first line of an HTTP/1 answer; `None` if its three digits have not arrived (RFC 9112, section 4).
 pub fn status(answer: &[u8]) -> Option<u16> {
     let line = answer.strip_prefix(b"HTTP/1.")?.get(1..)?;
     let code = line.trim_ascii_start();
@@ -120,7 +121,7 @@ pub fn status(answer: &[u8]) -> Option<u16> {
 const SCHEMES: [&str; 9] =
     ["Negotiate", "NTLM", "Kerberos", "Digest", "Bearer", "Mutual", "SCRAM-SHA-1", "SCRAM-SHA-256", "HOBA"];
 
-/// What the `Proxy-Authenticate` headers of an answer say (RFC 9110, section 11.7.1).
+/// The authentication schemes in the `Proxy-Authenticate` headers of an answer (RFC 9110, section 11.7.1).
 fn login(answer: &[u8]) -> Login {
     let mut login = Login { basic: true, others: Vec::new() };
     let mut first = true;
@@ -131,7 +132,7 @@ fn login(answer: &[u8]) -> Login {
             continue;
         }
         login.basic &= !std::mem::take(&mut first);
-        // Quoted strings may hold commas: every second piece between quotes is left out.
+        // Quoted strings may contain commas. So every second piece between quotes is ignored.
         let unquoted: String = challenges.split('"').step_by(2).collect();
         for word in unquoted.split(',').filter_map(|challenge| challenge.split_whitespace().next()) {
             login.basic |= word.eq_ignore_ascii_case("basic");
@@ -146,7 +147,7 @@ fn login(answer: &[u8]) -> Login {
 mod tests {
     use super::*;
 
-    /// A proxy that sends these pieces, one a read, and keeps what it is sent.
+    /// A proxy that sends one of these pieces for each read, and records what it receives.
     struct Proxy {
         pieces: Vec<Vec<u8>>,
         sent: Vec<u8>,
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn every_2xx_opens_the_tunnel_and_nothing_after_its_head_is_lost() {
+    fn every_2xx_opens_the_tunnel_and_the_bytes_after_its_head_are_kept() {
         let forty = "X-Corp: v\r\n".repeat(40);
         let big = format!("X-Big: {}\r\n", "x".repeat(20_000));
         for head in [
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_keeps_its_status_whatever_is_wrong_with_the_rest() {
+    fn a_refusal_keeps_its_status_even_if_the_rest_is_invalid() {
         let endless = [b"HTTP/1.1 407 No\r\nX: ".to_vec(), vec![b'x'; HEAD_MAX]].concat();
         for answer in [
             &b"HTTP/1.1 407 "[..],
@@ -270,11 +271,11 @@ mod tests {
             let wanted = Refused::Status(407, Login { basic: true, others: Vec::new() });
             assert_eq!(outcome(answer), Err(format!("{wanted:?}")), "{}", answer.escape_ascii());
         }
-        assert_eq!(outcome(b"HTTP/1.1 407"), Err("Closed".to_owned()), "the number may go on");
+        assert_eq!(outcome(b"HTTP/1.1 407"), Err("Closed".to_owned()), "more digits may follow");
     }
 
     #[test]
-    fn what_is_not_an_answer_is_refused_without_waiting_for_more() {
+    fn bytes_that_are_not_an_answer_are_refused_without_waiting_for_more() {
         for bytes in [&b"<html>"[..], b"\x15\x03\x03\x00\x02\x02\x28", b"SSH-2.0-x\r\n", b"HTTP/2 200\r\n\r\n"] {
             assert_eq!(outcome(bytes), Err("NotHttp".to_owned()), "{bytes:?}");
         }

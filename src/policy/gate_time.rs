@@ -1,6 +1,6 @@
-//! The gate's time at the moment of its answer, from sources that may each be wrong.
+//! The gate's time at the moment of its answer. Each source of this time may be wrong.
 //!
-//! A proxy may replace the header `Date`, a machine's clock may be wrong, and a gate may give out a token that it made
+//! A proxy may replace the header `Date`, a machine's clock may be wrong, and a gate may return a token that it issued
 //! long ago. `Date` is used if it fits the token. Otherwise the gate's time is the later of the token's `iat` and this
 //! machine's clock: the token existed by then, and an old token must not seem new.
 
@@ -95,7 +95,7 @@ mod tests {
             (Some(NOW), None, ENDS, right, Date, NOW),
             (Some(NOW), None, ENDS, behind, Date, NOW),
             (Some(NOW), None, ENDS, ahead, Date, NOW),
-            // Its limits, with an `iat` and without.
+            // The limits for `Date`, with an `iat` and without.
             (Some(iat - 5 * MINUTE), ISSUED, ENDS, right, Date, iat - 5 * MINUTE),
             (Some(iat - 5 * MINUTE - 1), ISSUED, ENDS, right, Machine, NOW),
             (Some(ENDS + 5 * MINUTE), ISSUED, ENDS, right, Date, ENDS + 5 * MINUTE),
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn this_library_was_built_after_its_first_line_was_written() {
+    fn the_build_date_is_between_2025_and_2100() {
         assert!((1_735_689_600..4_102_444_800).contains(&BUILT_AT), "{BUILT_AT}");
     }
 }

@@ -42,7 +42,7 @@ mod system {
     }
 }
 
-/// Elsewhere a thread cannot be cancelled: Android has no `pthread_cancel`, Windows neither.
+/// On other systems, a thread cannot be cancelled: Android and Windows have no `pthread_cancel`.
 #[cfg(not(any(
     target_os = "linux",
     target_vendor = "apple",
@@ -60,8 +60,8 @@ mod system {
     }
 }
 
-/// Runs `f` while this thread cannot be cancelled. Afterwards the state is as before: a cancellation that came meanwhile
-/// takes effect at the next cancellation point of the host.
+/// Runs `f` while this thread cannot be cancelled. Afterwards the state is as before: a cancellation that was requested
+/// during `f` takes effect at the next cancellation point of the program.
 pub fn uncancelled<T>(f: impl FnOnce() -> T) -> T {
     let _restored = system::Uncancelled::new();
     f()

@@ -1,6 +1,6 @@
-//! The locale of a thread. In any locale but "C", glibc translates the text of an error: it reads `LANGUAGE` from the
-//! process's environment, which another thread may change at that time, and it opens files of translations. Therefore the
-//! library runs in "C".
+//! The locale of a thread. In any locale except "C", glibc translates the text of an error. It reads `LANGUAGE` from
+//! the process's environment, which another thread may change at that time, and it opens files of translations.
+//! Therefore the library runs in the locale "C".
 
 #[cfg(target_os = "linux")]
 mod system {
@@ -10,7 +10,7 @@ mod system {
     impl Untranslated {
         pub fn new() -> Untranslated {
             // SAFETY: the name is a NUL-terminated string. glibc and musl have "C" as a constant, which is not freed.
-            // `uselocale` changes this thread alone; it changes nothing if it is given NULL, after a failure.
+            // `uselocale` changes only this thread. After a failure it gets NULL, and then changes nothing.
             unsafe {
                 Untranslated(libc::uselocale(libc::newlocale(libc::LC_ALL_MASK, c"C".as_ptr(), std::ptr::null_mut())))
             }
@@ -25,7 +25,7 @@ mod system {
     }
 }
 
-/// Elsewhere, "C" would have to be allocated and freed.
+/// On other systems, the locale is not changed, because the locale "C" would have to be allocated and freed.
 #[cfg(not(target_os = "linux"))]
 mod system {
     pub struct Untranslated;

@@ -1,5 +1,5 @@
-//! The descriptors 0 to 2. A daemon may close them and still print. Its output must not go into a connection of the
-//! library. Therefore no descriptor of the library ever has one of these numbers.
+//! The file descriptors 0 to 2. A daemon may close them and still print. Its output must not go into a connection of
+//! the library. Therefore no descriptor of the library ever has one of these numbers.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use std::io;
 #[cfg(unix)]
 pub fn above_stdio<T: std::os::fd::AsRawFd>(make: impl Fn() -> io::Result<T>) -> io::Result<T> {
     occupying_stdio(|| {
-        let mut low = Vec::new(); // if another thread of the host has closed 0, 1 or 2 since they were occupied
+        let mut low = Vec::new(); // used if another thread of the program has closed 0, 1 or 2 in the meantime
         loop {
             let made = make()?;
             if made.as_raw_fd() > 2 {
@@ -18,8 +18,8 @@ pub fn above_stdio<T: std::os::fd::AsRawFd>(make: impl Fn() -> io::Result<T>) ->
     })
 }
 
-/// Runs code that makes descriptors. Meanwhile, closed descriptors of 0 to 2 are open on the root directory: a write to
-/// them still fails with EBADF.
+/// Runs code that makes descriptors. While it runs, the closed ones of the descriptors 0 to 2 are open on the root
+/// directory. A write to them still fails with EBADF.
 #[cfg(unix)]
 pub fn occupying_stdio<T>(f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let _occupied = numbers::Occupied::new()?;
@@ -37,7 +37,7 @@ pub fn occupying_stdio<T>(f: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
 }
 
 #[cfg(unix)]
-pub(super) use numbers::give_back;
+pub(super) use numbers::release;
 
 #[cfg(unix)]
 mod numbers {
@@ -63,7 +63,7 @@ mod numbers {
             let mut users = lock(&users);
             let occupied = occupy();
             if occupied.is_err() && *users == 0 {
-                give_back();
+                release();
             }
             occupied?;
             *users += 1;
@@ -77,7 +77,7 @@ mod numbers {
             let mut users = lock(&users);
             *users -= 1;
             if *users == 0 {
-                give_back();
+                release();
             }
         }
     }
@@ -87,7 +87,7 @@ mod numbers {
         while (0..=2).any(is_closed) {
             let number = open_root()?;
             if number > 2 {
-                // Another thread of the host took the number meanwhile.
+                // Another thread of the program has opened this number in the meantime.
                 close(number);
             } else {
                 OURS.fetch_or(1 << number, Ordering::Relaxed);
@@ -105,7 +105,7 @@ mod numbers {
 
     /// Opens the root directory. Neither `read` nor `write` accepts this descriptor.
     fn open_root() -> io::Result<c_int> {
-        // The first way needs no permission to read the directory. A sandbox may allow only the second.
+        // `O_PATH` needs no permission to read the directory. A sandbox may allow only `O_RDONLY`.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         const WAYS: [c_int; 2] = [libc::O_PATH, libc::O_RDONLY];
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -118,9 +118,9 @@ mod numbers {
     }
 
     /// Closes what `occupy` opened. Async-signal-safe: a child of fork calls it.
-    pub fn give_back() {
+    pub fn release() {
         let ours = OURS.swap(0, Ordering::Relaxed);
-        // If it is not a directory, the program has opened it meanwhile.
+        // If it is not a directory, the program has opened this number in the meantime.
         (0..=2).filter(|number| ours & 1 << number != 0 && is_directory(*number)).for_each(close);
     }
 

@@ -1,5 +1,5 @@
-//! A property: whatever a peer repeats of the secrets, in whatever encoding, no message contains eight characters in a
-//! row of one of them. A failed check prints the seed of its case; `DL_AUTH_TEST_SEED` runs this case alone.
+//! A property test: a peer may repeat any part of the secrets in any encoding, but no message contains eight characters
+//! in a row of a secret. A failed check prints the seed of its case. `DL_AUTH_TEST_SEED` runs only this case.
 
 use fastrand::Rng;
 use serde_json::json;
@@ -10,11 +10,11 @@ use crate::gate::{self, Response};
 
 const RUN: usize = 8;
 
-/// The characters of secrets: those that encodings treat in different ways.
+/// The characters of secrets. The encodings treat them in different ways.
 const CHARACTERS: &str =
     "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ0123456789-._~/!$&'()*;:@=, \"\\%+\t\n\u{1}üÄßé€漢😀";
 
-/// A secret that is not blank at its ends.
+/// A secret without blanks at its ends.
 pub fn secret(rng: &mut Rng) -> String {
     let length = rng.usize(RUN..40);
     let characters: Vec<char> = CHARACTERS.chars().collect();
@@ -68,7 +68,7 @@ fn html(rng: &mut Rng, character: char) -> String {
     }
 }
 
-/// One of the encodings that a peer may repeat a text in, or a mix of them: each character in any of `kinds`.
+/// One of the encodings in which a peer may repeat a text, or a mix of them: each character in one of `kinds`.
 fn encoded(rng: &mut Rng, text: &str) -> String {
     type Kind = fn(&mut Rng, char) -> String;
     let raw: Kind = |_, character| character.to_string();
@@ -83,7 +83,7 @@ fn encoded(rng: &mut Rng, text: &str) -> String {
         8 => &[raw, percent, html],
         _ => &[raw, percent, json],
     };
-    // An encoder that leaves its own sign as it is would make another text of it.
+    // An encoder must also encode its own escape character. Otherwise the decoded text would be different.
     let must = |character| matches!(character, '%' | '+' | '\\' | '&') && kinds.len() > 1;
     let mut result = String::new();
     for character in text.chars() {
@@ -93,7 +93,7 @@ fn encoded(rng: &mut Rng, text: &str) -> String {
     result
 }
 
-/// What a peer makes of a secret before it encodes it.
+/// The change that a peer makes to a secret before it encodes it.
 fn repeated(rng: &mut Rng, secret: &str, login: (&str, &str)) -> String {
     match rng.u8(..8) {
         0 => secret.to_ascii_uppercase(),
@@ -128,7 +128,7 @@ pub fn text(rng: &mut Rng, secrets: &[String]) -> String {
                 piece = encoded(rng, &piece);
             }
             if rng.u8(..4) == 0 {
-                // The peer has cut it.
+                // The peer has cut off a part of it.
                 let count = piece.chars().count();
                 let from = rng.usize(..count);
                 piece = piece.chars().skip(from / 3).take(rng.usize(..=count)).collect();
@@ -139,16 +139,16 @@ pub fn text(rng: &mut Rng, secrets: &[String]) -> String {
     text
 }
 
-/// Percent-decoding, in which what is no escape is kept.
+/// Decodes percent-encoding. Text that is not an escape is unchanged.
 fn percent_decoded(text: &str) -> String {
     percent_encoding::percent_decode_str(&text.replace('+', " ").replace("\\x", "%")).decode_utf8_lossy().into_owned()
 }
 
-/// The text that the escapes of JSON stand for; what is no escape is kept.
+/// Decodes the escapes of JSON. Text that is not an escape is unchanged.
 fn json_decoded(text: &str) -> String {
     let (mut decoded, mut rest) = (String::new(), text);
     while let Some(first) = rest.chars().next() {
-        // A text ends a string where the next character is not in it: a pair of escapes is one character.
+        // A surrogate pair is two escapes of 6 bytes each, and together they are one character.
         let read = [12, 6, 2].into_iter().find_map(|length| {
             let escape = rest.get(..length).filter(|escape| escape.starts_with('\\'))?;
             let one = serde_json::from_str::<String>(&format!("\"{escape}\"")).ok()?;
@@ -161,7 +161,7 @@ fn json_decoded(text: &str) -> String {
     decoded
 }
 
-/// The text that the character references of HTML stand for; other text is kept.
+/// Decodes the character references of HTML. Other text is unchanged.
 fn html_decoded(text: &str) -> String {
     let mut pieces = text.split('&');
     let mut decoded = pieces.next().unwrap_or_default().to_owned();
@@ -181,7 +181,7 @@ fn html_decoded(text: &str) -> String {
     decoded
 }
 
-/// A piece of a secret that is in a message, as it is or decoded.
+/// A piece of a secret that the message, or the decoded message, contains.
 fn found(message: &str, secrets: &[String]) -> Option<String> {
     let spaces = |text: &str| text.chars().map(|c| if is_layout(c) { ' ' } else { c.to_ascii_lowercase() }).collect();
     let each = |text: &str| [percent_decoded(text), json_decoded(text), html_decoded(text)];
@@ -201,7 +201,7 @@ pub fn cases(full: u64) -> u64 {
     std::env::var("DL_AUTH_TEST_SEEDS").map_or(full, |seeds| full.min(seeds.parse().unwrap()).max(1))
 }
 
-/// Runs the cases of a property; each has another seed.
+/// Runs the cases of a property. Each case has a different seed.
 pub fn for_each_seed(full: u64, case: impl Fn(&mut Rng, u64)) {
     match std::env::var("DL_AUTH_TEST_SEED") {
         Ok(seed) => case(&mut Rng::with_seed(seed.parse().unwrap()), seed.parse().unwrap()),
@@ -209,7 +209,7 @@ pub fn for_each_seed(full: u64, case: impl Fn(&mut Rng, u64)) {
     }
 }
 
-/// Checks the message of an error as a C program gets it.
+/// Checks the message of an error in the form that a C program gets.
 pub fn assert_none_found(error: &Error, said: &str, secrets: &[String], seed: u64) {
     let message = crate::capi::message_of(error);
     let found = found(&message, secrets);

@@ -1,25 +1,25 @@
-//! Finds secrets in the text of a peer, whatever the encoding in which the peer repeats them.
+//! Finds secrets in the text of a peer. The peer may repeat them in any of several encodings.
 //!
-//! The text and each secret are decoded step by step, and each step keeps the place in the original text that a
-//! character comes from ([`Unit`]). A run of [`RUN`] characters that stands in a form of the text and in a form of a
-//! secret is removed from the original text. So a piece of a secret is found as well as the whole. A secret that is
-//! shorter than a run is found as a whole only.
+//! The text and each secret are decoded step by step. Each result of a step is a *form*. Each character of a form knows
+//! the bytes of the original text that it comes from ([`Unit`]). A *run* is [`RUN`] characters in a row. If a run is in
+//! a form of the text and in a form of a secret, its bytes are removed from the original text. So a piece of a secret
+//! is found too. A secret that is shorter than a run is found only as a whole.
 //!
-//! The runs of the text are in a hash table, because the text is bounded and a secret is not: the forms of a secret are
-//! made one after the other and dropped.
+//! The hash table contains the runs of the text, because the length of the text is limited and the length of a secret
+//! is not. The forms of a secret are made one after the other, and each one is dropped before the next.
 //!
-//! The comparison ignores ASCII case. White space, control characters, layout characters, `+` and `-` are equal, and so
-//! are `/` and `_`: the encodings of URLs and of base64 exchange them. Each form is compared a second time with one space
-//! for each row of such characters.
+//! The comparison ignores ASCII case. White space, control characters, layout characters, `+` and `-` are equal to each
+//! other. `/` and `_` are also equal, because the encodings of URLs and of base64 exchange them. Each form is compared
+//! a second time, with one space instead of each row of blank characters.
 
 use zeroize::{DefaultIsZeroes, Zeroizing};
 
 use super::{Secrets, is_layout};
 
-/// This many characters in a row that are part of a secret are removed.
+/// The length of a run: this many characters in a row of a secret are removed.
 const RUN: usize = 8;
 
-/// How often a text is decoded. Two are enough for a text that is encoded twice, in any mix of the encodings.
+/// The number of decoding steps. Two steps are enough for a text that is encoded twice, in any mix of the encodings.
 const DEPTH: usize = 3;
 
 /// A character, and the bytes of the original text that it comes from.
@@ -58,7 +58,7 @@ pub(super) fn replaced(text: &str, fit: fn(char) -> char) -> Option<Form> {
     changed.then_some(form)
 }
 
-/// A space for what is white space or may stand for it.
+/// A space for a character that is white space or may replace it. Other characters are unchanged.
 fn folded(character: char) -> char {
     match character {
         '+' | '-' => ' ',
@@ -82,7 +82,7 @@ fn equal(one: &[Unit], other: &[Unit]) -> bool {
     one.len() == other.len() && one.iter().map(folded).eq(other.iter().map(folded))
 }
 
-/// Decodes what stands at a place: a character, and the number of units that it takes.
+/// Decodes the character at a place. Returns the character, and the number of units that it takes.
 type Decode = fn(&[Unit], usize) -> Option<(char, usize)>;
 
 fn character(form: &[Unit], at: usize) -> Option<char> {
@@ -103,7 +103,7 @@ fn byte(form: &[Unit], at: usize) -> Option<(u8, usize)> {
     Some((u8::try_from(digits(form, at + sign, 2, 16)?).ok()?, sign + 2))
 }
 
-/// Percent-encoding (RFC 3986) of UTF-8, or of Latin-1 if it is not UTF-8. Logs of servers have `\x` for `%`.
+/// Decodes percent-encoded (RFC 3986) UTF-8, or Latin-1 if it is not UTF-8. Server logs write `\x` instead of `%`.
 fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
     let (first, length) = byte(form, at)?;
     let count = match first {
@@ -114,7 +114,7 @@ fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
     };
     let (mut bytes, mut next) = ([first, 0, 0, 0], at + length);
     for place in bytes.iter_mut().take(count).skip(1) {
-        // The rest may be encoded once more: then all of it is left to the next step.
+        // The other bytes may be encoded twice. In this case, the next step decodes all of them.
         match byte(form, next) {
             Some((byte, length)) => (*place, next) = (byte, next + length),
             None if matches!(character(form, next), Some('%' | '\\' | '&')) => return None,
@@ -127,14 +127,14 @@ fn percent(form: &[Unit], at: usize) -> Option<(char, usize)> {
     }
 }
 
-/// The escapes of a JSON string (RFC 8259), and those of HTML.
+/// Decodes the escapes of a JSON string (RFC 8259) and of HTML.
 fn json(form: &[Unit], at: usize) -> Option<(char, usize)> {
     let code = |at| {
         let begins = (character(form, at), character(form, at + 1)) == (Some('\\'), Some('u'));
         begins.then(|| digits(form, at + 2, 4, 16))?.and_then(|code| u16::try_from(code).ok())
     };
     if let Some(first) = code(at) {
-        // Half of a pair whose other half is encoded once more is left to the next step.
+        // The other half of this pair may be encoded twice. In this case, the next step decodes the pair.
         let pair = [Some(first), code(at + 6)];
         let decoded = char::decode_utf16(pair.into_iter().flatten()).next()?.ok()?;
         return Some((decoded, 6 * decoded.len_utf16()));
@@ -147,7 +147,7 @@ fn json(form: &[Unit], at: usize) -> Option<(char, usize)> {
     }
 }
 
-/// The character references of HTML that an encoder makes: `&amp;`, `&#39;`, `&#x27;`.
+/// Decodes the character references of HTML that encoders write: `&amp;`, `&#39;`, `&#x27;`.
 fn html(form: &[Unit], at: usize) -> Option<(char, usize)> {
     const NAMES: [(&str, char); 6] =
         [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\''), ("nbsp", ' ')];
@@ -167,7 +167,7 @@ fn either(form: &[Unit], at: usize) -> Option<(char, usize)> {
     percent(form, at).or_else(|| json(form, at))
 }
 
-/// A row of blanks as one.
+/// Replaces each row of blanks by one blank.
 fn blank(form: &[Unit], at: usize) -> Option<(char, usize)> {
     let count = form.get(at..)?.iter().take_while(|unit| is_blank(unit)).count();
     (count > 1).then_some((' ', count))
@@ -186,7 +186,7 @@ fn step(form: &[Unit], decode: Decode) -> Option<Form> {
     Some(next)
 }
 
-/// Shows each form of a text.
+/// Calls a function with each form of a text.
 fn each_form(form: &[Unit], depth: usize, see: &mut dyn FnMut(&[Unit])) {
     see(form);
     if let Some(form) = step(form, blank) {
@@ -196,23 +196,23 @@ fn each_form(form: &[Unit], depth: usize, see: &mut dyn FnMut(&[Unit])) {
         return;
     }
     let mut decode = |decode| step(form, decode).inspect(|form| each_form(form, depth - 1, see)).is_some();
-    // Of a text with one of the encodings alone, the mix is that one.
+    // If a text uses only one of the encodings, the mix of all encodings gives the same form.
     if decode(percent as Decode) & decode(json) {
         decode(either);
     }
 }
 
-/// The forms of a text, and a hash table of the runs in them.
+/// The forms of a text, and a hash table with their runs.
 pub(super) struct Finder {
     forms: Vec<Form>,
     runs: Zeroizing<Vec<Run>>,
 }
 
-/// The place of a run, and whether a secret has this run.
+/// The place of a run, and whether a secret contains this run.
 #[derive(Clone, Copy, Default)]
 struct Run {
     form: u32,
-    /// One is added to the place in the form; 0: free.
+    /// The place in the form, plus 1; 0: this entry is free.
     at: u32,
     found: bool,
 }
@@ -220,7 +220,7 @@ struct Run {
 impl DefaultIsZeroes for Run {}
 
 impl Finder {
-    /// A finder for these texts, which come from the same original.
+    /// A finder for these forms of one original text.
     pub(super) fn new(texts: &[Form]) -> Finder {
         let mut forms = Vec::new();
         for text in texts {
@@ -251,7 +251,7 @@ impl Finder {
         self.forms.get(form)?.get(at..at + RUN)
     }
 
-    /// The place in the hash table of a run, or the free one for it.
+    /// The entry of a run in the hash table, or the free entry for it.
     fn slot(&self, run: &[Unit]) -> usize {
         let mix = |hash: u64, unit: &Unit| {
             (hash ^ u64::from(folded(unit.character))).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
@@ -266,13 +266,12 @@ impl Finder {
         slot
     }
 
-    /// Marks the bytes of the original text that must not be shown: what stands in a secret, and what has the shape of a
-    /// JWT.
+    /// Marks the bytes of the original text that must not be shown: the runs of secrets, and text in the form of a JWT.
     pub(super) fn mark(mut self, secrets: &[&Secrets], marks: &mut [bool]) {
         for secret in secrets.iter().flat_map(|secrets| &secrets.0) {
             each_form(&form(secret.expose()), DEPTH, &mut |form| {
                 let trimmed = trimmed(form);
-                // Of a short secret, a peer may leave out the blanks at its ends.
+                // A peer may leave out the blanks at the ends of a short secret.
                 let form = if trimmed.len() < RUN && form.len() < 2 * RUN { trimmed } else { form };
                 if form.len() < RUN {
                     self.mark_short(form, marks);
@@ -316,7 +315,8 @@ fn mark(part: Option<&[Unit]>, marks: &mut [bool]) {
     }
 }
 
-/// Whether a text of one or two characters stands alone: such a secret is in many a word.
+/// Whether a text of one or two characters is a separate word. Only then is such a short secret removed, because many
+/// words contain it.
 fn is_word(form: &[Unit], from: usize, to: usize) -> bool {
     let joins = |unit: Option<&Unit>| {
         unit.is_some_and(|unit| unit.character.is_ascii_alphanumeric() || !unit.character.is_ascii())
@@ -324,12 +324,13 @@ fn is_word(form: &[Unit], from: usize, to: usize) -> bool {
     !joins(from.checked_sub(1).and_then(|before| form.get(before))) && !joins(form.get(to))
 }
 
-/// Finds what has the shape of a JWT, the handle's own or another's: parts in base64url with dots between them. It is
-/// one of these:
+/// Finds text in the form of a JWT: parts in base64url with dots between them. It may be the handle's token or another
+/// one. It is one of these:
 ///
-/// * a part with the beginning of a JSON object in it, such as `eyJ`, with all that follows, and with the part before it;
-/// * three parts in a row of at least [`PART`] characters each, in which there are capital letters, small ones and
-///   digits. Names of hosts and files and versions are not like that.
+/// * a part that contains the start of a JSON object, such as `eyJ`. The part before it and all parts after it are
+///   included;
+/// * three parts in a row of at least [`PART`] characters each, which contain upper-case letters, lower-case letters
+///   and digits. The names of hosts, files and versions do not have this form.
 fn each_jwt(form: &[Unit], mark: &mut dyn FnMut(usize, usize)) {
     let is_inside = |unit: &Unit| sextet(unit.character).is_some() || matches!(unit.character, '.' | '=');
     let mut end = 0;
@@ -340,7 +341,7 @@ fn each_jwt(form: &[Unit], mark: &mut dyn FnMut(usize, usize)) {
         end = from + text.len();
         let head = (0..text.len()).find(|at| text.get(*at..).is_some_and(begins_object)).map(|at| {
             let before = text.get(..at).unwrap_or_default();
-            // The object may be the payload: then the part before it is the header.
+            // The object may be the payload. Then the part before it is the header.
             let header = before.iter().rposition(|unit| unit.character == '.');
             header.and_then(|dot| before.get(..dot)).map_or(at, last_part)
         });
@@ -350,10 +351,10 @@ fn each_jwt(form: &[Unit], mark: &mut dyn FnMut(usize, usize)) {
     }
 }
 
-/// The minimum length of each part of a JWT whose header is not known to be one. Headers have 16 characters and more.
+/// The minimum length of each part of a JWT whose header is not recognized. Headers have at least 16 characters.
 const PART: usize = 12;
 
-/// Where three parts begin that may be a JWT's.
+/// The start of three parts that may be a JWT.
 fn three_parts(text: &[Unit]) -> Option<usize> {
     let dots = (0..text.len()).filter(|at| character(text, *at) == Some('.'));
     for dot in dots {
@@ -374,17 +375,17 @@ fn three_parts(text: &[Unit]) -> Option<usize> {
     None
 }
 
-/// Where the last part begins, after a dot or after the `=` of `name=`. At the end of a part, `=` is padding.
+/// The start of the last part: after a dot, or after the `=` of `name=`. At the end of a part, `=` is padding.
 fn last_part(text: &[Unit]) -> usize {
     let padding = text.iter().rev().take_while(|unit| unit.character == '=').count();
     let before = text.get(..text.len() - padding).unwrap_or_default();
     before.iter().rposition(|unit| matches!(unit.character, '.' | '=')).map_or(0, |sign| sign + 1)
 }
 
-/// How much of a JWT is decoded in search of the beginning of a JSON object.
+/// The number of characters that are decoded to find the start of a JSON object.
 const HEAD: usize = 64;
 
-/// Whether this is base64url of a text that begins as a JSON object does.
+/// Whether this is base64url of a text that starts like a JSON object.
 fn begins_object(text: &[Unit]) -> bool {
     let (mut bits, mut count, mut open) = (0_u32, 0, false);
     for unit in text.iter().take(HEAD) {

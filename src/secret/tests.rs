@@ -1,4 +1,4 @@
-//! What a message shows of a peer's text.
+//! How a message shows a peer's text.
 
 use super::*;
 
@@ -27,12 +27,12 @@ fn a_quoted_text_has_no_secret_no_control_character_and_a_bounded_length() {
 }
 
 #[test]
-fn a_secret_inside_another_leaves_nothing_of_it() {
+fn a_secret_that_contains_another_one_is_redacted_completely() {
     assert_eq!(quoted("bot-hunter2 for bot", &["bot", "bot-hunter2"]), "[redacted] for [redacted]");
 }
 
 #[test]
-fn a_secret_is_redacted_in_any_case_and_as_a_url_has_it() {
+fn a_secret_is_redacted_in_upper_and_lower_case_and_in_the_encoding_of_urls() {
     assert_eq!(
         quoted("BOT@X or bot%40x with a%20b%2F%C3%BC", &["Bot@x", "a b/ü"]),
         "[redacted] or [redacted] with [redacted]"
@@ -40,13 +40,13 @@ fn a_secret_is_redacted_in_any_case_and_as_a_url_has_it() {
 }
 
 #[test]
-fn what_looks_like_a_jwt_is_redacted() {
+fn text_in_the_form_of_a_jwt_is_redacted() {
     let said = "token eyJhbGciOi.eyJleHAiOjF9.c2ln-_ ended; \"eyJ\" too";
     assert_eq!(quoted(said, &[]), "token [redacted] ended; \"[redacted]\" too");
 }
 
 #[test]
-fn what_is_quoted_stays_one_line_in_one_direction() {
+fn a_quoted_text_is_one_line_in_one_direction() {
     assert_eq!(quoted("a\u{2028}b\u{202e}c\u{2066}d\u{7f}e", &[]), "a b c d e");
 }
 
@@ -96,7 +96,7 @@ fn a_secret_is_redacted_in_a_mix_of_encodings() {
     assert_eq!(quoted(&format!("with {mixed}!"), &["hunter-two"]), "with [redacted]!");
     assert_eq!(quoted("with h%FCnter-zwei!", &["hünter-zwei"]), "with [redacted]!", "Latin-1");
     let literal = "%68%75%6e%74";
-    assert_eq!(quoted("with %2568%2575%256e!", &[literal]), "with [redacted]!", "of a secret that looks encoded");
+    assert_eq!(quoted("with %2568%2575%256e!", &[literal]), "with [redacted]!", "a secret that itself looks encoded");
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn base64_of_user_and_password_is_redacted() {
     secrets.add_basic(&Secret::new("Basic cHJveHk6bTQ2cXU4".into())); // proxy:m46qu8
     for said in [
         "Ym90P2JvdD86aH5+P3Rlcj4y", // bot?bot?:h~~?ter>2
-        "Ym90PzpofX4_dGVyPjI=",     // not the password
+        "Ym90PzpofX4_dGVyPjI=",     // a password that differs in one character
     ] {
         assert_ne!(quote(said, &[&secrets]), said);
     }
@@ -133,11 +133,15 @@ fn a_piece_of_a_secret_is_redacted_and_a_short_secret_as_a_whole() {
         quoted("robot says pw: hunt, hunter", &["bot", "pw", "hunter"]),
         "ro[redacted] says [redacted]: hunt, [redacted]"
     );
-    assert_eq!(quoted("a spa is a place", &["a"]), "[redacted] spa is [redacted] place", "not inside of words");
+    assert_eq!(
+        quoted("a spa is a place", &["a"]),
+        "[redacted] spa is [redacted] place",
+        "a short secret is not redacted inside words"
+    );
 }
 
 #[test]
-fn anything_in_the_shape_of_a_jwt_is_redacted() {
+fn each_form_of_a_jwt_is_redacted() {
     let payload = "eyJleHAiOjF9";
     for jwt in [
         format!("eyAiYWxnIjoiUlMyNTYifQ.{payload}.c2ln"),     // { "alg"
@@ -157,7 +161,7 @@ fn anything_in_the_shape_of_a_jwt_is_redacted() {
 }
 
 #[test]
-fn names_of_hosts_and_files_and_versions_are_not_in_the_shape_of_a_jwt() {
+fn names_of_hosts_files_and_versions_do_not_have_the_form_of_a_jwt() {
     for said in [
         "gate.dataloop.ai",
         "authentication-gateway-01.production-cluster-eu.internal-dataloop-services.example.com",
@@ -175,7 +179,7 @@ fn names_of_hosts_and_files_and_versions_are_not_in_the_shape_of_a_jwt() {
 }
 
 #[test]
-fn a_long_text_is_searched_in_whole_before_it_is_cut() {
+fn a_long_text_is_searched_completely_before_it_is_shortened() {
     let mut said = "x".repeat(QUOTE_MAX - 4);
     said += &"correct horse battery staple".replace('e', "%65");
     assert!(quoted(&said, &["correct horse battery staple"]).ends_with("x[red…"));

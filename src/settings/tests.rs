@@ -1,4 +1,4 @@
-//! Which source has priority, which value hides another one, and which values are refused with which message.
+//! Which source of a value has priority, which value hides another one, and the messages for values that are refused.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ fn a_call_has_priority_over_the_environment_and_the_environment_over_the_default
 }
 
 #[test]
-fn missing_credentials_are_named() {
+fn the_message_names_the_missing_credentials() {
     for (call, env, word) in [
         (&[][..], &[][..], "no credentials"),
         (&USER[..1], &[], "no password"),
@@ -228,7 +228,7 @@ fn a_file_that_cannot_be_used_is_refused_with_its_path() {
 }
 
 #[test]
-fn a_bad_variable_is_named() {
+fn the_message_names_an_invalid_variable() {
     let not_utf8: OsString = std::os::unix::ffi::OsStringExt::from_vec(b"\xff".to_vec());
     let read = |name: &str| (name == "DL_AUTH_WAIT").then(|| not_utf8.clone());
     let mut config = Config::new();
@@ -248,7 +248,7 @@ fn a_bad_variable_is_named() {
 }
 
 #[test]
-fn what_is_not_built_is_unsupported() {
+fn a_feature_that_is_not_built_is_unsupported() {
     for (key, value) in [("store", "file:/tmp"), ("store", "redis://h")] {
         assert_eq!(refused(&with(&[(key, value)]), &[]).0, Status::Unsupported);
     }
@@ -280,7 +280,10 @@ fn the_option_has_priority_over_https_proxy() {
         ("https://c.invalid/", false),
     ] {
         assert_eq!(proxy(&[("url", url)], &env).is_none(), direct, "{url}");
-        assert!(proxy(&[("url", url), ("proxy", "http://q.invalid")], &env).is_some(), "NO_PROXY is for HTTPS_PROXY");
+        assert!(
+            proxy(&[("url", url), ("proxy", "http://q.invalid")], &env).is_some(),
+            "NO_PROXY applies only to HTTPS_PROXY"
+        );
     }
     assert_eq!(proxy(&[], &[("https_proxy", "p.invalid:3128")]).unwrap().0, "p.invalid:3128");
     assert_eq!(proxy(&[], &[("https_proxy", "[::1]")]).unwrap().0, "[::1]:80");
@@ -307,7 +310,7 @@ fn no_proxy_is_compared_with_the_host_and_the_port_of_the_gate() {
 }
 
 #[test]
-fn a_proxy_of_the_environment_that_cannot_be_used_is_an_error_if_the_gate_is_reached_through_it() {
+fn an_invalid_https_proxy_is_an_error_only_if_it_would_be_used() {
     for (url, words) in [
         ("socks5h://canary@p.invalid", "`socks5h`"),
         ("http://jdoe:2024/canary@127.0.0.1:3128", "percent-encode"),

@@ -1,4 +1,4 @@
-//! What is wrong with certificates, in words.
+//! Sentences that say what is wrong with a certificate.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use super::explain::{Report, date};
 use super::words::{algorithm, clean, in_quotes, key, numbers, quoted, words};
 use crate::secret::Secrets;
 
-/// The server's certificate and those above it, as far as the server sent them.
+/// The server's certificate, and the certificates above it that the server sent.
 fn path<'a>(chain: &'a [X509<'a>]) -> Vec<&'a X509<'a>> {
     let mut path: Vec<&X509<'_>> = chain.first().into_iter().collect();
     while let Some(last) = path.last().filter(|last| !last.is_self_issued() && path.len() < chain.len()) {
@@ -21,7 +21,7 @@ fn path<'a>(chain: &'a [X509<'a>]) -> Vec<&'a X509<'a>> {
     path
 }
 
-/// What dl_auth verifies with.
+/// The keys that dl_auth can verify with.
 const KEYS: &str = "an RSA key, or an ECDSA key on P-256 or P-384";
 
 /// The certificates of a failed handshake.
@@ -32,17 +32,17 @@ pub struct Certificates<'a> {
 }
 
 impl<'a> Certificates<'a> {
-    /// Those that the server sent, its own first.
+    /// The certificates that the server sent. Its own certificate is the first one.
     pub fn new(report: &'a Report<'a>, chain: &'a [X509<'a>]) -> Certificates<'a> {
         Certificates { report, path: path(chain), chain }
     }
 
-    /// What the names of certificates must not repeat.
+    /// The secrets to remove from the names in certificates.
     fn secrets(&self) -> &Secrets {
         self.report.peer.secrets
     }
 
-    /// How a message begins: the certificate of the server, or one above it.
+    /// The start of a message: it names the certificate of the server, or one above it.
     fn whose(&self, certificate: Option<&X509<'_>>) -> String {
         let shown = self.report.peer.shown;
         match (certificate, self.chain.first()) {
@@ -53,12 +53,12 @@ impl<'a> Certificates<'a> {
         }
     }
 
-    /// A sentence on a certificate.
+    /// A sentence about a certificate.
     fn say(&self, certificate: Option<&X509<'_>>, fault: &str) -> String {
         format!("{} {fault}", self.whose(certificate))
     }
 
-    /// The first certificate of which this holds, those in the path first.
+    /// The first certificate with this property. The certificates in the path are searched first.
     fn find(&self, is: impl Fn(&X509<'_>) -> bool) -> Option<&X509<'_>> {
         self.path.iter().copied().chain(self.chain).find(|certificate| is(certificate))
     }
@@ -68,7 +68,7 @@ impl<'a> Certificates<'a> {
         match bad {
             Bad::UnknownIssuer => self.unknown_issuer(),
             Bad::BadSignature | Bad::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => self.bad_signature(),
-            #[allow(deprecated)] // the library may still give it
+            #[allow(deprecated)] // the library may still return it
             Bad::UnsupportedSignatureAlgorithm => self.unsupported(None),
             Bad::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
                 self.unsupported(Some(signature_algorithm_id))
@@ -224,8 +224,9 @@ impl<'a> Certificates<'a> {
         keys
     }
 
-    /// The first certificate that is signed by no key with its issuer's name, and these keys. If there is no such
-    /// certificate, the same with only the trusted keys: a server may send the old certificate of a CA that has a new key.
+    /// The first certificate whose signature does not verify with any key that has its issuer's name, and these keys.
+    /// If there is no such certificate, the search uses only the trusted keys: a server may send the old certificate of
+    /// a CA that has a new key.
     #[inline(never)]
     fn broken_link(&self) -> Option<(&X509<'_>, Vec<(SubjectPublicKeyInfoDer<'_>, bool)>)> {
         for trusted_alone in [false, true] {
@@ -248,7 +249,7 @@ impl<'a> Certificates<'a> {
         })
     }
 
-    /// A signature does not verify, or the kind of its key does not fit.
+    /// The sentence for a signature that does not verify, or for a key of a kind that does not fit.
     #[inline(never)]
     fn bad_signature(&self) -> String {
         let wrong_size = |key: &[u8]| rsa_bits(key).filter(|bits| !(2048..=8192).contains(bits));

@@ -1,26 +1,26 @@
 //! Reads the fields of a certificate that pinned certificates and messages need.
 //!
-//! The verifier of the TLS library reads no version 1 certificate, and shows neither the signature algorithm nor the
-//! validity of any. General parsers were measured: they add 170 KB (x509-parser) and 220 KB (x509-cert) to the library.
-//! Nothing here decides on trust, except for the certificates of `ca_file`: which of them a server's must equal, and
-//! which may issue others.
+//! The verifier of the TLS library cannot read version 1 certificates. It does not show the signature algorithm or the
+//! validity of a certificate. General parsers add 170 KB (x509-parser) or 220 KB (x509-cert) to the library (measured).
+//! This module decides about trust only for the certificates of `ca_file`: which of them a server's certificate must
+//! equal, and which may issue others.
 
 /// One element of DER: a tag and its value.
 pub struct Element<'a> {
     pub tag: u8,
     pub value: &'a [u8],
-    /// The value with the tag and the length before it.
+    /// The whole element: the tag, the length and the value.
     pub whole: &'a [u8],
 }
 
-/// The elements that follow each other in this value. Ends at the first that is malformed.
+/// The elements in this value, one after the other. Ends at the first malformed element.
 #[derive(Clone, Copy)]
 pub struct Elements<'a>(pub &'a [u8]);
 
 impl<'a> Iterator for Elements<'a> {
     type Item = Element<'a>;
 
-    #[inline(never)] // it is called often, for errors only
+    #[inline(never)] // it has many calls, but speed does not matter: it is used for errors only
     fn next(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
@@ -61,7 +61,7 @@ const KEY_USAGE: u8 = 15;
 const SUBJECT_ALT_NAME: u8 = 17;
 const BASIC_CONSTRAINTS: u8 = 19;
 const EXTENDED_KEY_USAGE: u8 = 37;
-/// Those below 2.5.29 that the verifier knows, and so may be critical.
+/// The extensions below 2.5.29 that the verifier supports. Only these may be critical.
 const KNOWN: [u8; 6] = [KEY_USAGE, SUBJECT_ALT_NAME, BASIC_CONSTRAINTS, 30, 31, EXTENDED_KEY_USAGE];
 const SERVER_AUTH: [u8; 8] = [0x2b, 6, 1, 5, 5, 7, 3, 1];
 const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
@@ -71,7 +71,7 @@ const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
 pub enum Name {
     Dns(String),
     Ip(std::net::IpAddr),
-    /// Of another kind, such as a mail address, which no server has.
+    /// A name of another kind, such as a mail address. It cannot be the name of a server.
     Other,
 }
 
@@ -80,7 +80,7 @@ pub enum Name {
 pub struct X509<'a> {
     /// 1 to 3.
     pub version: u8,
-    /// What is signed.
+    /// The signed part.
     pub signed: &'a [u8],
     /// The algorithm of the signature, with its parameters.
     pub algorithm: &'a [u8],
@@ -151,12 +151,12 @@ impl<'a> X509<'a> {
         self.extensions().find(|(id, ..)| *id == [0x55, 0x1d, number]).map(|(.., value)| value)
     }
 
-    /// What is in the sequence that is the value of this extension.
+    /// The content of the sequence that is the value of this extension.
     fn extension(&self, number: u8) -> Option<Elements<'a>> {
         Elements(self.raw_extension(number)?).expect(SEQUENCE).map(Elements)
     }
 
-    /// A critical extension that the verifier does not know.
+    /// A critical extension that the verifier does not support.
     pub fn unknown_critical_extension(&self) -> Option<&'a [u8]> {
         let known = |id: &[u8]| matches!(id, [0x55, 0x1d, number] if KNOWN.contains(number));
         self.extensions().find(|(id, critical, _)| *critical && !known(id)).map(|(id, ..)| id)
@@ -181,7 +181,7 @@ impl<'a> X509<'a> {
         attributes(self.subject).filter(|(id, _)| *id == COMMON_NAME).map(|(_, value)| value).collect()
     }
 
-    /// Whether it is marked as a CA's, and how many CAs may follow it in a chain.
+    /// Whether it is marked as a CA certificate, and how many CAs may follow it in a chain.
     pub fn ca(&self) -> (bool, Option<usize>) {
         let Some(mut fields) = self.extension(BASIC_CONSTRAINTS) else { return (false, None) };
         let Some(first) = fields.next().filter(|field| field.tag == BOOLEAN) else { return (false, None) };
@@ -189,7 +189,7 @@ impl<'a> X509<'a> {
         (first.value != [0], depth.map(usize::from))
     }
 
-    /// Whether it may issue certificates. Version 1 has no extensions that could say so.
+    /// Whether it may issue certificates. A version 1 certificate has no extension that says so.
     #[inline(never)]
     pub fn may_issue(&self) -> bool {
         const KEY_CERT_SIGN: u8 = 0x04;
@@ -202,7 +202,7 @@ impl<'a> X509<'a> {
         }
     }
 
-    /// Whether it may be a server's: it lists this purpose, or none at all.
+    /// Whether a server may use it: its extended key usage lists servers, or it has no extended key usage.
     pub fn is_for_servers(&self) -> bool {
         self.extension(EXTENDED_KEY_USAGE).is_none_or(|mut purposes| purposes.any(|id| id.value == SERVER_AUTH))
     }
@@ -216,7 +216,8 @@ fn attributes(name: &[u8]) -> impl Iterator<Item = (&[u8], String)> {
     })
 }
 
-/// What a person calls a distinguished name: its common name, or else its last attribute. May be anything.
+/// The short name for a distinguished name: its common name, or its last attribute if it has no common name. It may
+/// contain any characters.
 pub fn called(name: &[u8]) -> Option<String> {
     attributes(name)
         .filter(|(id, _)| *id == COMMON_NAME)
@@ -249,7 +250,7 @@ pub fn key_algorithm(key: &[u8]) -> Option<&[u8]> {
     Elements(Elements(key).expect(SEQUENCE)?).expect(SEQUENCE)
 }
 
-/// UTCTime or GeneralizedTime as RFC 5280 has them, in Unix seconds; 0 for a time before 1970.
+/// A UTCTime or GeneralizedTime (RFC 5280) in Unix seconds; 0 for a time before 1970.
 fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     let text = std::str::from_utf8(time.value).ok()?.strip_suffix('Z')?;
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -271,7 +272,7 @@ fn unix_seconds(time: &Element<'_>) -> Option<u64> {
     if !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    // Days since 1970, of a year that begins in March.
+    // The days since 1970. The calculation uses years that begin in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 1 - 719_468;
     Some(u64::try_from(((days * 24 + hour) * 60 + minute) * 60 + second).unwrap_or(0))

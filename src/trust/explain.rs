@@ -1,7 +1,7 @@
 //! The sentence for a TLS failure: what is wrong, whose certificate it is, and what to do.
 //!
-//! The TLS library says what it could not do, in its own terms. Here the certificates of the failed handshake are read
-//! again. They give an operator what can be corrected: names, dates, algorithms and sizes of keys.
+//! The TLS library reports a failure in its internal terms. This module reads the certificates of the failed handshake
+//! again. So the message can show what an operator can correct: names, dates, algorithms and sizes of keys.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,7 +13,7 @@ use super::verify::{Anchors, Rejected};
 use super::words::{clean, words};
 use crate::secret::Secrets;
 
-/// The server that TLS was tried with.
+/// The server of the failed handshake.
 pub struct Peer<'a> {
     /// Its host and port, and the proxy before it.
     pub shown: &'a str,
@@ -23,12 +23,12 @@ pub struct Peer<'a> {
     pub secrets: &'a Secrets,
 }
 
-/// All that is known of a failed handshake.
+/// The facts about a failed handshake.
 pub struct Report<'a> {
     pub anchors: &'a Anchors,
     /// The name that the certificate must have.
     pub host: &'a str,
-    /// The certificates that did not pass.
+    /// The certificates that were rejected.
     pub seen: Option<&'a Rejected>,
     /// Whether the server asked for a client certificate.
     pub asked: bool,
@@ -60,17 +60,20 @@ impl Report<'_> {
                 }
             },
             Error::InvalidMessage(why) => format!(
-                "{shown} does not answer in TLS: {}; check that `{option}` names an https port, and that nothing on the \
-                 way answers for it",
+                "{shown} does not answer in TLS: {}; check that `{option}` names an https port, and that no proxy or \
+                 firewall answers instead of it",
                 words(&format!("{why:?}"))
             ),
             Error::PeerMisbehaved(why) => format!(
-                "{shown} breaks the rules of TLS: {}; update the server, or what answers for it on the way",
+                "{shown} violates the TLS protocol: {}; update the server, or the proxy or firewall that answers \
+                 instead of it",
                 words(&format!("{why:?}"))
             ),
-            Error::NoCertificatesPresented => format!("{shown} shows no certificate; give the server one"),
+            Error::NoCertificatesPresented => format!("{shown} sends no certificate; install one on the server"),
             Error::DecryptError | Error::PeerSentOversizedRecord => {
-                format!("{shown} sends TLS records that cannot be decrypted; look for a fault on the way to it")
+                format!(
+                    "{shown} sends TLS records that cannot be decrypted; check the network and the proxies before it"
+                )
             }
             Error::InappropriateMessage { .. } | Error::InappropriateHandshakeMessage { .. } => {
                 format!("{shown} sends a TLS message out of order; check that `{option}` names an https port")
@@ -87,14 +90,14 @@ impl Report<'_> {
 
     fn other(&self, why: &str) -> String {
         format!(
-            "TLS with {} failed: {why}; check what `{}` names, and report this if it lasts",
+            "TLS with {} failed: {why}; check the server that `{}` names; if this failure does not stop, report it",
             self.peer.shown, self.peer.option
         )
     }
 
     fn no_version(&self) -> String {
         format!(
-            "{} speaks neither TLS 1.2 nor TLS 1.3, and older versions are not safe; enable one of them there",
+            "{} supports neither TLS 1.2 nor TLS 1.3, and older versions are not safe; enable one of the two there",
             self.peer.shown
         )
     }
@@ -102,7 +105,8 @@ impl Report<'_> {
     #[inline(never)]
     fn alert(&self, alert: Alert) -> String {
         let Peer { shown, option, .. } = self.peer;
-        // What servers answer to a client without a certificate: the first in TLS 1.2, the second in TLS 1.3.
+        // Servers answer with these alerts to a client without a certificate: the first in TLS 1.2, the second in TLS
+        // 1.3.
         let refuses_client = matches!(
             alert,
             Alert::HandshakeFailure
@@ -115,8 +119,8 @@ impl Report<'_> {
         );
         match alert {
             _ if refuses_client && self.asked || alert == Alert::CertificateRequired => format!(
-                "{shown} demands a client certificate, and dl_auth cannot give one; let the server admit clients without \
-                 one, or set `{option}` to an address that does"
+                "{shown} requires a client certificate, which dl_auth does not support; configure the server to accept \
+                 clients without one, or change `{option}`"
             ),
             Alert::ProtocolVersion => self.no_version(),
             Alert::HandshakeFailure | Alert::InsufficientSecurity => format!(
@@ -128,10 +132,10 @@ impl Report<'_> {
                 clean(self.host, Secrets::NONE)
             ),
             Alert::Unknown(number) => {
-                format!("{shown} ended TLS with the unknown alert {number}; look into the server's log for the reason")
+                format!("{shown} ended TLS with the unknown alert {number}; read the reason in the server's log")
             }
             alert => format!(
-                "{shown} ended TLS with the alert \"{}\"; look into the server's log for the reason",
+                "{shown} ended TLS with the alert \"{}\"; read the reason in the server's log",
                 words(&format!("{alert:?}"))
             ),
         }
@@ -140,11 +144,11 @@ impl Report<'_> {
     /// The clock that dates are compared with.
     pub fn clock(&self) -> String {
         let now = self.now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        format!("this machine's clock, which says {}", date(now))
+        format!("this machine's clock, which shows {}", date(now))
     }
 }
 
-/// A date in words; of one past the year 9999, that it is far off.
+/// A date as text. A date after the year 9999 is shown as the last second of that year.
 pub fn date(unix_seconds: u64) -> String {
     const YEAR_10000: u64 = 253_402_300_800;
     httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + Duration::from_secs(unix_seconds.min(YEAR_10000 - 1)))

@@ -1,5 +1,5 @@
-//! Reads files of certificates in every form that is in use, and skips no certificate: a block that is not a certificate
-//! is an error that names the block.
+//! Reads files of certificates in every form that is in use. It never skips a certificate silently: if a block cannot
+//! be read as a certificate, the error names the block.
 
 use std::borrow::Cow;
 
@@ -18,30 +18,31 @@ pub struct Block {
 }
 
 impl Block {
-    /// Its place as a message shows it.
+    /// The place as a message shows it.
     pub fn place(&self) -> String {
         format!("block {} ({})", self.number, self.label)
     }
 }
 
-/// Each certificate of a file, or why it cannot be read. Blocks that can hold no certificate are left out, a private
-/// key among them: it is never decoded.
+/// Each certificate of a file, or why it cannot be read. Blocks that cannot hold a certificate are ignored. A private
+/// key is such a block, and is never decoded.
 ///
-/// A file of DER is one certificate.
+/// A file in DER is one certificate.
 pub fn certificates(file: &[u8]) -> impl Iterator<Item = Result<Block, String>> {
     let der = is_der(file).then(|| from_der(file));
     let text = if der.is_some() { Cow::default() } else { text(file) };
     Blocks { der, text, at: 0, number: 0 }
 }
 
-/// Whether it begins as a certificate in DER does, which is longer than 127 bytes. Text may begin with the same letter.
+/// Whether it begins like a certificate in DER of more than 127 bytes. The second byte is needed, because text may
+/// begin with the same first byte.
 fn is_der(file: &[u8]) -> bool {
     matches!(file, [SEQUENCE, 0x80..=0xff, ..])
 }
 
-/// Refuses a file that may hold a certificate that `certificates` does not see: in another encoding than the rest, or
-/// after a BEGIN line in an unusual form.
-#[inline(never)] // so are some others here: each copy adds to the library's size
+/// Refuses a file that may hold a certificate that `certificates` does not find: a certificate in another encoding than
+/// the rest of the file, or after a BEGIN line in an unusual form.
+#[inline(never)] // as some other functions here: each inlined copy adds to the library's size
 pub fn check(file: &[u8]) -> Result<(), String> {
     if is_der(file) {
         return Ok(());
@@ -51,21 +52,21 @@ pub fn check(file: &[u8]) -> Result<(), String> {
     if file.contains(&0) {
         bytes.to_mut().retain(|byte| *byte != 0);
     }
-    let looking_so = begins(&bytes);
-    // In the text, because UTF-16 has NULs between the letters.
+    let begin_lines = begins(&bytes);
+    // Searches the decoded text, because UTF-16 has NULs between the letters.
     let exact = match &text {
-        Cow::Borrowed(_) => looking_so.clone(),
+        Cow::Borrowed(_) => begin_lines.clone(),
         Cow::Owned(text) => begins(text.as_bytes()),
     };
     let exact: Vec<usize> = exact.iter().filter(|(_, exact)| *exact).map(|(line, _)| *line).collect();
-    let inexact: Vec<usize> = looking_so.iter().map(|(line, _)| *line).collect();
+    let inexact: Vec<usize> = begin_lines.iter().map(|(line, _)| *line).collect();
     let control = |byte: u8| byte < b' ' && !matches!(byte, b'\t'..=b'\r' | 0x1a);
     let (line, why) = if inexact.len() > exact.len() {
         let same = inexact.iter().zip(&exact).take_while(|(inexact, exact)| inexact == exact).count();
         let why = "looks like the BEGIN line of a certificate, but cannot be recognized; write it as \
                    `-----BEGIN CERTIFICATE-----`, in the encoding of the other lines, or take it out";
         (inexact.get(same).copied().unwrap_or_default(), why)
-    // First a pass over all bytes: the compiler makes it much faster than a search.
+    // First, one pass over all bytes. The compiler makes it much faster than a search.
     } else if text.bytes().fold(false, |found, byte| found | control(byte)) {
         let at = text.bytes().position(control).unwrap_or_default();
         let lines = text.bytes().take(at).filter(|byte| *byte == b'\n').count();
@@ -76,15 +77,16 @@ pub fn check(file: &[u8]) -> Result<(), String> {
     Err(format!("line {line} {why}"))
 }
 
-/// The numbers of the lines with a BEGIN that CERTIFICATE follows, in any case, after any kind of dash; and whether it is
-/// as it should be.
+/// The lines that look like the BEGIN line of a certificate, in upper or lower case, after any kind of dash. For each
+/// one: its number, and whether the BEGIN has the exact form.
 #[inline(never)]
 fn begins(text: &[u8]) -> Vec<(usize, bool)> {
     const BEGIN: &[u8] = b"BEGIN";
     const CERTIFICATE: &[u8] = b"CERTIFICATE";
     const NEAR: usize = 24;
     let (mut lines, mut line, mut counted) = (Vec::new(), 1, 0);
-    // A bundle has 200 KB, and `str::find` looks at several bytes at a time: so this costs little of a first login.
+    // A bundle has 200 KB. `str::find` checks several bytes at a time, so this is a small part of the cost of a first
+    // login.
     let plain = std::str::from_utf8(text).ok().filter(|plain| plain.is_ascii() && !plain.contains(';'));
     let dash = |from: usize| match plain {
         Some(plain) => plain.get(from..)?.find('-').map(|at| from + at),
@@ -110,7 +112,8 @@ fn begins(text: &[u8]) -> Vec<(usize, bool)> {
     lines
 }
 
-/// Whether CERTIFICATE, from `start` to `end`, is part of a label, and not of a comment such as `begin CA certificates`.
+/// Whether CERTIFICATE, from `start` to `end`, is part of a label. It may be part of a comment instead, such as
+/// `begin CA certificates`.
 fn is_label(text: &[u8], start: usize, end: usize) -> bool {
     let letters = text.get(..start).unwrap_or_default().iter().filter(|byte| byte.is_ascii_alphabetic());
     let letters: Vec<u8> = letters.map(u8::to_ascii_uppercase).collect();
@@ -118,7 +121,7 @@ fn is_label(text: &[u8], start: usize, end: usize) -> bool {
     whole && [&b""[..], b"X", b"TRUSTED", b"NEW"].contains(&letters.as_slice())
 }
 
-/// What a file without a certificate has instead.
+/// The content of a file that has no certificate.
 pub fn instead(file: &[u8]) -> String {
     let text = text(file);
     let first = mark(&text, 0).and_then(|(at, _)| label(&text, at + BEGIN.len()));
@@ -132,10 +135,10 @@ const BEGIN: &str = "-BEGIN ";
 const END: &str = "-END ";
 const DASHES: &str = "-----";
 
-/// The blocks of a PEM file. They are looked for anywhere in a line: files are joined without a line end between them,
-/// editors indent, and a byte order mark may come first.
+/// The blocks of a PEM file. A block may begin anywhere in a line: users join files without a line end between them,
+/// editors indent lines, and a file may begin with a byte order mark.
 struct Blocks<'a> {
-    /// The only block of a file of DER.
+    /// The only block of a file in DER.
     der: Option<Result<Block, String>>,
     text: Cow<'a, str>,
     at: usize,
@@ -195,12 +198,12 @@ impl Iterator for Blocks<'_> {
     }
 }
 
-/// What a block is by its label.
+/// The kind of a block, by its label.
 enum Kind {
     Certificate(&'static str),
     /// It holds no certificate.
     Other,
-    /// It may hold certificates, and is not read.
+    /// It may hold certificates in a form that is not supported.
     Refused(&'static str),
 }
 
@@ -209,7 +212,7 @@ impl Kind {
         match label {
             "CERTIFICATE" => Kind::Certificate("CERTIFICATE"),
             "X509 CERTIFICATE" => Kind::Certificate("X509 CERTIFICATE"),
-            // Its trust settings may say that it is not to be trusted for servers.
+            // Its trust settings may say that it is not trusted for servers.
             "TRUSTED CERTIFICATE" => Kind::Refused(
                 "has trust settings of OpenSSL, which dl_auth does not read; copy this block alone into the file OLD, \
                  run `openssl x509 -in OLD -out NEW`, and replace this block with NEW",
@@ -245,7 +248,7 @@ fn from_der(file: &[u8]) -> Result<Block, String> {
             let certificate = CertificateDer::from(first.whole.to_vec());
             return Ok(Block { certificate, number: 1, label: "DER" });
         }
-        // The identifier of PKCS #7, or the number 3, with which PKCS #12 begins.
+        // PKCS #7 begins with its identifier. PKCS #12 begins with the number 3.
         Some(first) if first.value.starts_with(&[0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07]) => {
             "the file is PKCS #7; take the certificates out: \
              `openssl pkcs7 -inform DER -print_certs -in OLD -out NEW`"
@@ -258,7 +261,7 @@ fn from_der(file: &[u8]) -> Result<Block, String> {
     })
 }
 
-/// The label that begins here, without the dashes, and where the text after them begins.
+/// The label that begins here, without the dashes, and the place where the text after the dashes begins.
 fn label(text: &str, start: usize) -> Option<(&str, usize)> {
     let rest = text.get(start..)?;
     let (label, dashes) = rest.split_at(rest.find('-').filter(|length| *length <= 40)?);
@@ -267,13 +270,12 @@ fn label(text: &str, start: usize) -> Option<(&str, usize)> {
     whole.then_some((label, start + label.len() + DASHES.len()))
 }
 
-/// Whether five dashes end with the one at `last`.
+/// Whether there are five dashes in a row, the last of them at `last`.
 fn dashes_before(text: &str, last: usize) -> bool {
     text.get(..=last).is_some_and(|before| before.ends_with(DASHES))
 }
 
-/// Where the next BEGIN or END is, and whether it is a BEGIN. Base64 has no dash, so that most of a file is passed over
-/// quickly.
+/// The place of the next BEGIN or END, and whether it is a BEGIN. The search is fast, because base64 contains no dash.
 fn mark(text: &str, mut from: usize) -> Option<(usize, bool)> {
     loop {
         let rest = text.get(from..)?;
@@ -286,7 +288,7 @@ fn mark(text: &str, mut from: usize) -> Option<(usize, bool)> {
     }
 }
 
-/// The file as text. UTF-16 is decoded, and the dashes of word processors, which would hide a block, become plain ones.
+/// The file as text. UTF-16 is decoded. The dashes of word processors, which would hide a block, become ASCII dashes.
 fn text(file: &[u8]) -> Cow<'_, str> {
     let unit: Option<fn([u8; 2]) -> u16> = match file {
         [0xff, 0xfe, ..] | [_, 0, _, 0, ..] => Some(u16::from_le_bytes),

@@ -1,4 +1,4 @@
-//! The cryptography of TLS: ring, because the entropy set-up of another provider costs 30 ms.
+//! The cryptography of TLS: ring. Another provider was not used, because the set-up of its entropy source costs 30 ms.
 
 use rustls::Error;
 use rustls::crypto::{CryptoProvider, KeyProvider, ring};
@@ -7,13 +7,13 @@ use rustls::sign::SigningKey;
 
 use crate::sync::Arc;
 
-/// The provider of all sessions. Do not use ring's own elsewhere: its code for private keys is 50 KB.
+/// The provider of all sessions. Do not use rustls's provider for ring directly: its code for private keys adds 50 KB.
 pub fn provider() -> CryptoProvider {
     CryptoProvider { key_provider: &NoKeys, ..ring::default_provider() }
 }
 
-/// dl_auth never shows a client certificate, so it reads no private key. This keeps the code that signs out of the
-/// library.
+/// Refuses every private key. dl_auth never sends a client certificate, so it needs no private key. Without this type,
+/// the library would contain code for signatures that it never uses.
 #[derive(Debug)]
 struct NoKeys;
 

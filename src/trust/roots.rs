@@ -14,7 +14,7 @@ use crate::file::{self, Fault, Regular};
 use crate::process::occupying_stdio;
 use crate::sync::{Arc, Mutex, try_lock};
 
-/// A certificate authority's certificate.
+/// The certificate of a certificate authority.
 pub type Certificate = CertificateDer<'static>;
 
 /// Which roots to trust, before any certificate of the system is read.
@@ -22,7 +22,7 @@ pub type Certificate = CertificateDer<'static>;
 pub struct Roots {
     /// The roots other than those of `ca_file`.
     pub base: Base,
-    /// Those of `ca_file`.
+    /// The roots of `ca_file`.
     pub ca: Vec<Certificate>,
 }
 
@@ -33,13 +33,14 @@ pub enum Base {
     SystemElseBundled(SystemPaths),
     /// `tls_roots=system`.
     System(SystemPaths),
-    /// `tls_roots=bundled`: Mozilla's, compiled in.
+    /// `tls_roots=bundled`: Mozilla's roots, which are compiled into the library.
     Bundled,
     /// `tls_roots=ca_file_only`.
     Nothing,
 }
 
-/// The maximum size of a file of roots, in bytes. It stops the read of an endless device. Usual bundles have 1 % of it.
+/// The maximum size of a file of roots, in bytes. It stops the read of an endless device. Usual bundles have 1 % of
+/// this size.
 const FILE_MAX: u64 = 64 << 20;
 
 /// The usual places of a bundle, in the order in which they are tried. The crate `openssl-probe` has the same list, but
@@ -73,19 +74,20 @@ const DIRECTORIES: [&str; 5] = [
 pub struct SystemPaths {
     pub file: Option<PathBuf>,
     pub directories: Vec<PathBuf>,
-    /// Whether the user named them. If so, only these are trusted.
+    /// Whether the user named these places. If so, only the roots in them are trusted.
     pub named: bool,
-    /// The length and the time of the last change of the file that the user named. Handles share the roots of one state.
+    /// The length and the time of the last change of the file that the user named. Handles share the roots of a file
+    /// only if both are equal.
     pub(super) stamp: Option<(u64, SystemTime)>,
     pub(super) read: Read,
 }
 
-/// The roots of the file, from its check until [`SystemPaths::file_roots`] takes them, so that they are parsed once.
+/// Holds the roots of the file from its check until [`SystemPaths::file_roots`] takes them. So the file is parsed once.
 #[derive(Clone, Default)]
 pub(super) struct Read(Arc<Mutex<Option<Store>>>);
 
 impl PartialEq for Read {
-    /// Roots from the same places are equal, read or not.
+    /// Roots from the same places are equal, whether they have been read or not.
     fn eq(&self, _: &Read) -> bool {
         true
     }
@@ -125,7 +127,7 @@ impl SystemPaths {
 
     /// The roots in the file.
     pub fn file_roots(&self) -> Store {
-        // In a child process, the lock may stay held by a thread that exists only in the parent process.
+        // In a child process, the lock may be held by a thread that exists only in the parent process.
         if let Some(store) = try_lock(&self.read.0).and_then(|mut read| read.take()) {
             return store;
         }
@@ -134,7 +136,8 @@ impl SystemPaths {
         store
     }
 
-    /// Reads the file that SSL_CERT_FILE names. One that does not exist, or is no regular file, is reported by [`Trust::anchors`].
+    /// Reads the file that SSL_CERT_FILE names. If the file does not exist or is not a regular file, [`Trust::anchors`]
+    /// reports it.
     fn check(&self) -> Result<(), Error> {
         let Some(file) = self.file.as_ref().filter(|_| self.named) else { return Ok(()) };
         let place = words::path(file);
@@ -173,7 +176,7 @@ impl SystemPaths {
         store.roots.roots = roots;
     }
 
-    /// The roots of the system store, on systems that keep them in no file, if the user named no place.
+    /// The roots of the system store, on systems that do not keep them in a file, if the user named no place.
     #[cfg_attr(not(any(windows, target_vendor = "apple")), allow(unused_variables))]
     pub fn add_platform(&self, store: &mut Store) {
         #[cfg(any(windows, target_vendor = "apple"))]
@@ -193,11 +196,11 @@ impl Roots {
     }
 }
 
-/// The certificates in a `ca_file`, or what is wrong with it.
+/// The certificates in a `ca_file`, or why it cannot be used.
 pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
     let mut certificates = Vec::new();
     named_roots(file, &mut |certificate| {
-        // Whether it may issue others must be known.
+        // The library must know whether this certificate may issue others.
         let read = X509::read(&certificate).is_some();
         certificates.push(certificate);
         read
@@ -205,8 +208,8 @@ pub fn read_ca(file: &[u8]) -> Result<Vec<Certificate>, String> {
     Ok(certificates)
 }
 
-/// The roots in a file that the user named. All of it is used, or none. `keep` gets each certificate, and says whether
-/// it can be used.
+/// The roots in a file that the user named. The whole file is used or refused. `keep` gets each certificate, and
+/// returns whether it can be used.
 fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate) -> bool) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     for block in pem::certificates(file) {
@@ -225,7 +228,7 @@ fn named_roots(file: &[u8], keep: &mut dyn FnMut(Certificate) -> bool) -> Result
     if roots.is_empty() { Err(pem::instead(file)) } else { Ok(roots) }
 }
 
-/// Roots as rustls has them, and how many could not be read.
+/// Roots in the form of rustls, and the number of roots that could not be read.
 pub struct Store {
     pub roots: RootCertStore,
     pub unreadable: usize,

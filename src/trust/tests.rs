@@ -1,4 +1,4 @@
-//! Which roots a handle has, and which sessions share a set-up.
+//! Which roots a handle has, and which handles share them.
 
 use super::*;
 use std::path::PathBuf;
@@ -65,7 +65,7 @@ fn a_named_file_is_parsed_once_and_refused_with_the_block_that_is_wrong() {
 }
 
 #[test]
-fn what_cannot_be_read_of_the_systems_own_file_is_counted() {
+fn certificates_of_the_systems_file_that_cannot_be_read_are_counted() {
     let damaged = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n";
     let (first, second) = (certificate(), certificate().replace("-----END", "---END"));
     let file = scratch("system.pem", &format!("\u{feff}{first}{damaged}{second}{first}"));

@@ -4,7 +4,7 @@
 //! is trusted if the host name, the validity and the extended key usage fit. webpki verifies everything else.
 
 use std::fmt;
-use std::hint::black_box; // keeps rustls's code out of this crate's, which is compiled for speed: that is 10 KB
+use std::hint::black_box; // prevents inlining of rustls into this crate, which is compiled for speed: saves 10 KB
 use std::net::IpAddr;
 use std::time::SystemTime;
 
@@ -28,9 +28,9 @@ use crate::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 /// The certificates that are trusted.
 pub struct Anchors {
     pub roots: RootCertStore,
-    /// The certificates of `ca_file`. Those of them that are CAs are among the roots, too.
+    /// The certificates of `ca_file`. The CA certificates among them are also in the roots.
     pub ca_file: Vec<Certificate>,
-    /// How many roots could not be read, and so are not trusted.
+    /// The number of roots that could not be read, and therefore are not trusted.
     pub unreadable: usize,
     /// The cryptography, which all sessions share.
     pub provider: Arc<CryptoProvider>,
@@ -89,8 +89,9 @@ impl Anchors {
     }
 }
 
-/// What is verified of a certificate that the user has named byte by byte. Its own signature says nothing more, and
-/// whether it may issue others does not matter, because it has issued none of this chain.
+/// Verifies a certificate that is pinned: the user has given exactly this certificate. Its signature is not checked,
+/// because it would prove nothing more. Whether it may issue others is not checked, because it has issued no other
+/// certificate of this chain.
 fn verify_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
     let read = X509::read(certificate).ok_or(CertificateError::BadEncoding)?;
     let [not_before, not_after] =
@@ -117,7 +118,7 @@ fn verify_pinned(certificate: &CertificateDer<'_>, name: &ServerName<'_>, now: U
     if read.common_names().iter().any(fits) { Ok(()) } else { Err(CertificateError::NotValidForName.into()) }
 }
 
-/// What rustls has for TLS 1.3 alone.
+/// The TLS 1.2 form of a function that rustls has only for TLS 1.3.
 fn verify_tls12_signature_with_raw_key(
     message: &[u8],
     key: &SubjectPublicKeyInfoDer<'_>,
@@ -143,11 +144,11 @@ pub struct Verifier {
     seen: Mutex<Option<Rejected>>,
 }
 
-/// The certificates that did not pass.
+/// The certificates that were rejected.
 pub struct Rejected {
-    /// The server's own first.
+    /// The certificates that the server sent. Its own certificate is the first one.
     pub chain: Vec<Certificate>,
-    /// Whether the chain passed, and the server's signature did not.
+    /// Whether the chain was accepted, and only the server's signature of the handshake was not.
     pub trusted: bool,
 }
 
@@ -158,7 +159,7 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// For a session with the server of this name.
+    /// A verifier for a session with the server of this name.
     pub fn new(anchors: Arc<Anchors>, name: ServerName<'static>) -> Verifier {
         Verifier { anchors, name, asked: AtomicBool::new(false), seen: Mutex::new(None) }
     }
@@ -180,7 +181,7 @@ impl Verifier {
         other_key && lock(&self.seen).as_ref().is_some_and(|seen| !seen.trusted)
     }
 
-    /// The sentence for a failure: what is wrong with whose certificate or with TLS, and what to do.
+    /// The sentence for a failure: what is wrong, with which certificate or with TLS, and what to do.
     #[inline(never)]
     pub fn explain(&self, error: &Error, peer: &Peer<'_>, now: SystemTime) -> String {
         let seen = lock(&self.seen);
@@ -196,7 +197,7 @@ impl Verifier {
     }
 
     fn remember<'a>(&self, certificates: impl Iterator<Item = &'a CertificateDer<'a>>, trusted: bool) {
-        // A server may send many, in any order; a path has few.
+        // A server may send many certificates in any order, but a path has only a few.
         let chain = certificates.take(64).map(|certificate| certificate.clone().into_owned()).collect();
         *lock(&self.seen) = Some(Rejected { chain, trusted });
     }

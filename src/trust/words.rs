@@ -1,10 +1,10 @@
-//! Words for what the TLS library and certificates name by identifiers and numbers.
+//! Plain words for the identifiers and numbers in the errors of the TLS library and in certificates.
 
 use super::der::{Elements, OID, called, key_algorithm, rsa_bits};
 use crate::secret::{Secrets, redacted};
 
-/// An identifier of the TLS library as lower-case words: `TooManyEmptyFragments` gives "too many empty fragments".
-/// Takes the library's debug output, and leaves out what follows the identifier.
+/// An identifier of the TLS library as lower-case words: `TooManyEmptyFragments` becomes "too many empty fragments".
+/// Takes the library's debug output, and ignores the text after the identifier.
 pub fn words(debug: &str) -> String {
     let identifier = debug.split(|character: char| !character.is_ascii_alphanumeric()).next().unwrap_or_default();
     let mut words = String::new();
@@ -22,10 +22,11 @@ pub fn words(debug: &str) -> String {
     words
 }
 
-/// A peer's text, made fit for a message: short, on one line, without quotes, brackets, invisible characters and secrets.
+/// A peer's text in a form that a message can show: short, on one line, without quotes, brackets, invisible characters
+/// and secrets.
 pub fn clean(text: &str, secrets: &Secrets) -> String {
     const MAX_BYTES: usize = 48;
-    // Above ASCII, letters of scripts from left to right, without marks that combine with the letter before.
+    // Above ASCII, only letters of left-to-right scripts are kept, and no marks that combine with the letter before.
     let fit = |character| match character {
         '"' | '(' | ')' | '\\' | '<' | '>' | '[' | ']' | '`' | '{' | '|' | '}' => '?',
         '\u{3099}' | '\u{309a}' | '\u{3164}' => '?',
@@ -61,7 +62,7 @@ pub fn in_quotes(name: &str, secrets: &Secrets) -> String {
     format!("\"{}\"", clean(name, secrets))
 }
 
-/// What a distinguished name is called, in quotes.
+/// The short name for a distinguished name, in quotes.
 pub fn quoted(name: &[u8], secrets: &Secrets) -> String {
     match called(name) {
         Some(name) => in_quotes(&name, secrets),
@@ -69,7 +70,7 @@ pub fn quoted(name: &[u8], secrets: &Secrets) -> String {
     }
 }
 
-/// The names of algorithms, keys and curves, as OpenSSL has them.
+/// The names of algorithms, keys and curves. They are the names that OpenSSL uses.
 const NAMES: &str = "\
 1.2.840.113549.1.1.1 RSA
 1.2.840.113549.1.1.2 md2WithRSAEncryption
@@ -112,14 +113,14 @@ const NAMES: &str = "\
 1.3.36.3.3.2.8.1.1.11 brainpoolP384r1
 1.3.36.3.3.2.8.1.1.13 brainpoolP512r1";
 
-/// An object identifier by its name, or by its numbers if it has no name here.
+/// The name of an object identifier, or its numbers if this table has no name for it.
 fn named(id: &[u8], secrets: &Secrets) -> String {
     let numbers = dotted(id);
     let name = NAMES.lines().filter_map(|line| line.split_once(' ')).find(|(known, _)| *known == numbers);
     name.map_or_else(|| format!("OID {}", clean(&numbers, secrets)), |(_, name)| name.to_owned())
 }
 
-/// An object identifier as numbers with dots between them, made fit for a message.
+/// An object identifier as numbers with dots between them, in a form that a message can show.
 pub fn numbers(id: &[u8], secrets: &Secrets) -> String {
     clean(&dotted(id), secrets)
 }
@@ -129,7 +130,7 @@ fn dotted(id: &[u8]) -> String {
     for byte in id.iter().take(32) {
         arc = arc.wrapping_shl(7) | u64::from(byte & 0x7f);
         if byte & 0x80 == 0 {
-            let two = (arc / 40).min(2); // the first number has two in it
+            let two = (arc / 40).min(2); // the first number encodes two numbers
             text += &if text.is_empty() { format!("{two}.{}", arc - two * 40) } else { format!(".{arc}") };
             arc = 0;
         }
@@ -137,7 +138,7 @@ fn dotted(id: &[u8]) -> String {
     text
 }
 
-/// The name of an algorithm with its parameters, of which the curve of a key is told.
+/// The name of an algorithm. If its parameters name the curve of a key, the result contains the curve.
 pub fn algorithm(identifier: &[u8], secrets: &Secrets) -> String {
     let ids = Elements(identifier).take_while(|element| element.tag == OID);
     let mut ids = ids.map(|element| named(element.value, secrets));
@@ -148,7 +149,7 @@ pub fn algorithm(identifier: &[u8], secrets: &Secrets) -> String {
     }
 }
 
-/// The kind of a public key, and the size of one of RSA.
+/// The kind of a public key, and the size of an RSA key.
 pub fn key(key: &[u8], secrets: &Secrets) -> String {
     let kind = key_algorithm(key).map_or_else(|| "unknown".to_owned(), |kind| algorithm(kind, secrets));
     rsa_bits(key).map_or(kind, |bits| format!("RSA with {bits} bits"))

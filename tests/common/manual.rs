@@ -13,7 +13,7 @@ pub struct Function {
     pub returns: String,
     /// The names of its parameters.
     pub parameters: Vec<String>,
-    /// The comment before it, line by line, without the stars.
+    /// The lines of the comment before it, without the stars.
     pub lines: Vec<String>,
 }
 
@@ -25,7 +25,7 @@ impl Function {
     }
 }
 
-/// The functions of a header, in its order.
+/// The functions of a header, in the order of the header.
 pub fn functions(header: &str) -> Vec<Function> {
     let comments = header.split("/**").skip(1).filter_map(|rest| rest.split_once("*/"));
     comments.filter_map(|(comment, code)| function(comment, code.trim())).collect()
@@ -59,11 +59,12 @@ pub fn statuses(header: &str) -> BTreeMap<i32, String> {
     statuses.map(|(name, value)| (number(value), name.to_owned())).collect()
 }
 
-/// Any function can return it, and no list has it: the conventions at the top of the header say so.
+/// The status that each function can return. It is in no list, because the conventions at the top of the header
+/// describe it.
 const INTERNAL: &str = "DL_AUTH_E_INTERNAL";
 
-/// The record that a program of `tests/c/` leaves in the file that CHECK_STATUSES names, by `struct returned` of
-/// `check.h`: each function, and the statuses that it returned.
+/// The record that a program of `tests/c/` writes to the file in CHECK_STATUSES (`struct returned` of `check.h`): each
+/// function, and the statuses that it returned.
 pub fn recorded(file: &Path) -> BTreeMap<String, BTreeSet<i32>> {
     const ROW: usize = 32 + 128;
     let record = std::fs::read(file).expect("the program records the statuses");
@@ -79,8 +80,8 @@ pub fn recorded(file: &Path) -> BTreeMap<String, BTreeSet<i32>> {
         .collect()
 }
 
-/// What the header does not say of a record: functions that it does not have, and statuses that a function returned and
-/// that are not in its list.
+/// The parts of a record that the header does not document: functions that the header does not have, and statuses that
+/// a function returned but that are not in its list.
 pub fn undocumented(header: &str, record: &BTreeMap<String, BTreeSet<i32>>) -> Vec<String> {
     let (functions, names) = (functions(header), statuses(header));
     let mut missing = Vec::new();
@@ -109,8 +110,8 @@ pub fn assert_documented(program: &str, file: &Path) {
     let declared: BTreeSet<String> = declared.map(|function| function.name).collect();
     assert_eq!(record.keys().cloned().collect::<BTreeSet<_>>(), declared, "the functions that check.h records");
 
-    // A record that is always empty would show nothing. `cancel` calls each function; `header` calls none of these, and
-    // `unload` calls them by their addresses.
+    // Checks that the record is not always empty. `cancel` calls each function, `header` calls no function of the
+    // record, and `unload` calls the functions by their addresses.
     let silent: Vec<_> = record.iter().filter(|(_, returned)| returned.is_empty()).map(|(name, _)| name).collect();
     match program {
         "cancel" => assert!(silent.is_empty(), "{program} recorded nothing for {silent:?}"),

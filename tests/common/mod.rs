@@ -1,6 +1,6 @@
-//! What the tests of the built library share: the library itself, and programs that must succeed.
+//! The common parts of the tests of the built library: the library itself, and programs that must succeed.
 
-#![allow(dead_code)] // each test program uses its own part
+#![allow(dead_code)] // each test program uses only some of the functions
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -11,7 +11,7 @@ pub mod server;
 
 pub use dl_auth_gate::patience;
 
-/// The repository, of which the package that includes this file may be a part.
+/// The root of the repository. The package that includes this file may be in a subdirectory.
 pub fn root() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.ancestors().find(|directory| directory.join("Cargo.lock").exists()).expect("the repository")
@@ -22,13 +22,14 @@ pub fn target() -> PathBuf {
     root().join(std::env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
 }
 
-/// The directory with `libdl_auth.so`, as it is shipped, `libdl_auth.so.0`, its name at run time, and `libdl_auth.a`.
+/// The directory with the released library: `libdl_auth.so`, `libdl_auth.so.0` (its name at run time) and
+/// `libdl_auth.a`.
 pub fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| build(&["--release"], target().join("release")))
 }
 
-/// The same, but of a library that panics on order (feature `test-panic`).
+/// The directory with a library that also has functions that panic (feature `test-panic`).
 pub fn panicking_library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
@@ -42,14 +43,14 @@ fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
     cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib"]).args(arguments);
     succeeded("cargo build", as_from_a_shell(&mut cargo).output());
     let (library, name) = (Path::new("libdl_auth.so"), directory.join("libdl_auth.so.0"));
-    std::os::unix::fs::symlink(library, &name).ok(); // it may be there from the last time, or from another test
+    std::os::unix::fs::symlink(library, &name).ok(); // the last run or another test may have made it already
     assert_eq!(std::fs::read_link(&name).ok().as_deref(), Some(library), "the link beside the library");
     run(Command::new(root().join("packaging/archive.sh")).arg(&directory));
     directory
 }
 
-/// Removes the variables that cargo sets for a test. A build script that reads them would run again, and everything
-/// would be compiled again, each time a build by a test follows a build from a shell.
+/// Removes the variables that cargo sets for a test. Otherwise a build script that reads them would run again each time
+/// a test builds after a shell has built, and everything would be compiled again.
 pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "OUT_DIR"].iter().any(|start| name.to_string_lossy().starts_with(start)) {
@@ -59,7 +60,8 @@ pub fn as_from_a_shell(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Takes away what of this machine could lead a program to another gate, proxy or trust.
+/// Removes the environment variables that could make a program use another gate, another proxy or other root
+/// certificates.
 pub fn in_a_clean_environment(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         let upper = name.to_string_lossy().to_ascii_uppercase();
@@ -73,7 +75,8 @@ pub fn in_a_clean_environment(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Runs a program that must succeed, and gives what it wrote. One that is missing fails the test: nothing is skipped.
+/// Runs a program that must succeed, and returns its output. If the program is missing, the test fails: no test is
+/// skipped.
 pub fn run(command: &mut Command) -> String {
     let name = format!("{command:?}");
     let output = succeeded(&name, command.output());
@@ -87,7 +90,7 @@ fn succeeded(name: &str, output: std::io::Result<Output>) -> Output {
     output
 }
 
-/// The library's header, as it is checked in.
+/// The library's header from the source tree.
 pub fn header() -> String {
     std::fs::read_to_string(root().join("include/dl_auth.h")).expect("the header")
 }
@@ -111,7 +114,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A shell script that stands in for a tool.
+/// Writes a shell script that replaces a tool.
 pub fn script(path: &Path, lines: &str) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(path, format!("#!/bin/sh\n{lines}\n")).unwrap();

@@ -25,7 +25,7 @@ impl Server {
         Server { child, log: log.to_owned() }
     }
 
-    /// The same, and blocks until the server accepts connections on this port of 127.0.0.1.
+    /// Starts the program like `start`, and blocks until it accepts connections on this port of 127.0.0.1.
     pub fn listens(mut self, port: u16) -> Server {
         self.wait_until(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok());
         self
@@ -33,7 +33,7 @@ impl Server {
 
     /// Blocks until `ready`. Fails the test if the server ends before that.
     pub fn wait_until(&mut self, ready: impl Fn() -> bool) {
-        let limit = Instant::now() + super::patience(600); // guards against a hang
+        let limit = Instant::now() + super::patience(600); // this limit only detects a hang
         while !ready() {
             let ended = self.child.try_wait().expect("the state of the server");
             assert!(ended.is_none() && Instant::now() < limit, "the server did not start: {ended:?}\n{}", self.log());
@@ -41,7 +41,7 @@ impl Server {
         }
     }
 
-    /// What the server has written.
+    /// The output of the server.
     pub fn log(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.log).unwrap_or_default()).into_owned()
     }
@@ -54,8 +54,9 @@ impl Drop for Server {
     }
 }
 
-/// A port of 127.0.0.1 that no process listens on at this moment. Each one is given once. They are below those that the
-/// kernel gives to connections, of which a busy machine has many. Each process begins with a different one.
+/// A port of 127.0.0.1 that no process listens on at this moment. Each call returns a different port. The ports are
+/// below the range from which the kernel chooses the ports of connections, because a busy machine has many connections.
+/// Each process begins with a different port.
 pub fn free_port() -> u16 {
     static LEFT: LazyLock<Mutex<Range<u16>>> = LazyLock::new(|| {
         let first = 10_000 + u16::try_from(std::process::id() % 200).expect("below 200") * 100;

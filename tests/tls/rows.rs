@@ -25,7 +25,7 @@ pub struct Row {
     /// The certificates in the `ca_file`.
     pub trusts: &'static [&'static str],
     pub host: &'static str,
-    /// `None`: a token.
+    /// The status of the login; `None`: it returns a token.
     pub status: Option<Status>,
     /// Words that the message must contain, in addition to the host and the port.
     pub says: &'static [&'static str],
@@ -218,7 +218,7 @@ pub const CERTS: &[Cert] = &[
 ];
 
 const NO_COMMON: &[&str] = &["in common", "P-384", "2048"];
-const CLIENT: &[&str] = &["client certificate", "cannot give one", "`url`"];
+const CLIENT: &[&str] = &["client certificate", "does not support", "`url`"];
 const OLD: &[&str] = &["neither TLS 1.2 nor TLS 1.3", "enable"];
 
 pub const ROWS: &[Row] = &[

@@ -1,4 +1,4 @@
-//! Two tables: the proxy URLs that are read, and the hosts that `NO_PROXY` exempts.
+//! Tables of proxy URLs, and of hosts that bypass the proxy because of `NO_PROXY`.
 
 use super::*;
 
@@ -54,10 +54,10 @@ fn the_user_and_the_password_are_percent_decoded_once() {
 }
 
 #[test]
-fn a_url_that_cannot_be_used_says_why_and_shows_nothing_after_its_scheme() {
+fn the_error_of_an_invalid_url_says_why_and_shows_no_part_after_the_scheme() {
     let encode = "percent-encode";
     for (url, words) in [
-        // An unencoded character of the password moves the end of the host.
+        // Because of an unencoded character in the password, the parser finds a wrong host.
         ("http://jdoe:2024/Summer@127.0.0.1:3128", encode),
         ("http://jdoe:2024#Summer@127.0.0.1:3128", encode),
         ("http://jdoe:2024?Summer@127.0.0.1:3128", encode),
@@ -91,7 +91,7 @@ fn a_url_that_cannot_be_used_says_why_and_shows_nothing_after_its_scheme() {
         ("http://jdoe:Summer@a%20b:80", "no valid host and port"),
         ("http://jdoe:Summer@[fe80::1%25eth0]:80", "no valid host and port"),
         ("http://Sümmer:80", "no valid host and port"),
-        // Escapes, and what a Basic login cannot carry.
+        // Invalid percent-encoding, and characters that Basic authentication does not allow.
         ("http://jdoe:Summer%@p.invalid", "`%25`"),
         ("http://jdoe:Summer%2@p.invalid", "`%25`"),
         ("http://jdoe:100%Summer@p.invalid", "`%25`"),
@@ -124,7 +124,7 @@ const PROXY: bool = false;
 const DIRECT: bool = true;
 
 #[test]
-fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
+fn the_same_hosts_bypass_the_proxy_as_in_curl() {
     for (list, host, port, bypassed) in [
         // CURLOPT_NOPROXY(3): "ample.com" matches ample.com, ample.com:80, and www.ample.com, but not www.example.com
         // or ample.com.org.
@@ -144,7 +144,7 @@ fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
         ("*,localhost", "example.com", 443, PROXY),
         ("*.example.com", "www.example.com", 443, PROXY),
         ("**", "example.com", 443, PROXY),
-        // curl's tests/unit/unit1614.c and curl 7.88: white space separates as well, also without a comma.
+        // curl's tests/unit/unit1614.c and curl 7.88: white space also separates entries, even without a comma.
         ("foo,,,,,              bar, ::1/64", "bar", 443, DIRECT),
         ("foo bar", "bar", 443, DIRECT),
         ("foo\tbar", "foo", 443, DIRECT),
@@ -167,7 +167,7 @@ fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
         // unit1614.c: addresses.
         ("127.0.0.1,localhost", "127.0.0.1", 443, DIRECT),
         ("127.0.0.1,localhost", "localhost", 443, DIRECT),
-        ("127.0.0.1", "localhost", 443, PROXY), // no name is resolved
+        ("127.0.0.1", "localhost", 443, PROXY), // names are not resolved
         ("127.0.0.1", "127.0.0.11", 443, PROXY),
         ("1.2.3.4", "11.2.3.4", 443, PROXY),
         ("2.3.4", "1.2.3.4", 443, PROXY),
@@ -176,7 +176,7 @@ fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
         ("192.168.0.0", "192.168.0.1", 443, PROXY),
         ("127.0.0.1.127.0.0.1", "127.0.0.1", 443, PROXY),
         ("foobar", "192.168.0.1", 443, PROXY),
-        // CURLOPT_NOPROXY(3): IPv6 addresses without brackets. The issue adds those with brackets.
+        // CURLOPT_NOPROXY(3): IPv6 addresses without brackets. dl_auth also accepts brackets.
         ("example.com,::1,localhost", "::1", 443, DIRECT),
         ("example.com,::1,localhost", "[::1]", 443, DIRECT),
         ("[::1]", "::1", 443, DIRECT),
@@ -209,13 +209,13 @@ fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
         ("192.168.0.0/16", "::1", 443, PROXY),
         ("::/8", "0.0.0.1", 443, PROXY),
         ("10.0.0.0/8", "ten.invalid", 443, PROXY),
-        // The documented meaning of 0 network bits is that none is compared. (curl up to 8.x compares all of them.)
+        // By curl's documentation, 0 network bits mean that no bit is compared. (curl up to 8.x compares all bits.)
         ("0.0.0.0/0", "10.0.0.1", 443, DIRECT),
         ("::/0", "2001:db8::1", 443, DIRECT),
         ("0.0.0.0/0", "::1", 443, PROXY),
         ("::/0", "10.0.0.1", 443, PROXY),
         ("0.0.0.0/0", "example.com", 443, PROXY),
-        // unit1614.c: a mask that is too long never matches, nor does one that is no number.
+        // unit1614.c: a mask that is too long, or that is not a number, never matches.
         ("10.0.0.1/33", "10.0.0.1", 443, PROXY),
         ("::1/129", "::1", 443, PROXY),
         ("10.0.0.1/", "10.0.0.1", 443, PROXY),
@@ -226,7 +226,7 @@ fn the_hosts_that_bypass_the_proxy_are_those_of_curl() {
         ("10.0.0.1/99999999999", "10.0.0.1", 443, PROXY),
         ("10.0.0.0/255.0.0.0", "10.0.0.1", 443, PROXY),
         ("example.com/8", "example.com", 443, PROXY),
-        // The issue: an entry with a port means that port only. (curl has no such entries.)
+        // An entry with a port matches only this port. (curl has no such entries.)
         ("example.com:8443", "example.com", 8443, DIRECT),
         ("example.com:8443", "www.example.com", 8443, DIRECT),
         ("example.com:8443", "example.com", 443, PROXY),

@@ -17,7 +17,7 @@ impl Inner {
         }
     }
 
-    /// Its number in the scheduler, if it is registered.
+    /// The handle's number in the scheduler, if it is registered.
     fn number(&self) -> Option<u64> {
         Some(self.number.load(Ordering::Relaxed)).filter(|number| *number > 0)
     }
@@ -72,7 +72,8 @@ impl Background for Inner {
                 let ends = now.boot.saturating_add(error.retry_after().unwrap_or_default()).min(expires);
                 Some(if reread_from > now.boot { ends.min(reread_from) } else { ends })
             }
-            Ok(Begun::Joined(_)) | Err(_) => Some(soon), // another thread's refresh: it will end, or is past its limit
+            // A refresh of another thread. It is in flight, or past its limit.
+            Ok(Begun::Joined(_)) | Err(_) => Some(soon),
         }
     }
 }

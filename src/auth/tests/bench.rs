@@ -1,4 +1,4 @@
-//! The base of a handle's tests: a scripted gate, a fake clock, and refreshes that run when the test starts them.
+//! The parts for tests of a handle: a scripted gate, a fake clock, and refreshes that run when the test starts them.
 
 use std::collections::VecDeque;
 
@@ -16,7 +16,8 @@ use crate::http::Failure;
 use crate::scheduler::Job;
 use crate::sync::Mutex;
 
-/// The machine's clock at the start of each test, and the gate's: after the build date of this library.
+/// The time of the machine's and the gate's clock at the start of each test. It is after the build date of this
+/// library.
 pub(super) const NOW: i64 = crate::policy::BUILT_AT + 86_400;
 
 pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send>;
@@ -56,7 +57,7 @@ pub(super) fn jwt(claims: Value) -> String {
     format!("{}.{}.c2ln", part(r#"{"alg":"RS256"}"#), part(&claims.to_string()))
 }
 
-/// A token that lives so many seconds from the moment of the answer, and perhaps a refresh token.
+/// A token that is valid for this many seconds from the moment of the answer, and perhaps a refresh token.
 pub(super) fn token(life: i64, refresh_token: Option<&'static str>) -> Answer {
     Box::new(move |now| {
         let id_token = jwt(json!({"iat": now, "exp": now + life}));
@@ -135,7 +136,7 @@ pub(super) fn bench_at(
     Bench { auth, gate, clock }
 }
 
-/// The parts of a handle that shares no refusals with another test's.
+/// The parts of a handle that shares no refusals with the handles of other tests.
 pub(super) fn parts(
     clock: impl Clock + 'static,
     transport: impl Transport + 'static,
@@ -173,7 +174,7 @@ impl Bench {
         script.push_back(answer);
     }
 
-    /// Adds the answer to the request after those.
+    /// Adds the answer to the request that follows those in the script.
     pub(super) fn gate_will_then(&self, answer: Answer) {
         lock(&self.gate.script).push_back(answer);
     }

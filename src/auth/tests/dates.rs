@@ -1,4 +1,4 @@
-//! Which clock a token expires by: how a handle uses `Date`, `iat` and its machine's clock.
+//! Which clock decides when a token expires: how a handle uses `Date`, `iat` and its machine's clock.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::*;
 const ONCE: [(&str, &str); 3] = [BOT[0], BOT[1], ("max_attempts", "1")];
 const YEARS: i64 = 3 * 366 * 86_400;
 
-/// An answer with a token of those claims, and perhaps `Date`.
+/// An answer with a token that has these claims, and perhaps with `Date`.
 fn dated(date_s: Option<i64>, claims: Value) -> Answer {
     Box::new(move |_| {
         let body = json!({"id_token": jwt(claims)}).to_string();
@@ -17,7 +17,7 @@ fn dated(date_s: Option<i64>, claims: Value) -> Answer {
 }
 
 #[test]
-fn a_date_that_cannot_be_right_loses_no_token_and_moves_no_expiry() {
+fn an_impossible_date_neither_loses_a_token_nor_changes_its_expiry() {
     for date in [None, Some(NOW + YEARS), Some(NOW - YEARS), Some(0)] {
         for (claims, left_s) in [
             (json!({"iat": NOW, "exp": NOW + 100}), 100),
@@ -38,7 +38,7 @@ fn a_date_that_cannot_be_right_loses_no_token_and_moves_no_expiry() {
 }
 
 #[test]
-fn an_expired_token_is_not_given_out_and_the_message_names_the_clock() {
+fn an_expired_token_is_not_returned_and_the_message_names_the_clock() {
     let old = json!({"iat": NOW - 3660, "exp": NOW - 60});
     for (date, said) in [
         (Some(NOW), "60 s ago by the gate's own clock"),

@@ -1,4 +1,5 @@
-//! When no refresh starts although one is requested; and what a child process keeps, as far as one process can show it.
+//! When no refresh starts although one is requested. Also what a child process keeps, as far as a test in one process
+//! can check it.
 
 use super::bench::*;
 use super::*;
@@ -7,7 +8,7 @@ use crate::scheduler::Background;
 const ONCE: [(&str, &str); 3] = [BOT[0], BOT[1], ("max_attempts", "1")];
 
 #[test]
-fn within_the_minimum_interval_more_life_is_too_short_and_after_it_there_is_a_refresh() {
+fn a_call_for_a_longer_validity_fails_during_the_minimum_interval_and_refreshes_after_it() {
     let bench = bench(vec![token(100, None), token(100, None)]);
     bench.token().unwrap();
     bench.pass(5);
@@ -35,7 +36,7 @@ fn a_token_that_is_rejected_within_the_minimum_interval_is_kept_until_its_end() 
 }
 
 #[test]
-fn another_user_does_not_wait_for_the_minimum_interval_and_another_password_does() {
+fn a_new_user_logs_in_immediately_and_a_new_password_waits_for_the_minimum_interval() {
     let bench = bench(vec![token(100, None), token(100, None), token(100, None)]);
     bench.token().unwrap();
     bench.auth.set_credentials(None, "new").unwrap();
@@ -70,7 +71,7 @@ fn a_refusal_affects_all_handles_and_new_credentials_end_it() {
 }
 
 #[test]
-fn a_wrong_password_is_sent_three_times_in_the_first_hour_and_ten_in_four_days_however_often_a_token_is_asked_for() {
+fn a_wrong_password_is_sent_three_times_in_the_first_hour_and_ten_times_in_four_days_with_a_call_each_minute() {
     let refused: Vec<Answer> = (0..100).map(|_| status(401, "{}")).collect();
     let bench = bench_with(Inline, &BOT, refused);
     let mut sent = Vec::new();
@@ -115,10 +116,14 @@ fn while_denied_the_password_file_is_read_again_once_a_second_and_no_call_waits_
     assert_eq!(bench.within(0, 0), Err(Status::Pending));
     assert_eq!(runner.run_all(), 1);
     for _ in 0..10 {
-        assert_eq!(bench.within(0, 9), Err(Status::Denied), "a call reads nothing itself");
+        assert_eq!(bench.within(0, 9), Err(Status::Denied), "the call itself does not read the file");
     }
     assert_eq!(runner.run_all(), 1);
-    assert_eq!((bench.within(0, 9), runner.run_all()), (Err(Status::Denied), 0), "once a second");
+    assert_eq!(
+        (bench.within(0, 9), runner.run_all()),
+        (Err(Status::Denied), 0),
+        "the file is read at most once a second"
+    );
     file.write("new\n");
     bench.pass(1);
     assert_eq!((bench.within(0, 9), runner.run_all()), (Err(Status::Denied), 1));
@@ -139,7 +144,7 @@ fn a_password_is_read_from_its_file_before_it_is_sent_and_kept_if_there_is_no_fi
     bench.pass(100);
     assert_eq!(bench.token(), Err(Status::Denied));
     file.write("third");
-    bench.pass(30); // the pause after a refusal is over, and there was no call meanwhile
+    bench.pass(30); // the pause after a refusal is over; no call came during the pause
     assert_eq!(bench.token(), Ok(2));
     drop(file);
     bench.pass(100);
@@ -174,7 +179,7 @@ fn a_background_handle_in_cooldown_is_checked_when_its_token_expires() {
     tick();
     bench.pass(90);
     tick();
-    assert_eq!((tick(), bench.seen().len()), (Some(9), 2), "the token counts as up to a second older");
+    assert_eq!((tick(), bench.seen().len()), (Some(9), 2), "the token is counted as up to a second older");
 }
 
 #[test]
@@ -183,7 +188,7 @@ fn a_child_s_copy_keeps_the_token_and_the_facts_but_no_refresh_token_and_no_flig
     let bench = bench_with(runner.clone(), &BOT, vec![token(100, Some("r1")), token(100, None)]);
     assert_eq!((bench.within(0, 0), runner.run_all()), (Err(Status::Pending), 1));
     bench.pass(90);
-    assert_eq!(bench.token(), Ok(1), "a refresh starts, and does not end");
+    assert_eq!(bench.token(), Ok(1), "a refresh has started and has not ended");
     let parent = bench.auth.inner();
     let child = parent.child_copy();
     child.adopt_token();
@@ -205,7 +210,7 @@ fn a_child_s_copy_keeps_the_token_and_the_facts_but_no_refresh_token_and_no_flig
 }
 
 #[test]
-fn a_jump_of_the_wall_clock_makes_a_token_due_and_one_past_its_expiry_replaces_it() {
+fn a_jump_of_the_wall_clock_makes_a_token_due_and_a_jump_past_its_expiry_replaces_it() {
     let bench = bench(vec![token(1000, None), token(1000, None), token(1000, None)]);
     bench.token().unwrap();
     bench.pass(100);
@@ -213,5 +218,9 @@ fn a_jump_of_the_wall_clock_makes_a_token_due_and_one_past_its_expiry_replaces_i
     assert_eq!((bench.auth.generation(), bench.token(), bench.token()), (0, Ok(1), Ok(2)));
     bench.pass(100);
     bench.clock.set_wall(3600);
-    assert_eq!((bench.token(), bench.seen().len()), (Ok(3), 3), "the token of a restored machine has expired");
+    assert_eq!(
+        (bench.token(), bench.seen().len()),
+        (Ok(3), 3),
+        "the machine was restored from a snapshot, and its token has expired"
+    );
 }

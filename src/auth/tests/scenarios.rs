@@ -1,5 +1,5 @@
-//! Tables of what a caller sees: the time, what the gate does from then on, and the result of a call. One driver runs all
-//! tables.
+//! Tables of what a caller gets. Each line has the time, what the gate does from then on, and the result of a call. One
+//! test runs all tables.
 
 use super::bench::*;
 use super::*;
@@ -7,11 +7,11 @@ use super::*;
 /// What the gate does with each request.
 #[derive(Clone, Copy, Debug)]
 enum Does {
-    /// Gives a token that lives so many seconds.
+    /// Returns a token that is valid for this many seconds.
     Gives(i64),
     /// Answers with this status and an empty object.
     Says(u16),
-    /// Asks for a pause of so many seconds.
+    /// Requests a pause with `Retry-After`, in seconds.
     Asks(&'static str),
     /// Cannot be reached.
     IsGone,
@@ -26,8 +26,7 @@ enum Sees {
 }
 use Sees::*;
 
-/// Seconds since the start, what the gate does from then on, what a call sees, and how many requests there were by
-/// then.
+/// Seconds since the start, what the gate does from then on, the result of a call, and the number of requests so far.
 type Moment = (u64, Does, Sees, u64);
 
 const SCENARIOS: &[(&str, &[Moment])] = &[
@@ -67,7 +66,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
         ],
     ),
     (
-        "a password that a 403 refuses is sent again every five minutes, and after a 401 by its count",
+        "a password that a 403 refuses is sent again every five minutes; after a 401 the number of refusals decides",
         &[
             (0, Says(403), Fails(Status::Denied, 30.0, 30.0), 1),
             (30, Says(403), Fails(Status::Denied, 300.0, 300.0), 2),
@@ -80,7 +79,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
         ],
     ),
     (
-        "a pause that the gate asks for is kept, with a token and without",
+        "no request is sent during a pause that the gate requests, with a valid token and without one",
         &[
             (0, Asks("7"), Fails(Status::RateLimited, 7.0, 7.0), 1),
             (6, Gives(100), Fails(Status::RateLimited, 1.0, 1.0), 1),
@@ -93,7 +92,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
         ],
     ),
     (
-        "a gate that always requests a pause of one second still gets fewer and fewer requests",
+        "a gate that always requests a pause of one second still gets requests less and less often",
         &[
             (0, Asks("1"), Fails(Status::RateLimited, 1.0, 1.0), 1),
             (1, Asks("1"), Fails(Status::RateLimited, 1.0, 2.0), 2),
@@ -103,7 +102,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
         ],
     ),
     (
-        "a gate that gives tokens of a second is asked once a second, and one that gives ended ones as after any failure",
+        "tokens valid for one second cause one request per second; an expired token causes a cooldown like any failure",
         &[
             (0, Gives(1), Gets(1), 1),
             (0, Gives(1), Gets(1), 1),
@@ -121,7 +120,7 @@ const SCENARIOS: &[(&str, &[Moment])] = &[
 ];
 
 #[test]
-fn a_caller_sees_what_the_tables_say() {
+fn a_caller_gets_the_results_in_the_tables() {
     for (name, moments) in SCENARIOS {
         let options = [BOT[0], BOT[1], ("max_attempts", "1"), ("refresh_grant", "false")];
         let bench = bench_with(Inline, &options, Vec::new());
@@ -143,7 +142,7 @@ fn a_caller_sees_what_the_tables_say() {
                 (Fails(wanted, least, most), Err(error)) => {
                     let wait = error.retry_after().unwrap_or_default().as_secs_f64();
                     assert_eq!(error.status(), wanted, "{place}");
-                    assert!((least..=most).contains(&wait), "{place}: to come back in {wait} s");
+                    assert!((least..=most).contains(&wait), "{place}: retry_after is {wait} s");
                 }
                 (Fails(..), got) => panic!("{place}: {got:?}"),
             }

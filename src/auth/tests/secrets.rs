@@ -1,4 +1,4 @@
-//! If a gate repeats a secret of a handle, no message contains it, whichever answer of a refresh repeats it.
+//! A gate may repeat a secret of a handle in any answer of a refresh. No message contains the secret.
 
 use super::*;
 use base64::Engine;
@@ -6,12 +6,12 @@ use base64::engine::general_purpose::STANDARD;
 
 const ONCE: (&str, &str) = ("max_attempts", "1");
 
-/// A refusal in which the gate says this.
+/// A refusal with this text from the gate.
 fn refusal(said: String) -> Answer {
     Box::new(move |_| Ok(response(401, json!({"message": said}).to_string())))
 }
 
-/// The gate's words in the message of the next refresh.
+/// The gate's text in the error message of the next refresh.
 fn said(bench: &Bench) -> String {
     let error = bench.auth.token(|_| ()).unwrap_err();
     let (_, said) = error.message().split_once(": ").unwrap();
@@ -87,17 +87,19 @@ fn a_password_that_the_file_had_before_is_redacted() {
     let bench = bench_with(Inline, &options, vec![refusal("not hunter-two after hunter-one".to_owned())]);
     std::fs::write(&file, "hunter-two").unwrap();
     assert_eq!(said(&bench), "not [redacted] after [redacted]");
-    // What was refused is read again by itself once there is another password.
+    // After a refusal, a call returns the cached error, and starts a job that reads the file again and sends a new
+    // password.
     std::fs::write(&file, "hunter-three").unwrap();
     bench.gate_will(refusal("not hunter-three after hunter-two".to_owned()));
     bench.pass(2);
-    assert_eq!(said(&bench), "not [redacted] after [redacted]", "the answer from before");
+    assert_eq!(said(&bench), "not [redacted] after [redacted]", "the cached error of the first answer");
     assert_eq!(bench.seen(), ["bot hunter-two", "bot hunter-three"]);
     assert_eq!(said(&bench), "not [redacted] after [redacted]");
     std::fs::remove_file(file).unwrap();
 }
 
-/// Each case has other secrets, which the gate repeats in its refusal of the login, or of a refresh token and the login.
+/// Each case has different secrets. The gate repeats them when it refuses the login, or the refresh token and the
+/// login.
 #[test]
 fn no_message_of_a_refresh_contains_a_secret() {
     use crate::secret::property::{assert_none_found, for_each_seed, secret, text};

@@ -1,4 +1,4 @@
-//! What may be read in a seqlock, and when; and that no read mixes two tokens.
+//! Under which conditions a seqlock may be read, and that no read mixes two tokens.
 
 use std::cell::RefCell;
 use std::sync::atomic::AtomicBool;
@@ -116,7 +116,7 @@ fn a_read_during_a_write_is_not_valid() {
 }
 
 #[test]
-fn nothing_is_read_or_leased_during_a_write_and_the_next_write_repairs_one_that_a_fork_cut_off() {
+fn nothing_is_read_or_leased_during_a_write_and_the_next_write_repairs_an_interrupted_one() {
     let seqlock = seqlock("a token");
     lease(seqlock, 1000);
     seqlock.write(OURS, Some((1, "another")), || {
@@ -151,7 +151,7 @@ fn in_use_again(block: &'static Block) -> bool {
 }
 
 #[test]
-fn a_block_that_is_given_back_is_used_again() {
+fn a_released_block_is_used_again() {
     // No other test uses a block of this size.
     let text = "x".repeat(5000);
     let (first, second) = (seqlock(&text), seqlock(&text));

@@ -1,4 +1,4 @@
-//! Answers in each framing, whole and in pieces, cut at each byte, and mutated.
+//! Answers in each framing: in one piece, in several pieces, cut off at each byte, and mutated.
 
 use fastrand::Rng;
 use ureq::unversioned::transport::Buffers;
@@ -8,7 +8,7 @@ use crate::http::buffers::WipedBuffers;
 use crate::http::{INPUT_BUFFER, OUTPUT_BUFFER};
 use crate::secret::property::for_each_seed;
 
-/// A server that sends an answer in pieces of these sizes, in turn, and then ends the connection.
+/// A server that sends an answer in pieces and then ends the connection. The pieces have these sizes in turn.
 struct Server {
     buffers: WipedBuffers,
     answer: Vec<u8>,
@@ -92,7 +92,7 @@ fn answer(head: &str, body: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn the_request_leaves_as_its_head_and_its_body_in_this_order() {
+fn the_head_of_the_request_is_sent_before_its_body() {
     let body = vec![b'x'; OUTPUT_BUFFER + 1];
     let mut server = server(b"HTTP/1.1 204 No\r\n\r\n", vec![usize::MAX]);
     send(&mut server, post(body.len()), &body).unwrap();
@@ -156,7 +156,7 @@ fn a_body_of_64_kib_is_the_longest_in_each_framing() {
 }
 
 #[test]
-fn an_answer_with_a_length_that_is_cut_anywhere_is_an_error() {
+fn an_answer_with_a_length_is_an_error_if_it_is_cut_off_anywhere() {
     let framed = [answer("HTTP/1.1 200 OK|Content-Length: 2", b"{}"), chunked(b"{}", 1, ";a", "")];
     for (sent, whole) in framed.iter().zip([0, "\r\n".len()]) {
         for cut in 0..sent.len() - whole {
@@ -169,7 +169,7 @@ fn an_answer_with_a_length_that_is_cut_anywhere_is_an_error() {
 }
 
 #[test]
-fn what_never_ends_is_refused() {
+fn an_endless_answer_is_refused() {
     let endless = "a".repeat(INPUT_BUFFER);
     for sent in [
         answer(&format!("HTTP/1.1 200 OK|X: {endless}"), b""),
@@ -185,7 +185,7 @@ fn what_never_ends_is_refused() {
 }
 
 #[test]
-fn no_answer_breaks_the_client_and_the_pieces_make_no_difference() {
+fn no_answer_causes_a_panic_and_the_result_does_not_depend_on_the_pieces() {
     const PARTS: [&str; 16] = [
         "\r\n",
         "\n",

@@ -1,4 +1,4 @@
-//! Failures at each stage: their messages, and when they end.
+//! Failures at each stage: the message, and when the request ends.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -23,7 +23,7 @@ fn drain(mut peer: TcpStream) {
 }
 
 #[test]
-fn a_proxy_that_answers_byte_by_byte_is_left_after_connect_timeout_and_at_the_deadline() {
+fn a_request_ends_at_connect_timeout_and_at_the_deadline_if_the_proxy_answers_byte_by_byte() {
     for (connect_timeout, limit) in [("2s", limit()), ("5m", SHORT)] {
         let (address, dripping) = server(|mut peer| {
             assert!(peer.read(&mut [0; 1024]).unwrap() > 0);
@@ -42,12 +42,12 @@ fn a_proxy_that_answers_byte_by_byte_is_left_after_connect_timeout_and_at_the_de
         assert_eq!((failure.error.status(), failure.sent), (Status::Timeout, false), "{}", failure.error);
         let words = format!("the proxy {address} did not open a tunnel in time");
         assert!(failure.error.message().contains(&words), "{}", failure.error);
-        assert!(dripping.join().unwrap() < 60_000, "the proxy had not sent all");
+        assert!(dripping.join().unwrap() < 60_000, "the request ended before the proxy had sent its whole answer");
     }
 }
 
 #[test]
-fn each_stage_names_itself_its_peer_and_the_option() {
+fn the_message_of_each_stage_names_the_stage_the_peer_and_the_option() {
     let ((silent, _gate), (silent_proxy, _proxy)) = (server(drain), server(drain));
     let (gate, proxy) = (format!("https://{silent}"), format!("http://{silent_proxy}"));
     for (options, status, words) in [

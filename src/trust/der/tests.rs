@@ -1,4 +1,4 @@
-//! Fields of certificates, and the results of damaged ones.
+//! The fields of certificates, and the results for damaged certificates.
 
 use super::super::read_ca;
 use super::*;
@@ -19,7 +19,7 @@ fn the_fields_of_a_root_are_read() {
 }
 
 #[test]
-fn a_damaged_certificate_is_read_or_not_but_never_beyond_its_end() {
+fn a_damaged_certificate_is_never_read_beyond_its_end() {
     let der = certificate();
     for at in 0..der.len() {
         assert!(X509::read(&der[..at]).is_none(), "{at}");
@@ -78,14 +78,14 @@ fn the_name_of_an_attribute_may_be_in_utf_16() {
     assert_eq!(called(b""), None);
 }
 
-/// An extension with this number in 2.5.29.
+/// The extension 2.5.29.`number`.
 fn extension(number: u8, value: &[u8]) -> Vec<u8> {
     let fields = [&[OID, 3, 0x55, 0x1d, number, OCTET_STRING, value.len() as u8], value].concat();
     [&[SEQUENCE, fields.len() as u8][..], &fields].concat()
 }
 
 #[test]
-fn a_certificate_may_issue_others_if_it_is_a_cas_or_too_old_to_say() {
+fn a_certificate_may_issue_others_if_it_is_marked_as_a_ca_or_has_version_1() {
     let (ca, no_ca, empty) = ([SEQUENCE, 3, BOOLEAN, 1, 0xff], [SEQUENCE, 3, BOOLEAN, 1, 0], [SEQUENCE, 0]);
     let (signs, other) = ([BIT_STRING, 2, 2, 0x04], [BIT_STRING, 2, 7, 0x80]);
     let der = certificate();

@@ -1,7 +1,7 @@
-//! Every error of the TLS library has a sentence in words. The lists here are compared with the library's source, so that
-//! a variant that a new version brings fails the test.
+//! Every error of the TLS library has a sentence in plain words. A test compares the lists here with the library's
+//! source, so that the test fails if a new version adds a variant.
 
-#![allow(deprecated)] // of some errors; the library may still give them
+#![allow(deprecated)] // the library may still return some deprecated errors
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;
@@ -36,12 +36,12 @@ fn names<T: Debug>(values: &[T]) -> BTreeSet<String> {
     values.iter().map(name).collect()
 }
 
-/// The directory of a package as Cargo.lock has it.
+/// The source directory of a package in the version of Cargo.lock.
 fn package(name: &str) -> PathBuf {
     let rustc = output(Command::new("rustc").arg("-vV"));
     let host = rustc.lines().find_map(|line| line.strip_prefix("host: ")).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    // What other platforms need may not have been downloaded.
+    // The packages for other platforms may not have been downloaded.
     cargo.args(["metadata", "--locked", "--offline", "--format-version", "1", "--filter-platform", host]);
     let metadata: serde_json::Value =
         serde_json::from_str(&output(cargo.current_dir(env!("CARGO_MANIFEST_DIR")))).unwrap();
@@ -291,7 +291,7 @@ fn every_error_of_the_tls_library_is_reported_in_words() {
     }
 }
 
-/// Whether a sentence has nothing of Rust's debug output.
+/// Whether a sentence contains no part of Rust's debug output.
 fn assert_plain(said: &str) {
     let odd = ['{', '}', '[', ']', '<', '>', '\\', '|', '\n', '\u{1b}', '_'];
     let known = ["dl_auth", "ca_file"].iter().fold(said.to_owned(), |said, name| said.replace(name, ""));
@@ -319,7 +319,7 @@ fn the_lists_of_errors_are_complete() {
     assert_eq!(names(&certificates()), variants(&errors_rs, "CertificateError"));
     assert_eq!(names(&lists()), variants(&errors_rs, "CertRevocationListError"));
     assert_eq!(names(&webpki_errors()), variants(&webpki_rs, "Error"));
-    // The library gives out no value of the type that this one holds. Words are made of the name before it.
+    // This variant holds a value of a type that the test cannot make. The words are made from the variant's name.
     let mut all_messages = names(&messages());
     all_messages.insert("UnsupportedKeyExchangeAlgorithm".to_owned());
     assert_eq!(all_messages, variants(&errors_rs, "InvalidMessage"));

@@ -1,4 +1,4 @@
-//! Every form of a file of certificates: what is read of it, or why it is refused.
+//! Every form of a file of certificates: which certificates are read, or why the file is refused.
 
 use super::super::read_ca;
 use super::*;
@@ -47,7 +47,7 @@ fn labelled(label: &str) -> String {
 }
 
 #[test]
-fn every_form_of_a_file_is_read_whole() {
+fn every_form_of_a_file_is_read_completely() {
     let latin1 = [&b"# Z\xfcrich\n"[..], ONE.as_bytes(), TWO.as_bytes()].concat();
     let files = [
         ("as OpenSSL writes it", both(str::to_owned)),
@@ -97,7 +97,7 @@ fn every_form_of_a_file_is_read_whole() {
 }
 
 #[test]
-fn what_is_not_a_certificate_is_refused_with_its_place() {
+fn a_block_that_is_not_a_certificate_is_refused_with_its_place() {
     let cut = |from: &str| from.split_at(200).0.to_owned();
     let pkcs7 = [0x30, 0x81, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02, 0xa0, 0x00];
     let files: Vec<(&str, Vec<u8>, &[&str])> = vec![
@@ -177,7 +177,7 @@ fn what_is_not_a_certificate_is_refused_with_its_place() {
     }
 }
 
-/// Each is a good block, and then one in a form that is not read.
+/// Each file has a valid block, and then a block in a form that is not supported.
 #[test]
 fn a_block_that_cannot_be_recognized_is_refused_with_its_line() {
     let line = format!("line {} ", 1 + ONE.lines().count());
@@ -217,11 +217,11 @@ fn a_block_that_cannot_be_recognized_is_refused_with_its_line() {
 }
 
 #[test]
-fn a_file_of_noise_is_refused_and_ends() {
-    // Every prefix, and every one-byte change, of a good file: read whole, or refused.
+fn a_shortened_or_changed_file_is_read_completely_or_refused() {
+    // Every prefix of a valid file, and every change of one byte: the file is read completely, or refused.
     let good = both(str::to_owned);
     for at in 0..good.len() {
-        // What ends between the blocks, or before the last line end, is whole.
+        // A prefix that ends between the blocks, or before the last line end, is a complete file.
         let whole = (ONE.len() - 1..ONE.len() + "-----BEGIN ".len()).contains(&at) || at == good.len() - 1;
         assert_eq!(read_ca(&good[..at]).is_ok(), whole, "{at}");
         let mut changed = good.clone();

@@ -1,7 +1,7 @@
 //! The world of a simulation: its clock, its threads, and the state of the gate.
 //!
-//! Time passes only while a thread sleeps. A refresh and the timer have a separate thread each, but only one thread runs at
-//! a time: the one that is due first continues. So a run is the same each time.
+//! Time passes only while a thread sleeps. Each refresh and each timer has a separate thread, but only one thread runs
+//! at a time: the one whose sleep ends first. So each run of a seed is the same.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ const GATE_MS: i64 = NOW * 1000;
 
 pub(super) const YEARS_MS: i64 = 366 * 86_400_000;
 
-/// The lives of tokens, in seconds; `None`: there is no `exp`.
+/// The lives of tokens, in seconds; `None`: the token has no `exp`.
 const LIVES: [Option<i64>; 15] = [
     Some(0),
     Some(1),
@@ -40,7 +40,7 @@ const LIVES: [Option<i64>; 15] = [
 ];
 
 thread_local! {
-    /// Which of the world's threads this is; 0: the host.
+    /// The number of this thread in the world; 0: the thread of the test.
     pub(super) static ME: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -52,31 +52,32 @@ pub(super) struct World {
 pub(super) struct Scene {
     pub(super) rng: Rng,
     pub(super) boot: Boot,
-    /// The wall clock minus the gate's.
+    /// The wall clock minus the gate's clock, in milliseconds.
     pub(super) wrong_ms: i64,
     /// The thread that runs. All others are parked.
     pub(super) running: u64,
     pub(super) handles: BTreeMap<u64, Thread>,
     pub(super) threads: u64,
-    /// When each of those that sleep goes on.
+    /// The time at which each sleeping thread continues.
     pub(super) sleepers: BTreeSet<(Boot, u64)>,
     pub(super) alive: BTreeSet<u64>,
-    /// Those of them that are the timers of background handles.
+    /// The threads that are timers of background handles.
     pub(super) timers: Vec<u64>,
     pub(super) can_make_threads: bool,
     pub(super) mood: Mood,
     pub(super) life: Option<i64>,
     pub(super) broken: Vec<String>,
-    /// What the gate refused since those credentials were last taken or forgiven.
+    /// The refusals since the gate last accepted these credentials, or since they were set again.
     pub(super) refused: Vec<Refusal>,
     pub(super) good_password: String,
 }
 
 pub(super) struct Refusal {
     pub(super) credentials: String,
-    /// When the password was sent, and the answer heard.
+    /// When the password was sent.
     pub(super) sent: Boot,
-    pub(super) heard: Boot,
+    /// When the answer was received.
+    pub(super) received: Boot,
     pub(super) http: u16,
 }
 
@@ -134,7 +135,7 @@ impl World {
         }
     }
 
-    /// A thread of the world, that begins when the host next sleeps.
+    /// Adds a thread to the world. It starts when the thread of the test sleeps next.
     pub(super) fn spawn(self: &Arc<Self>, body: impl FnOnce() + Send + 'static) -> u64 {
         let (me, seed) = self.look(|state| {
             state.threads += 1;
@@ -159,7 +160,7 @@ impl World {
         me
     }
 
-    /// Ends a sleep now.
+    /// Ends the sleep of this thread immediately.
     pub(super) fn wake(&self, thread: u64) {
         self.look(|state| {
             let before = state.sleepers.iter().find(|(_, sleeper)| *sleeper == thread).copied();
@@ -170,7 +171,7 @@ impl World {
         });
     }
 
-    /// The host's time passes, and the others run in it.
+    /// Lets time pass for the thread of the test. The other threads run during this time.
     pub(super) fn pass(&self, time: Duration) {
         let end = self.look(|state| state.boot.saturating_add(time));
         while let Some((at, next)) = self.look(|state| state.sleepers.first().copied()).filter(|(at, _)| *at <= end) {
@@ -197,16 +198,16 @@ impl Scene {
         GATE_MS.saturating_add(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
     }
 
-    /// A refused password is sent again only on schedule.
-    pub(super) fn judge_refusals(&self) -> Option<String> {
+    /// Checks that a refused password is sent again only after its pause.
+    pub(super) fn check_refusals(&self) -> Option<String> {
         let mut passwords: Vec<&String> = self.refused.iter().map(|refusal| &refusal.credentials).collect();
         passwords.sort();
         passwords.dedup();
         passwords.into_iter().find_map(|password| {
             let refusals: Vec<_> = self.refused.iter().filter(|refusal| refusal.credentials == *password).collect();
             refusals.windows(2).zip(1..).find_map(|(pair, n)| {
-                let (came, pause) = (pair[1].sent - pair[0].sent, crate::policy::refusal_pause(n, Some(pair[0].http)));
-                (came < pause).then(|| format!("a refused password was sent again after {came:?}, the {n}th time"))
+                let (after, pause) = (pair[1].sent - pair[0].sent, crate::policy::refusal_pause(n, Some(pair[0].http)));
+                (after < pause).then(|| format!("a password was sent again {after:?} after refusal number {n}"))
             })
         })
     }
