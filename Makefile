@@ -16,29 +16,29 @@ demo: setup-demo lib ## Builds the library, logs in and prints the token.
 check: ## Checks the format and clippy, and runs the unit tests with few seeds. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
-	DL_AUTH_TEST_SEEDS=50 cargo test --lib --locked
+	DL_AUTH_TEST_SEEDS=50 cargo test --workspace --lib --locked
 
-test: setup lint ## Runs all tests. Installs what they need.
+test: setup ## Runs all tests. Installs what they need.
 	@tests/parts.sh
 	@echo "make test: all tests passed"
 
 test-c: setup ## Runs the C tests.
-	cargo test --locked --test c
+	cargo test --workspace --locked --test c
 
 test-fork: setup ## Runs the tests with fork.
-	cargo test --locked --test fork
+	cargo test --workspace --locked --test fork
 
 test-models: ## Runs the model tests (shuttle and loom).
 	@tests/parts.sh models
 
 test-hosts: setup ## Runs the tests of the bindings: C++, Go, Python, C#, LuaJIT.
-	cargo test --locked --test hosts --test pages --test generated
+	cargo test --workspace --locked --test hosts --test pages --test generated
 
 test-abi: setup ## Runs the tests of the ABI: headers, exports, linking.
-	cargo test --locked --test abi --test header --test cdef
+	cargo test --workspace --locked --test abi --test header --test cdef
 
 stress: setup ## Runs a test that takes too long for `make test`: 2000 forks while threads create and free handles.
-	cargo test --locked --test fork -- --ignored
+	cargo test --workspace --locked --test fork -- --ignored
 
 # BENCH contains options for the program, such as --quick. The page names each peer that is missing.
 bench: setup-bench lib ## Measures the library and its peers. Writes docs/benchmarks.md.
@@ -61,7 +61,7 @@ lib: ## Builds the shared library and the static archive in target/release.
 	@packaging/pkg-config.sh "$(BUILT)/release"
 
 generate: ## Writes what the option and status tables generate: header, README tables, names in the bindings.
-	DL_AUTH_WRITE=1 cargo test --quiet --locked --test generated
+	DL_AUTH_WRITE=1 cargo test --workspace --quiet --locked --test generated
 
 docs: ## Writes docs/fleet.md and docs/fleet.svg.
 	DL_AUTH_WRITE_DOCS=1 cargo test --locked --package dl_auth_bench --test fleet
@@ -69,8 +69,8 @@ docs: ## Writes docs/fleet.md and docs/fleet.svg.
 lint: ## Checks the format, clippy in all configurations, and the words. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
-	cargo clippy --lib --tests --locked --features shuttle -- --deny warnings
-	cargo clippy --lib --tests --locked --features loom -- --deny warnings
+	cargo clippy --workspace --lib --tests --locked --features dl_auth/shuttle -- --deny warnings
+	cargo clippy --workspace --lib --tests --locked --features dl_auth/loom -- --deny warnings
 	tests/words.sh
 
 setup: ## Installs what the tests need.

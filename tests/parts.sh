@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Runs parts of the tests, several at the same time: `parts.sh [PART...]`. Without arguments, it runs all parts. A part is
-# unit, doc, models, packages (the other packages of the workspace), or the name of a file tests/*.rs.
+# lint, unit, doc, models, packages (the other packages of the workspace), or the name of a file tests/*.rs.
 #
 # Prints the time of each part, and the output of each part that failed. Exits with 1 if a part failed.
-# DL_AUTH_TEST_JOBS is the number of parts that run at the same time; the default is the number of cores.
+# DL_AUTH_TEST_JOBS is the number of parts that run at the same time. The default is one more than the number of cores,
+# because most parts also wait.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-jobs=${DL_AUTH_TEST_JOBS:-$(nproc)}
+jobs=${DL_AUTH_TEST_JOBS:-$(($(nproc) + 1))}
 [ "$jobs" -ge 1 ] || { echo "parts: DL_AUTH_TEST_JOBS must be at least 1" >&2; exit 2; }
 failed=()
 # With these variables, tests run fewer cases, or write the files that they compare.
@@ -14,22 +15,22 @@ unset DL_AUTH_TEST_SEED DL_AUTH_TEST_SEEDS DL_AUTH_WRITE DL_AUTH_WRITE_DOCS
 results=$(mktemp -d)
 trap 'rm -rf "$results"' EXIT
 
+# Each call selects the whole workspace: with another selection, cargo compiles the dependencies again, for other features.
+tests() { cargo test --workspace --locked "$@"; }
+
 part() {
   case $1 in
-    build) cargo test --no-run --workspace --locked ;;
-    build-models)
-      cargo test --no-run --lib --locked --features shuttle
-      cargo test --no-run --lib --locked --features loom
-      ;;
+    build) tests --no-run ;;
+    lint) make --silent lint ;;
     library) make --silent lib ;;
-    unit) cargo test --lib --locked ;;
-    doc) cargo test --doc --locked ;;
-    packages) cargo test --workspace --exclude dl_auth --locked ;;
+    unit) tests --lib ;;
+    doc) tests --doc ;;
+    packages) tests --bins $(basename --multiple --suffix .rs tests/gate/tests/*.rs benches/tests/*.rs | sed 's/^/--test /') ;;
     models)
-      cargo test --lib --locked --features shuttle auth::model
-      cargo test --lib --locked --features loom seqlock::model
+      tests --lib --features dl_auth/shuttle auth::model
+      tests --lib --features dl_auth/loom seqlock::model
       ;;
-    *) cargo test --locked --test "$1" ;;
+    *) tests --test "$1" ;;
   esac
 }
 
@@ -61,15 +62,13 @@ fi
 parts=("$@")
 if [ ${#parts[@]} = 0 ]; then
   # The parts that take longest start first.
-  first=(hosts c unit abi readme)
+  first=(hosts c models unit abi readme)
   mapfile -t files < <(basename --suffix .rs tests/*.rs)
-  mapfile -t others < <(printf '%s\n' "${files[@]}" packages models doc | grep -vxF "$(printf '%s\n' "${first[@]}")")
-  parts=("${first[@]}" "${others[@]}")
+  mapfile -t others < <(printf '%s\n' "${files[@]}" packages doc | grep -vxF "$(printf '%s\n' "${first[@]}")")
+  parts=(lint "${first[@]}" "${others[@]}")
 fi
 started=$SECONDS
-builds=(build library)
-case " ${parts[*]} " in *' models '*) builds+=(build-models) ;; esac
-together "${builds[@]}"
+together build library
 [ ${#failed[@]} -gt 0 ] || together "${parts[@]}"
 echo "all parts: $((SECONDS - started)) s"
 [ ${#failed[@]} = 0 ] || { echo "failed: ${failed[*]}"; exit 1; }
