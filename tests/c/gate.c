@@ -164,7 +164,7 @@ static const struct row rows[] = {
   ROW_WITH("a proxy", NULL, DL_AUTH_OK, 0, "", .key = "proxy", .value = "GATE_PROXY_URL"),
   ROW_WITH("a proxy with a user", NULL, DL_AUTH_OK, 0, "", .key = "proxy", .value = "GATE_PROXY_WITH_USER"),
   ROW_WITH("a proxy that requires a user", NULL, UNREACHABLE, 407, "127.0.0.1", PROXY(STATUS(407))),
-  ROW_WITH("a proxy that requires another user", NULL, UNREACHABLE, 407, "`proxy=http:", .key = "proxy", .value = "GATE_PROXY_WITH_USER", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" STATUS(407) "]}"),
+  ROW_WITH("a proxy that requires another user", NULL, UNREACHABLE, 407, "`proxy`", .key = "proxy", .value = "GATE_PROXY_WITH_USER", .requests = NO_REQUEST, .settings = "{'proxy_plan':[" STATUS(407) "]}"),
   ROW_WITH("a proxy that forbids", NULL, UNREACHABLE, 403, "127.0.0.1", PROXY(STATUS(403))),
   ROW_WITH("a proxy that fails", NULL, UNREACHABLE, 502, "127.0.0.1", PROXY(STATUS(502))),
   ROW_WITH("a proxy that redirects", NULL, UNREACHABLE, 302, "127.0.0.1", PROXY("{'do':'status','status':302,'headers':{'Location':'/elsewhere'}}")),
