@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::address::Proxy;
 use crate::environ::Environ;
 use crate::error::{Error, Status};
-use crate::options::{Kind, OPTIONS, OptionRow};
+use crate::options::{Choice, Kind, OPTIONS, OptionRow};
 use crate::secret::Secret;
 
 /// The value of an option.
@@ -29,77 +29,34 @@ pub enum Value {
     /// A number.
     Count(u32),
     /// One of the words of the option.
-    Choice(&'static str),
+    Choice(&'static Choice),
     /// Yes or no.
     Flag(bool),
     /// Whether processes share a store.
     Store(bool),
 }
 
-impl Value {
-    /// The text.
-    pub fn text(self) -> Option<Secret> {
-        match self {
-            Value::Text(value) => Some(value),
-            _ => None,
+/// For each kind of value, a function that takes it; `None`: the value is of another kind.
+macro_rules! take {
+    ($($name:ident: $variant:ident($kind:ty);)*) => {
+        impl Value {
+            $(#[doc = concat!("Takes a `", stringify!($variant), "`.")]
+            pub fn $name(self) -> Option<$kind> {
+                if let Value::$variant(value) = self { Some(value) } else { None }
+            })*
         }
-    }
+    };
+}
 
-    /// The proxy; `Some(None)`: no proxy.
-    pub fn proxy(self) -> Option<Option<Box<Proxy>>> {
-        match self {
-            Value::Proxy(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The time.
-    pub fn duration(self) -> Option<Duration> {
-        match self {
-            Value::Duration(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The fraction.
-    pub fn fraction(self) -> Option<f64> {
-        match self {
-            Value::Fraction(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The number.
-    pub fn count(self) -> Option<u32> {
-        match self {
-            Value::Count(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// The word.
-    pub fn choice(self) -> Option<&'static str> {
-        match self {
-            Value::Choice(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// Yes or no.
-    pub fn flag(self) -> Option<bool> {
-        match self {
-            Value::Flag(value) => Some(value),
-            _ => None,
-        }
-    }
-
-    /// Whether processes share a store.
-    pub fn store(self) -> Option<bool> {
-        match self {
-            Value::Store(value) => Some(value),
-            _ => None,
-        }
-    }
+take! {
+    text: Text(Secret);
+    proxy: Proxy(Option<Box<Proxy>>);
+    duration: Duration(Duration);
+    fraction: Fraction(f64);
+    count: Count(u32);
+    choice: Choice(&'static Choice);
+    flag: Flag(bool);
+    store: Store(bool);
 }
 
 impl fmt::Debug for Value {
@@ -128,9 +85,7 @@ fn parse_kind(kind: &Kind, text: &str) -> Result<Value, String> {
             fraction(text).filter(|part| (tenths(*min)..=tenths(*max)).contains(part)).map(Value::Fraction)
         }
         Kind::Count { min, max, .. } => count(text).filter(|count| (*min..=*max).contains(count)).map(Value::Count),
-        Kind::Choice(choices) => {
-            choices.iter().find(|choice| choice.value == text).map(|choice| Value::Choice(choice.value))
-        }
+        Kind::Choice(choices) => choices.iter().find(|choice| choice.value == text).map(Value::Choice),
         Kind::Flag { .. } => text.parse().ok().map(Value::Flag),
         Kind::Store if text == "none" => Some(Value::Store(false)),
         Kind::Store => {
@@ -151,7 +106,7 @@ pub fn default(option: &OptionRow) -> Option<Value> {
         Kind::Duration { default, .. } => Some(Value::Duration(default)),
         Kind::Tenths { default, .. } => Some(Value::Fraction(tenths(default))),
         Kind::Count { default, .. } => Some(Value::Count(default)),
-        Kind::Choice(choices) => choices.first().map(|choice| Value::Choice(choice.value)),
+        Kind::Choice(choices) => choices.first().map(Value::Choice),
         Kind::Flag { default } => Some(Value::Flag(default)),
         Kind::Store => Some(Value::Store(false)),
     }

@@ -105,5 +105,27 @@ pub fn read(path: &Path, max: u64) -> Result<Zeroizing<Vec<u8>>, Fault> {
     Regular::open(path)?.read(max)
 }
 
+/// The maximum size of a file that the configuration names.
+const CONFIGURED_MAX: u64 = 4 << 20;
+
+/// Reads a file that the configuration names. The error is for the user of the configuration.
+pub fn read_configured(path: &Path) -> Result<Zeroizing<Vec<u8>>, String> {
+    read(path, CONFIGURED_MAX).map_err(|fault| {
+        let why = match fault {
+            // The path is shown only if such a file exists: the value may be the password, set here by mistake.
+            Fault::Unknown(error) => {
+                return format!(
+                    "it cannot be read: {error}; the path is not shown, because a secret may be set here by mistake"
+                );
+            }
+            Fault::TooLarge => "it is larger than 4 MiB".to_owned(),
+            Fault::NotRegular => "it is not a regular file; copy the content of a pipe or a device into one".to_owned(),
+            fault => fault.to_string(),
+        };
+        let shown = path.to_string_lossy().replace(char::is_control, "?");
+        format!("{shown} cannot be read: {why}")
+    })
+}
+
 #[cfg(test)]
 pub mod tests;

@@ -177,16 +177,6 @@ const fn minutes(number: u64) -> Duration {
     Duration::from_secs(60 * number)
 }
 
-/// The environments of the service and their gates. The first one is the default.
-pub static ENVIRONMENTS: [Choice; 6] = [
-    choice("prod", "https://gate.dataloop.ai"),
-    choice("rc", "https://rc-gate.dataloop.ai"),
-    choice("dev", "https://dev-gate.dataloop.ai"),
-    choice("new-dev", "https://custom1-gate.dataloop.ai"),
-    choice("aws", "https://poc-gate.dataloop.ai"),
-    choice("local", "https://localhost:8443"),
-];
-
 /// All options, in the order of the README's table.
 pub static OPTIONS: &[OptionRow] = &[
     row(c"username", Kind::Text, "The user or the bot to log in as."),
@@ -206,7 +196,14 @@ pub static OPTIONS: &[OptionRow] = &[
     ),
     row(
         c"environment",
-        Kind::Choice(&ENVIRONMENTS),
+        Kind::Choice(&[
+            choice("prod", "https://gate.dataloop.ai"),
+            choice("rc", "https://rc-gate.dataloop.ai"),
+            choice("dev", "https://dev-gate.dataloop.ai"),
+            choice("new-dev", "https://custom1-gate.dataloop.ai"),
+            choice("aws", "https://poc-gate.dataloop.ai"),
+            choice("local", "https://localhost:8443"),
+        ]),
         "The environment of the service: it selects the gate. `url` has priority over it.",
     ),
     row(

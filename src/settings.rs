@@ -5,6 +5,7 @@
 //! not used. So credentials never go to a gate that they are not meant for, and a token is never combined with
 //! credentials. The environment is read only here, once per handle.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::credentials::{self, Credentials};
 use crate::environ::Value as Variable;
 use crate::error::{Error, Status};
 use crate::jwt::Jwt;
-use crate::options::{ENVIRONMENTS, OptionRow};
+use crate::options::OptionRow;
 use crate::secret::Secret;
 use crate::trust::{Base, Roots, SystemPaths};
 
@@ -81,7 +82,7 @@ impl Settings {
             timeout: sources.value("timeout", Value::duration)?,
             wait: sources.value("wait", Value::duration)?,
             refresh_at: sources.value("refresh_at", Value::fraction)?,
-            background: sources.value("refresh", Value::choice)? == "background",
+            background: sources.value("refresh", Value::choice)?.value == "background",
             refresh_grant: sources.value("refresh_grant", Value::flag)?,
             max_attempts: sources.value("max_attempts", Value::count)?,
             user_agent: match sources.text("user_agent", &[])? {
@@ -96,16 +97,12 @@ impl Settings {
 struct Given<T> {
     option: &'static OptionRow,
     value: T,
-    by_call: bool,
+    source: Cow<'static, str>,
 }
 
 impl<T> Given<T> {
-    fn source(&self) -> String {
-        if self.by_call { config::SET_BY_CALL.to_owned() } else { format!("from {}", self.option.variable()) }
-    }
-
     fn invalid(&self, why: impl AsRef<str>) -> Error {
-        config::invalid(self.option, &self.source(), why.as_ref())
+        config::invalid(self.option, &self.source, why.as_ref())
     }
 }
 
@@ -133,10 +130,9 @@ impl Sources<'_> {
     /// The value of an option: by call, or from the environment. If a call sets one of `hidden_by`, the environment is
     /// not used.
     #[inline(never)]
-    fn lookup(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given<Value>>, Error> {
-        let option = config::find(name)?;
-        if let Some(value) = self.config.get(name) {
-            return Ok(Some(Given { option, value: value.clone(), by_call: true }));
+    fn lookup(&self, option: &'static OptionRow, hidden_by: &[&str]) -> Result<Option<Given<Value>>, Error> {
+        if let Some(value) = self.config.get(option.name) {
+            return Ok(Some(Given { option, value: value.clone(), source: config::SET_BY_CALL.into() }));
         }
         if hidden_by.iter().any(|other| self.by_call(other)) {
             return Ok(None);
@@ -144,18 +140,19 @@ impl Sources<'_> {
         let Some(value) = self.variable(&option.variable()) else { return Ok(None) };
         let source = format!("from {}", option.variable());
         let text = value.text().ok_or_else(|| config::invalid(option, &source, NOT_UTF8))?;
-        Ok(Some(Given { option, value: config::parse(option, &text, &source)?, by_call: false }))
+        Ok(Some(Given { option, value: config::parse(option, &text, &source)?, source: source.into() }))
     }
 
     /// The value of an option that has a default.
     #[inline(never)] // there are many calls: each inlined copy adds to the library's size
     fn given<T>(&self, name: &str, take: fn(Value) -> Option<T>) -> Result<Given<T>, Error> {
-        let (option, value, by_call) = match self.lookup(name, &[])? {
-            Some(given) => (given.option, Some(given.value), given.by_call),
-            None => (config::find(name)?, config::default(config::find(name)?), false),
+        let option = config::find(name)?;
+        let (value, source) = match self.lookup(option, &[])? {
+            Some(given) => (Some(given.value), given.source),
+            None => (config::default(option), "the default".into()),
         };
         let value = value.and_then(take).ok_or_else(|| wrong_kind(name))?;
-        Ok(Given { option, value, by_call })
+        Ok(Given { option, value, source })
     }
 
     fn value<T>(&self, name: &str, take: fn(Value) -> Option<T>) -> Result<T, Error> {
@@ -165,9 +162,11 @@ impl Sources<'_> {
     /// The value of an option that is text and has no default.
     #[inline(never)]
     fn text(&self, name: &str, hidden_by: &[&str]) -> Result<Option<Given<Secret>>, Error> {
-        let Some(Given { option, value, by_call }) = self.lookup(name, hidden_by)? else { return Ok(None) };
+        let Some(Given { option, value, source }) = self.lookup(config::find(name)?, hidden_by)? else {
+            return Ok(None);
+        };
         let value = value.text().ok_or_else(|| wrong_kind(name))?;
-        Ok(Some(Given { option, value, by_call }))
+        Ok(Some(Given { option, value, source }))
     }
 
     fn origin(&self, now: i64) -> Result<Origin, Error> {
@@ -188,7 +187,7 @@ impl Sources<'_> {
         let password_file = file.as_ref().map(|file| file.path().to_owned());
         let password = match (password, file) {
             (Some(password), Some(file)) => {
-                let (one, other) = (password.source(), file.source());
+                let (one, other) = (password.source, file.source);
                 let message =
                     format!("`password` ({one}) and `password_file` ({other}) exclude each other; remove one of them");
                 return Err(Error::new(Status::InvalidValue, message));
@@ -214,9 +213,7 @@ impl Sources<'_> {
 
     fn endpoint(&self, allow_http: bool) -> Result<String, Error> {
         let Some(url) = self.text("url", &["environment"])? else {
-            let name = self.value("environment", Value::choice)?;
-            let gate =
-                ENVIRONMENTS.iter().find(|environment| environment.value == name).map_or("", |gate| gate.meaning);
+            let gate = self.value("environment", Value::choice)?.meaning;
             return Ok(format!("{gate}/token?default"));
         };
         address::endpoint(url.value.expose(), allow_http).map_err(|why| url.invalid(why))
@@ -224,14 +221,14 @@ impl Sources<'_> {
 
     fn roots(&self) -> Result<Roots, Error> {
         let ca = match self.text("ca_file", &[])? {
-            Some(file) => credentials::read(file.path())
+            Some(file) => crate::file::read_configured(file.path())
                 .and_then(|pem| crate::trust::read_ca(&pem))
                 .map_err(|why| file.invalid(why))?,
             None => Vec::new(),
         };
         let system = || SystemPaths::find(|name| self.variable(name).map(|value| value.path()));
         let kind = self.given("tls_roots", Value::choice)?;
-        let base = match kind.value {
+        let base = match kind.value.value {
             "ca_file_only" if ca.is_empty() => return Err(kind.invalid("`ca_file_only` needs a `ca_file`")),
             "ca_file_only" => Base::Nothing,
             "bundled" => Base::Bundled,
@@ -245,7 +242,8 @@ impl Sources<'_> {
 
     fn proxy(&self, endpoint: &str) -> Result<Option<Proxy>, Error> {
         let in_clear = endpoint.starts_with("http:");
-        if let Some(given) = self.lookup("proxy", &[])? {
+        let option = config::find("proxy")?;
+        if let Some(given) = self.lookup(option, &[])? {
             if in_clear && matches!(given.value, Value::Proxy(Some(_))) {
                 return Err(given.invalid(
                     "`url` is an `http` URL, which is for a gate on this machine, and a proxy could read the password; set `none`",
@@ -259,7 +257,7 @@ impl Sources<'_> {
         }
         match proxy_of_environment(&url) {
             Ok(proxy) => Ok(Some(proxy)),
-            Err(why) => Err(config::invalid(config::find("proxy")?, &format!("from {variable}"), &why)),
+            Err(why) => Err(config::invalid(option, &format!("from {variable}"), &why)),
         }
     }
 
