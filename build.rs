@@ -15,7 +15,7 @@ mod options;
 #[path = "src/status.rs"]
 #[allow(dead_code)]
 mod status;
-#[path = "tests/common/wrap.rs"]
+#[path = "packaging/wrap.rs"]
 mod wrap;
 
 use options::OPTIONS;
@@ -83,24 +83,19 @@ fn generate(root: &Path, config: cbindgen::Config, documented: bool) -> Result<S
     });
     let mut header = Vec::new();
     builder.generate()?.write(&mut header);
-    let header = wrap_comments(&tidy(&String::from_utf8(header)?));
+    let header = tidy(&String::from_utf8(header)?);
     let ok = "#define DL_AUTH_OK 0\n";
     let (before, after) = header.split_once(ok).ok_or("cbindgen did not write DL_AUTH_OK")?;
-    Ok([before, ok, &statuses(documented), after].concat())
+    Ok(wrap_comments(&[before, ok, &statuses(documented), after].concat()))
 }
 
 /// The constants of the statuses.
 fn statuses(documented: bool) -> String {
     let mut text = String::new();
     for status in STATUSES {
+        text += "\n";
         if documented {
-            let lines = wrap(&format!("{} {}", status.condition, status.advice), WIDTH - 3);
-            text += &match &lines[..] {
-                [line] if line.len() <= WIDTH - 7 => format!("\n/** {line} */\n"),
-                _ => format!("\n/**\n * {}\n */\n", lines.join("\n * ")),
-            };
-        } else {
-            text += "\n";
+            text += &format!("/** {} {} */\n", status.condition, status.advice);
         }
         text += &format!("#define {} ({})\n", status.name, status.number);
     }
@@ -210,29 +205,33 @@ fn push_comment(header: &mut Vec<String>, indent: &str, lines: &[&str]) {
 
 /// Wraps paragraphs, list items, and tags such as `@param`.
 fn wrap_paragraphs(lines: &[&str], width: usize) -> Vec<String> {
-    let mut wrapped: Vec<String> = Vec::new();
-    let (mut in_code, mut paragraph, mut hang) = (false, false, "");
+    let (mut wrapped, mut paragraph, mut in_code) = (Vec::new(), String::new(), false);
     for line in lines {
         let fence = line.starts_with("```");
-        if fence || in_code || line.is_empty() || line.starts_with('|') {
+        let verbatim = fence || in_code || line.is_empty() || line.starts_with('|');
+        if verbatim || line.starts_with("- ") || line.starts_with('@') {
+            push_paragraph(&mut wrapped, &std::mem::take(&mut paragraph), width);
+        }
+        if verbatim {
             wrapped.push((*line).to_owned());
-            paragraph = false;
             in_code ^= fence;
-            continue;
-        }
-        if !paragraph || line.starts_with("- ") || line.starts_with('@') {
-            hang = if line.starts_with("- ") || line.starts_with('@') { "  " } else { "" };
-            wrapped.push(String::new());
-            paragraph = true;
-        }
-        for word in line.split_whitespace() {
-            let last = wrapped.last_mut().filter(|last| last.len() + 1 + word.len() <= width);
-            match last {
-                Some(last) if last.trim().is_empty() => last.push_str(word),
-                Some(last) => *last += &format!(" {word}"),
-                None => wrapped.push(format!("{hang}{word}")),
-            }
+        } else {
+            paragraph += if paragraph.is_empty() { "" } else { " " };
+            paragraph += line.trim();
         }
     }
+    push_paragraph(&mut wrapped, &paragraph, width);
     wrapped
+}
+
+/// Wraps one paragraph. All lines after the first one of a list item or a tag are indented.
+fn push_paragraph(wrapped: &mut Vec<String>, paragraph: &str, width: usize) {
+    if paragraph.is_empty() {
+        return;
+    }
+    let hang = if paragraph.starts_with("- ") || paragraph.starts_with('@') { "  " } else { "" };
+    let lines = wrap(paragraph, width - hang.len());
+    wrapped.extend(
+        lines.iter().enumerate().map(|(nth, line)| if nth == 0 { line.clone() } else { format!("{hang}{line}") }),
+    );
 }

@@ -656,8 +656,8 @@ typedef struct dl_auth_info_t {
  * the first dl_auth_token logs in. With `refresh=background`, a separate thread
  * logs in, without another call.
  *
- * @param config The configuration, which is copied. NULL: only the environment
- *   of the process is used.
+ * @param config The configuration, which is copied. NULL: only the
+ *   environment of the process is used.
  * @param[out] auth The new handle. NULL if the call fails.
  * @param[out] error The reason of a failure. Can be NULL.
  *
@@ -665,9 +665,9 @@ typedef struct dl_auth_info_t {
  * - DL_AUTH_OK: `*auth` is a handle.
  * - DL_AUTH_E_NO_CREDENTIALS: there is neither a ready `token`, nor a
  *   `username` with a `password` or a `password_file`.
- * - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not UTF-8,
- *   or excludes another one; or a file that an option or SSL_CERT_FILE names
- *   cannot be read or used.
+ * - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not
+ *   UTF-8, or excludes another one; or a file that an option or SSL_CERT_FILE
+ *   names cannot be read or used.
  * - DL_AUTH_E_UNSUPPORTED: `store` is not `none`. This library has no shared
  *   store.
  * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL.
@@ -731,10 +731,10 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *   rate of requests: HTTP 429.
  * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error:
  *   HTTP 5xx, 408, 425, or 400 or 403 without a JSON object in the body.
- * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
- *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404 or another
- *   status that no gate sends, no `id_token`, not a JWT, no usable `exp`, or an
- *   expired token.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not
+ *   that of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404 or
+ *   another status that no gate sends, no `id_token`, not a JWT, no usable
+ *   `exp`, or an expired token.
  * - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is
  *   not trusted, has expired or is for another host, there is no TLS at that
  *   port, the server requires a client certificate, or there are no root
@@ -743,14 +743,14 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *   and the handle has no credentials.
  * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
  *   is in progress, or no thread can be created for it.
- * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
- *   ends after `wait`. `retry_after_ms` is the rest of that interval.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus
- *   1. `*len` is the length.
+ * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum
+ *   interval ends after `wait`. `retry_after_ms` is the rest of that interval.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token
+ *   plus 1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
- * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
- *   0.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is
+ *   not 0.
  *
  * Ownership: the copy is yours. It is as secret as a password.
  *
@@ -820,8 +820,8 @@ void dl_auth_free(dl_auth_t *auth);
  * ```
  *
  * @param auth The handle.
- * @param min_valid_ms How long the token must be valid, in milliseconds. 0: any
- *   valid token.
+ * @param min_valid_ms How long the token must be valid, in milliseconds. 0:
+ *   any valid token.
  * @param wait_ms How long the call can block, in milliseconds, instead of
  *   `wait`. 0: not at all.
  * @param[out] buf The token and a NUL. Can be NULL if `cap` is 0.
@@ -833,8 +833,8 @@ void dl_auth_free(dl_auth_t *auth);
  *
  * @return
  * - DL_AUTH_OK: `buf` has a token that is valid for `min_valid_ms`.
- * - DL_AUTH_E_PENDING: `wait_ms` is 0 and there is no such token yet. A refresh
- *   is in progress, or no thread can be created for it.
+ * - DL_AUTH_E_PENDING: `wait_ms` is 0 and there is no such token yet. A
+ *   refresh is in progress, or no thread can be created for it.
  * - DL_AUTH_E_TOO_SHORT: there is no such token. If `retry_after_ms` is 0, a
  *   new token would not be valid for that long either: request less. Otherwise
  *   the minimum interval delays the refresh: `retry_after_ms` is the rest of
@@ -842,9 +842,9 @@ void dl_auth_free(dl_auth_t *auth);
  * - DL_AUTH_E_DENIED: there is no such token, and the gate refused the
  *   credentials: HTTP 401, or 400 or 403 with a JSON object in the body. Or it
  *   refused them before, and they are not sent again yet.
- * - DL_AUTH_E_TIMEOUT: there is no such token after `wait_ms`, and the refresh
- *   continues. Or the refresh did not end within `timeout`, or the gate or the
- *   proxy did not connect within `connect_timeout`.
+ * - DL_AUTH_E_TIMEOUT: there is no such token after `wait_ms`, and the
+ *   refresh continues. Or the refresh did not end within `timeout`, or the gate
+ *   or the proxy did not connect within `connect_timeout`.
  * - DL_AUTH_E_UNREACHABLE: there is no such token, and the gate cannot be
  *   reached: its name or the proxy's does not resolve, a connection is refused
  *   or breaks, or the proxy does not open a tunnel.
@@ -852,22 +852,22 @@ void dl_auth_free(dl_auth_t *auth);
  *   rate of requests: HTTP 429.
  * - DL_AUTH_E_GATE: there is no such token, and the gate has a server error:
  *   HTTP 5xx, 408, 425, or 400 or 403 without a JSON object in the body.
- * - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not that
- *   of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404 or another
- *   status that no gate sends, no `id_token`, not a JWT, no usable `exp`, or an
- *   expired token.
- * - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not
- *   trusted, has expired or is for another host, there is no TLS at that port,
- *   the server requires a client certificate, or there are no root
+ * - DL_AUTH_E_BAD_RESPONSE: there is no such token, and the answer is not
+ *   that of a gate: not HTTP, not JSON, too large, a redirect, HTTP 404 or
+ *   another status that no gate sends, no `id_token`, not a JWT, no usable
+ *   `exp`, or an expired token.
+ * - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is
+ *   not trusted, has expired or is for another host, there is no TLS at that
+ *   port, the server requires a client certificate, or there are no root
  *   certificates.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus
- *   1. `*len` is the length.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token
+ *   plus 1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
- * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
- *   0.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is
+ *   not 0.
  *
  * Ownership: the copy is yours. It is as secret as a password.
  *
@@ -914,22 +914,22 @@ dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
  * - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the
  *   rate of requests: HTTP 429.
  * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
- * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
- *   of a gate.
- * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy
- *   failed.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not
+ *   that of a gate.
+ * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the
+ *   proxy failed.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
  * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
  *   is in progress, or no thread can be created for it.
- * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
- *   ends after `wait`. `retry_after_ms` is the rest of that interval.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text plus
- *   1. `*len` is the length.
+ * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum
+ *   interval ends after `wait`. `retry_after_ms` is the rest of that interval.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the text
+ *   plus 1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
- * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
- *   0.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is
+ *   not 0.
  *
  * Ownership: the copy is yours. It is as secret as a password.
  *
@@ -960,8 +960,8 @@ dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
  * @param[out] buf The JSON text and a NUL. Can be NULL if `cap` is 0.
  *   DL_AUTH_TOKEN_MAX bytes always fit.
  * @param cap The size of `buf` in bytes.
- * @param[out] len The length of the JSON text in bytes, without the NUL. Can be
- *   NULL.
+ * @param[out] len The length of the JSON text in bytes, without the NUL. Can
+ *   be NULL.
  * @param[out] error The reason of a failure. Can be NULL.
  *
  * @return
@@ -975,22 +975,22 @@ dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
  * - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the
  *   rate of requests: HTTP 429.
  * - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
- * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that
- *   of a gate.
- * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy
- *   failed.
+ * - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not
+ *   that of a gate.
+ * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the
+ *   proxy failed.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
  * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
  *   is in progress, or no thread can be created for it.
- * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum interval
- *   ends after `wait`. `retry_after_ms` is the rest of that interval.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text
- *   plus 1. `*len` is the length.
+ * - DL_AUTH_E_TOO_SHORT: the cached token has expired, and the minimum
+ *   interval ends after `wait`. `retry_after_ms` is the rest of that interval.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON
+ *   text plus 1. `*len` is the length.
  * - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or
  *   dl_auth_new did not return it.
- * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is not
- *   0.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL; or `buf` is NULL and `cap` is
+ *   not 0.
  *
  * Ownership: the copy is yours.
  *
@@ -1039,8 +1039,8 @@ dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
  * @param auth The handle. With NULL, and with a handle that was freed, the
  *   result is 0.
  *
- * @return The number of the cached token. 0 if a refresh is due, if there is no
- *   valid token, or if `auth` is not a handle: call dl_auth_token.
+ * @return The number of the cached token. 0 if a refresh is due, if there is
+ *   no valid token, or if `auth` is not a handle: call dl_auth_token.
  *
  * Threads: thread-safe. A parent process and its child count separately.
  *
@@ -1193,8 +1193,8 @@ dl_auth_config_t *dl_auth_config_new(void);
  * - DL_AUTH_OK: the option is set.
  * - DL_AUTH_E_UNKNOWN_KEY: there is no option `key`. The message names the
  *   nearest one.
- * - DL_AUTH_E_INVALID_VALUE: `value` is not valid for this option. The message
- *   says what is valid.
+ * - DL_AUTH_E_INVALID_VALUE: `value` is not valid for this option. The
+ *   message says what is valid.
  * - DL_AUTH_E_NULL_ARGUMENT: `config`, `key` or `value` is NULL.
  * - DL_AUTH_E_NOT_UTF8: `key` or `value` is not UTF-8.
  *
@@ -1317,8 +1317,8 @@ const char *dl_auth_status_name(dl_auth_status_t status);
  * @return
  * - DL_AUTH_OK: `*info` is filled.
  * - DL_AUTH_E_CLOSED: the handle was freed, or dl_auth_new did not return it.
- * - DL_AUTH_E_NULL_ARGUMENT: `auth` or `info` is NULL, or `info->size` is less
- *   than 4.
+ * - DL_AUTH_E_NULL_ARGUMENT: `auth` or `info` is NULL, or `info->size` is
+ *   less than 4.
  *
  * Threads: thread-safe. Each thread needs a separate `info`.
  *
@@ -1370,15 +1370,15 @@ uint32_t dl_auth_abi_version(void);
  * @param[out] buf The JSON text and a NUL. Can be NULL if `cap` is 0. As many
  *   bytes as `jwt` has always fit.
  * @param cap The size of `buf` in bytes.
- * @param[out] len The length of the JSON text in bytes, without the NUL. Can be
- *   NULL.
+ * @param[out] len The length of the JSON text in bytes, without the NUL. Can
+ *   be NULL.
  * @param[out] error The reason of a failure. Can be NULL.
  *
  * @return
  * - DL_AUTH_OK: `buf` has the payload.
  * - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT.
- * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON text
- *   plus 1. `*len` is the length.
+ * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the JSON
+ *   text plus 1. `*len` is the length.
  * - DL_AUTH_E_NULL_ARGUMENT: `jwt` is NULL; or `buf` is NULL and `cap` is not
  *   0.
  * - DL_AUTH_E_NOT_UTF8: `jwt` is not UTF-8.
@@ -1403,14 +1403,14 @@ dl_auth_status_t dl_auth_jwt_claims(const char *jwt,
  * The signature is not checked, nor whether the JWT has expired.
  *
  * @param jwt The JWT.
- * @param[out] unix_seconds The claim `exp` in Unix seconds. Not changed if the
- *   call fails.
+ * @param[out] unix_seconds The claim `exp` in Unix seconds. Not changed if
+ *   the call fails.
  * @param[out] error The reason of a failure. Can be NULL.
  *
  * @return
  * - DL_AUTH_OK: `*unix_seconds` is set.
- * - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT, or has no usable `exp`: a number of
- *   Unix seconds from 1 to the year 9999.
+ * - DL_AUTH_E_BAD_JWT: `jwt` is not a JWT, or has no usable `exp`: a number
+ *   of Unix seconds from 1 to the year 9999.
  * - DL_AUTH_E_NULL_ARGUMENT: `jwt` or `unix_seconds` is NULL.
  * - DL_AUTH_E_NOT_UTF8: `jwt` is not UTF-8.
  *

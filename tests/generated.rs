@@ -5,7 +5,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
-#[path = "common/wrap.rs"]
+#[path = "../packaging/wrap.rs"]
 mod wrap;
 
 use std::fmt::Write as _;
