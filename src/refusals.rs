@@ -94,25 +94,32 @@ impl Refusals {
 
     /// Asks for permission to send them. The try must end by `limit`.
     pub fn ask(&self, fingerprint: Fingerprint, now: Boot, limit: Boot) -> Turn<'_> {
-        self.change(|table| {
+        // The number of the try, or None to wait. The `Try` is made only from the result that counts: its drop would end
+        // the try of another thread, which has got the same number.
+        let answer = self.change(|table| {
             table.entries.retain(|entry| entry.matters(now));
             table.tries += 1;
             let number = table.tries;
             let entry = table.entry(fingerprint);
             if let Some(error) = entry.standing(now) {
-                return Turn::Refused(error);
+                return Err(error);
             }
             if entry.proven.is_none_or(|at| at + PROVEN <= now) {
                 // A thread of the parent process does not exist in this process, so it never reports a result. A thread
                 // that hangs may never report one.
                 let epoch = process::epoch();
                 if entry.trying.as_ref().is_some_and(|trying| trying.epoch == epoch && now < trying.limit) {
-                    return Turn::Wait;
+                    return Ok(None);
                 }
                 entry.trying = Some(Trying { epoch, number, limit });
             }
-            Turn::Go(Try { refusals: self, fingerprint, number })
-        })
+            Ok(Some(number))
+        });
+        match answer {
+            Ok(Some(number)) => Turn::Go(Try { refusals: self, fingerprint, number }),
+            Ok(None) => Turn::Wait,
+            Err(error) => Turn::Refused(error),
+        }
     }
 
     /// The present refusal, with its remaining pause.
@@ -126,7 +133,8 @@ impl Refusals {
         self.change(|table| table.entry(fingerprint).refused = None);
     }
 
-    /// Changes the table. `change` may run more than once, each time on the newest table.
+    /// Changes the table. `change` may run more than once, each time on the newest table. All results but the last are
+    /// dropped, so the drop of a result must have no effect.
     fn change<R>(&self, change: impl Fn(&mut Table) -> R) -> R {
         loop {
             let before = self.0.load();
@@ -331,14 +339,22 @@ mod tests {
         assert_eq!(entries(), 1);
     }
 
+    /// Many rounds, because a thread that loses the race to change the table must lose it at the right moment.
     #[test]
     fn threads_that_ask_at_the_same_time_get_one_permission() {
-        let refusals = Refusals::default();
-        let print = refusals.fingerprint("g", &credentials("p"));
-        let turns = std::thread::scope(|scope| {
-            let asked: Vec<_> = (0..8).map(|_| scope.spawn(|| ask(&refusals, print, s(0)))).collect();
-            asked.into_iter().map(|asked| asked.join().unwrap()).collect::<Vec<_>>()
-        });
-        assert_eq!(turns.iter().filter(|turn| matches!(turn, Turn::Go(_))).count(), 1);
+        for round in 0..500 {
+            let refusals = Refusals::default();
+            let print = refusals.fingerprint("g", &credentials("p"));
+            let barrier = std::sync::Barrier::new(8);
+            let turns = std::thread::scope(|scope| {
+                let ask = || {
+                    barrier.wait();
+                    ask(&refusals, print, s(0))
+                };
+                let asked: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+                asked.into_iter().map(|asked| asked.join().unwrap()).collect::<Vec<_>>()
+            });
+            assert_eq!(turns.iter().filter(|turn| matches!(turn, Turn::Go(_))).count(), 1, "round {round}");
+        }
     }
 }
