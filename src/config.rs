@@ -124,7 +124,9 @@ pub fn find(name: &str) -> Result<&'static OptionRow, Error> {
     if let Some(option) = OPTIONS.iter().find(|option| option.name == name) {
         return Ok(option);
     }
-    let nearest = OPTIONS.iter().min_by_key(|option| strsim::osa_distance(option.name, name));
+    // The distance takes time in proportion to the length of the text, which may be any text. The start is enough.
+    let start: String = name.chars().take(64).collect();
+    let nearest = OPTIONS.iter().min_by_key(|option| strsim::osa_distance(option.name, &start));
     let nearest = nearest.map_or("", |option| option.name);
     // Text that does not look like a name is not repeated: it may be a value, set by mistake.
     let looks_like_one = name.len() <= 24 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
