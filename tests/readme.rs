@@ -33,26 +33,31 @@ fn tracked(pattern: &str) -> Vec<PathBuf> {
     paths.filter(|path| root().join(path).symlink_metadata().is_ok()).collect()
 }
 
-/// Makes a copy of the repository as `git clone` does, and with the changes that are not committed. Also copies the
-/// files of this repository's release build, so that cargo compiles only the differences.
-fn fresh_clone(at: &Path) {
-    for path in tracked(".") {
-        let (from, to) = (root().join(&path), at.join(&path));
+/// A shell in a copy of the repository as `git clone` makes it, with the changes that are not committed. `at` is a
+/// directory for the copy.
+///
+/// The shell has a separate mount namespace, in which the copy is at the path of the repository, with cargo's output
+/// directory. So cargo compiles only what differs from the build of the repository. A file that git does not track is
+/// missing in it.
+fn shell_in_a_fresh_clone(at: &Path) -> Command {
+    let paths = tracked(".");
+    for path in &paths {
+        let to = at.join(path);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        fs::copy(&from, &to).unwrap();
-        // Keeps the times, because cargo compiles a file again if it seems newer.
-        let modified = from.metadata().unwrap().modified().unwrap();
-        fs::File::options().append(true).open(&to).unwrap().set_modified(modified).unwrap();
+        fs::copy(root().join(path), &to).unwrap();
+    }
+    // Keeps the times of files and directories, because cargo compiles again what seems newer.
+    for path in paths.iter().flat_map(|path| path.ancestors()) {
+        let modified = root().join(path).metadata().unwrap().modified().unwrap();
+        fs::File::open(at.join(path)).unwrap().set_modified(modified).unwrap();
     }
     library();
-    let release = at.join("target/release");
-    fs::create_dir_all(&release).unwrap();
-    // Copies the fingerprints first, because a file that another test builds at this moment has no fingerprint yet.
-    // Temporary files may disappear during the copy. So an error of `cp` does not matter: cargo builds the missing
-    // files.
-    for part in [".fingerprint", "build", "deps"] {
-        command("cp").arg("-a").arg(target().join("release").join(part)).arg(&release).output().unwrap();
-    }
+    fs::create_dir(at.join("target")).unwrap();
+    let mount = "mount --bind \"$1\" \"$2/target\"; mount --rbind \"$2\" \"$3\"; cd \"$3\"; exec bash -e";
+    let mut shell = command("unshare");
+    shell.args(["--user", "--map-root-user", "--mount", "bash", "-ec", mount, "bash"]);
+    shell.arg(target()).arg(at).arg(root()).env_remove("CARGO_TARGET_DIR");
+    shell
 }
 
 /// A command in the environment of a user's shell.
@@ -109,13 +114,11 @@ fn every_command_works_when_it_is_pasted_in_a_fresh_clone() {
 
     let gate = Gate::start();
     let scratch = Scratch::new("clone");
-    fresh_clone(&scratch.0);
     let Settings { username, password, .. } = Settings::default();
     // The shell and the program read the user's input from the standard input, as in a terminal.
     let typed =
         [install, login, &username, "\n", &password, "\n", &static_archive[0], "./token\n", "echo end\n"].concat();
-    let mut bash = command("bash");
-    bash.current_dir(&scratch.0).arg("-e").env_remove("CARGO_TARGET_DIR");
+    let mut bash = shell_in_a_fresh_clone(&scratch.0);
     bash.env("DL_AUTH_URL", gate.url()).env("DL_AUTH_CA_FILE", gate.ca_file());
     let mut shell = bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     shell.stdin.take().unwrap().write_all(typed.as_bytes()).unwrap();
