@@ -20,10 +20,11 @@ tests() { cargo test --workspace --locked "$@"; }
 
 part() {
   case $1 in
-    build) tests --no-run ;;
+    build) tests --no-run --bins --test '*' ;;
     lint) make --silent lint ;;
     library) make --silent lib ;;
-    unit) tests --lib ;;
+    # Optimised, because the simulations compute much. The other parts do not use this build.
+    unit) CARGO_PROFILE_DEV_OPT_LEVEL=1 tests --lib ;;
     doc) tests --doc ;;
     packages) tests --bins $(basename --multiple --suffix .rs tests/gate/tests/*.rs benches/tests/*.rs | sed 's/^/--test /') ;;
     models)
