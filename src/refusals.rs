@@ -94,8 +94,8 @@ impl Refusals {
 
     /// Asks for permission to send them. The try must end by `limit`.
     pub fn ask(&self, fingerprint: Fingerprint, now: Boot, limit: Boot) -> Turn<'_> {
-        // The number of the try, or None to wait. The `Try` is made only from the result that counts: its drop would end
-        // the try of another thread, which has got the same number.
+        // The number of the try, or None to wait. The `Try` is made only from the final result: the drop of an earlier
+        // one would end the try of another thread that has the same number.
         let answer = self.change(|table| {
             table.entries.retain(|entry| entry.matters(now));
             table.tries += 1;

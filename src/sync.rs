@@ -8,10 +8,8 @@
 
 #[cfg(feature = "loom")]
 pub use loom::sync::atomic::{AtomicU64, fence};
-#[cfg(all(feature = "shuttle", not(feature = "loom")))]
-pub use shuttle::sync::atomic::AtomicU64;
 #[cfg(feature = "shuttle")]
-pub use shuttle::sync::{Condvar, Mutex, MutexGuard};
+pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic::AtomicU64};
 #[cfg(not(any(feature = "shuttle", feature = "loom")))]
 pub use std::sync::atomic::AtomicU64;
 #[cfg(not(feature = "loom"))]
