@@ -69,8 +69,8 @@ docs: ## Writes docs/fleet.md and docs/fleet.svg.
 lint: ## Checks the format, clippy in all configurations, and the words. Installs nothing.
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- --deny warnings
-	cargo clippy --workspace --lib --tests --locked --features dl_auth/shuttle -- --deny warnings
-	cargo clippy --workspace --lib --tests --locked --features dl_auth/loom -- --deny warnings
+	cargo clippy --workspace --lib --profile test --locked --features dl_auth/shuttle -- --deny warnings
+	cargo clippy --workspace --lib --profile test --locked --features dl_auth/loom -- --deny warnings
 	tests/words.sh
 
 setup: ## Installs what the tests need.

@@ -58,7 +58,9 @@ pub(super) struct Scene {
     pub(super) running: u64,
     pub(super) handles: BTreeMap<u64, Thread>,
     pub(super) threads: u64,
-    /// The time at which each sleeping thread continues.
+    /// When the thread of the test continues. No other thread runs later.
+    end: Boot,
+    /// The time at which each other sleeping thread continues.
     pub(super) sleepers: BTreeSet<(Boot, u64)>,
     pub(super) alive: BTreeSet<u64>,
     /// The threads that are timers of background handles.
@@ -114,19 +116,19 @@ impl World {
         f(&mut lock(&self.state))
     }
 
-    /// Lets the thread `next` run, and parks this one until it may run again.
-    pub(super) fn yield_to(&self, next: u64, me: u64) {
+    /// Lets the next thread run, and parks this one until it may run again.
+    fn sleep_until_it_runs(&self, me: u64) {
         self.look(|state| state.handles.insert(me, thread::current()));
-        self.run_only(next);
+        self.run_next();
         self.park_until_it_runs(me);
     }
 
-    fn run_only(&self, next: u64) {
+    fn run_next(&self) {
         let next = self.look(|state| {
-            state.running = next;
-            state.handles.get(&next).cloned()
+            state.running = state.next();
+            state.handles.get(&state.running).cloned()
         });
-        next.iter().for_each(Thread::unpark);
+        next.iter().filter(|next| next.id() != thread::current().id()).for_each(|next| next.unpark());
     }
 
     fn park_until_it_runs(&self, me: u64) {
@@ -154,7 +156,7 @@ impl World {
                 state.alive.remove(&me);
                 state.handles.remove(&me);
             });
-            world.run_only(0);
+            world.run_next();
         });
         self.look(|state| state.handles.insert(me, spawned.thread().clone()));
         me
@@ -173,14 +175,11 @@ impl World {
 
     /// Lets time pass for the thread of the test. The other threads run during this time.
     pub(super) fn pass(&self, time: Duration) {
-        let end = self.look(|state| state.boot.saturating_add(time));
-        while let Some((at, next)) = self.look(|state| state.sleepers.first().copied()).filter(|(at, _)| *at <= end) {
-            self.look(|state| {
-                state.sleepers.remove(&(at, next));
-                state.boot = state.boot.max(at);
-            });
-            self.yield_to(next, 0);
-        }
+        let end = self.look(|state| {
+            state.end = state.boot.saturating_add(time);
+            state.end
+        });
+        self.sleep_until_it_runs(0);
         self.look(|state| state.boot = state.boot.max(end));
     }
 
@@ -194,6 +193,20 @@ impl World {
 }
 
 impl Scene {
+    /// Chooses the thread that runs next: the first that wakes while the thread of the test sleeps, or that thread.
+    fn next(&mut self) -> u64 {
+        match self.sleepers.pop_first() {
+            Some((at, thread)) if at <= self.end => {
+                self.boot = self.boot.max(at);
+                thread
+            }
+            later => {
+                self.sleepers.extend(later);
+                0
+            }
+        }
+    }
+
     pub(super) fn gate_ms(&self) -> i64 {
         GATE_MS.saturating_add(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
     }
@@ -227,7 +240,7 @@ impl Clock for Arc<World> {
             0 => self.pass(time),
             me => {
                 self.look(|state| state.sleepers.insert((state.boot.saturating_add(time), me)));
-                self.yield_to(0, me);
+                self.sleep_until_it_runs(me);
             }
         }
     }
