@@ -57,7 +57,15 @@ pub fn watch_forks() {}
 
 /// A static with a separate value in each epoch of the process. A thread that gets the value never waits for another
 /// one.
-pub struct PerProcess<T>(ArcSwapOption<(u32, Arc<T>)>);
+pub struct PerProcess<T>(ArcSwapOption<Value<T>>);
+
+struct Value<T> {
+    epoch: u32,
+    value: Arc<T>,
+    /// Never dropped, because its locks may be held by threads that do not exist in this process. Kept here, so that a
+    /// search for leaks finds no lost memory in a child process.
+    _parents: Option<Arc<Value<T>>>,
+}
 
 impl<T: Default> PerProcess<T> {
     /// The value is made at the first [`PerProcess::get`].
@@ -69,12 +77,11 @@ impl<T: Default> PerProcess<T> {
     pub fn get(&self) -> Arc<T> {
         loop {
             let made = self.0.load();
-            match &*made {
-                Some(made) if made.0 == epoch() => return made.1.clone(),
-                // Leaked: its locks may be held by threads that do not exist in this process.
-                parents => std::mem::forget(parents.clone()),
+            if let Some(made) = made.as_ref().filter(|made| made.epoch == epoch()) {
+                return made.value.clone();
             }
-            self.0.compare_and_swap(&*made, Some(Arc::new((epoch(), Arc::new(T::default())))));
+            let own = Value { epoch: epoch(), value: Arc::default(), _parents: made.clone() };
+            self.0.compare_and_swap(&*made, Some(Arc::new(own)));
         }
     }
 }

@@ -96,6 +96,7 @@ static const struct { const char *name; int (*way)(void); int times; } ways[] = 
 
 int main(void) {
   begin();
+  prepare_children();
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     for (int time = 0; time < ways[i].times; time++) {
       int status;
@@ -103,7 +104,7 @@ int main(void) {
       WAIT_UNTIL(count("hanging") == 0); /* the previous child's connection is closed */
       reset_gate();
       plan("{'do':'hang','times':5}");
-      pid_t child = fork(); /* no function of the library has been called in this process */
+      pid_t child = fork(); /* without valgrind, no function of the library has been called in this process */
       if (child < 0) give_up("cannot create a child process");
       if (child == 0) {
         begin();

@@ -104,9 +104,10 @@ static void a_closed_socket_causes_an_error_and_no_signal(void) {
     {"a gate that closes immediately", IMMEDIATELY, 20},
     {"a gate that closes at the first byte", AT_THE_FIRST_BYTE, 10},
   };
-  char *password = malloc((1 << 17) + 1), token[DL_AUTH_TOKEN_MAX];
-  memset(password, 'x', 1 << 17);
-  password[1 << 17] = 0;
+  const size_t length = (size_t)many(10) << 14;
+  char *password = malloc(length + 1), token[DL_AUTH_TOKEN_MAX];
+  memset(password, 'x', length);
+  password[length] = 0;
   for (size_t i = 0; i < sizeof peers / sizeof *peers; i++) {
     char url[64];
     subject = peers[i].name;
