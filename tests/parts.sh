@@ -23,7 +23,10 @@ without_packaging=(--exclude dl_auth_shared --exclude dl_auth_static)
 
 part() {
   case $1 in
-    build) tests --no-run --bins --test '*' ;;
+    build)
+      tests --no-run --bins --test '*'
+      cargo build --lib --locked --features test-panic # for tests of the C API
+      ;;
     lint) make --silent lint ;;
     library) make --silent lib ;;
     # Optimised, because the simulations compute much. The other parts do not use this build.

@@ -26,22 +26,40 @@ pub fn target() -> PathBuf {
 /// `libdl_auth.a`.
 pub fn library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    BUILT.get_or_init(|| build(&["--release"], target().join("release")))
-}
-
-/// The directory with a library that also has functions that panic (feature `test-panic`).
-pub fn panicking_library() -> &'static Path {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
-        let own = target().join("test-panic");
-        build(&["--features", "test-panic", "--target-dir", &own.display().to_string()], own.join("debug"))
+        build(&["--release"]);
+        complete(target().join("release"))
     })
 }
 
-fn build(arguments: &[&str], directory: PathBuf) -> PathBuf {
+/// The directory with a library that also has functions that panic (feature `test-panic`).
+///
+/// It is a copy of what cargo builds in its directory of the profile `dev`, where the dependencies are compiled already.
+pub fn panicking_library() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let (built, own) = (target().join("debug"), target().join("test-panic"));
+        build(&["--features", "test-panic"]);
+        std::fs::create_dir_all(&own).unwrap();
+        for file in ["libdl_auth.so", "libdl_auth_objects.a"] {
+            let new = own.join(format!("{file}.{}", std::process::id()));
+            std::fs::copy(built.join(file), &new).unwrap();
+            std::fs::rename(new, own.join(file)).unwrap(); // a program may use the file now
+        }
+        let exports = run(Command::new("nm").args(["-D", "--defined-only"]).arg(own.join("libdl_auth.so")));
+        assert!(exports.contains(" T dl_auth_test_panic"), "another build has replaced the library");
+        complete(own)
+    })
+}
+
+fn build(arguments: &[&str]) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib"]).args(arguments);
     succeeded("cargo build", as_from_a_shell(&mut cargo).output());
+}
+
+/// Adds the name that programs load at run time, and the static archive.
+fn complete(directory: PathBuf) -> PathBuf {
     let (library, name) = (Path::new("libdl_auth.so"), directory.join("libdl_auth.so.0"));
     std::os::unix::fs::symlink(library, &name).ok(); // the last run or another test may have made it already
     assert_eq!(std::fs::read_link(&name).ok().as_deref(), Some(library), "the link beside the library");
