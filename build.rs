@@ -1,8 +1,8 @@
 //! Generates the C header into `OUT_DIR` from `src/capi/`, the table of options and the list of statuses. Also
 //! generates the declarations for tools without a preprocessor, and sets the build date of the library.
 //!
-//! This script writes nothing into the source tree: `make generate` copies both files to `include/`, and a test fails if
-//! they differ.
+//! This script writes nothing into the source tree: `make generate` copies both files to `include/`, and a test fails
+//! if they differ.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -148,8 +148,8 @@ fn built_at() -> Result<u64, Box<dyn Error>> {
     Ok(seconds.max(NOT_BEFORE))
 }
 
-/// Does what cbindgen has no setting for. It puts a negative number in parentheses, because `5 X` would be a subtraction
-/// otherwise. It puts a comment of one line on one line, and names types by their `typedef`.
+/// Does what cbindgen has no setting for. It puts a negative number in parentheses, because `5 X` would be a
+/// subtraction otherwise. It puts a comment of one line on one line, and names types by their `typedef`.
 fn tidy(header: &str) -> String {
     let mut tidied: Vec<String> = Vec::new();
     for line in header.lines() {

@@ -1,6 +1,7 @@
 //! Breaks text into lines. The comments that `build.rs` and `tests/generated.rs` generate use it.
 
-/// The lines of a text, each at most `width` characters. A longer word has its own line. Code in backquotes is one word.
+/// The lines of a text, each at most `width` characters. A longer word has its own line. Code in backquotes is one
+/// word.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut is_code = false;

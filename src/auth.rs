@@ -1,8 +1,8 @@
 //! A handle: reads its token, or refreshes it once for all callers.
 //!
-//! The main function is [`Auth::read`]. It lends a valid token immediately. If the token is due, it also starts a refresh
-//! in the background. If there is no valid token, the caller blocks until the refresh ends, or until the caller's
-//! deadline. There is one refresh in flight at a time (`flight.rs`), and all waiters share its result.
+//! The main function is [`Auth::read`]. It lends a valid token immediately. If the token is due, it also starts a
+//! refresh in the background. If there is no valid token, the caller blocks until the refresh ends, or until the
+//! caller's deadline. There is one refresh in flight at a time (`flight.rs`), and all waiters share its result.
 //!
 //! A child process can read the token immediately. The first call that needs more makes the rest of the handle anew
 //! ([`Auth::inner`]): a lock or a refresh of the parent would never end in the child.
@@ -159,7 +159,8 @@ impl Auth {
     /// Call this when the platform has rejected this token. If it is still the cached token, it counts as expired as
     /// soon as the minimum interval since the last refresh is over.
     pub fn invalidate(&self, rejected_token: &str) {
-        // `inner` comes first, because it adopts the token in a child. A thread that replaces the token holds this lock.
+        // `inner` comes first, because it adopts the token in a child. A thread that replaces the token holds this
+        // lock.
         let inner = self.inner();
         let shared = lock(&inner.state);
         let lent = self.cache.lend();
@@ -171,8 +172,8 @@ impl Auth {
     }
 
     /// Uses these credentials from now on. A refresh in flight is cancelled; its waiters receive the new login's token.
-    /// The refresh token, the cooldown and the refusals of these credentials are forgotten. The cached token is kept only
-    /// if the username is unchanged. Without a username, the present one is kept.
+    /// The refresh token, the cooldown and the refusals of these credentials are forgotten. The cached token is kept
+    /// only if the username is unchanged. Without a username, the present one is kept.
     pub fn set_credentials(&self, username: Option<&str>, password: &str) -> Result<(), Error> {
         let username = username.map(|name| config::text_by_call("username", name)).transpose()?;
         let password = config::text_by_call("password", password)?;
@@ -224,8 +225,8 @@ impl Auth {
         }
     }
 
-    /// All waiters return `Closed`, and a request in flight fails. Later calls fail too, as soon as the cached token has
-    /// expired.
+    /// All waiters return `Closed`, and a request in flight fails. Later calls fail too, as soon as the cached token
+    /// has expired.
     pub fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.own_inner(|_| {}).close();

@@ -2,8 +2,8 @@
 //! deadlines use it. The wall clock is compared with the gate's time.
 //!
 //! Rust's `Instant` stops while a Linux machine is suspended, so a token would seem valid for hours too long. Therefore
-//! Linux uses `CLOCK_BOOTTIME`, and Apple's systems use `CLOCK_MONOTONIC`, which counts the suspend there. Systems other
-//! than Unix use `Instant`.
+//! Linux uses `CLOCK_BOOTTIME`, and Apple's systems use `CLOCK_MONOTONIC`, which counts the suspend there. Systems
+//! other than Unix use `Instant`.
 
 use std::time::{Duration, SystemTime};
 

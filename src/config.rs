@@ -1,8 +1,8 @@
 //! The configuration: the values that a caller set, parsed.
 //!
 //! Names are strings, so that a new option never changes the ABI. [`parse`] turns the text of an option into a
-//! [`Value`], by the kind in the table of [`crate::options`]. It is called once for each text: when a caller sets it, or
-//! when a handle is made and the text comes from the environment. `settings.rs` checks what depends on more than one
+//! [`Value`], by the kind in the table of [`crate::options`]. It is called once for each text: when a caller sets it,
+//! or when a handle is made and the text comes from the environment. `settings.rs` checks what depends on more than one
 //! option or on a file.
 
 use std::collections::BTreeMap;

@@ -1,7 +1,8 @@
 //! The environment that `dl_auth_new` reads: the variables of the process, or an array that the program passes.
 //!
 //! A program that changes its environment passes a copy, because C has no lock between `getenv` and `setenv`. In this
-//! case, nothing here reads the environment of the process. Only the variables of dl_auth are copied. All copies are wiped.
+//! case, nothing here reads the environment of the process. Only the variables of dl_auth are copied. All copies are
+//! wiped.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -49,8 +49,8 @@ impl Error {
         self.retry_after
     }
 
-    /// [`Error::retry_after`] in milliseconds; 0 for `None`. It is rounded up, so that a caller that waits for this time
-    /// does not call too early.
+    /// [`Error::retry_after`] in milliseconds; 0 for `None`. It is rounded up, so that a caller that waits for this
+    /// time does not call too early.
     pub fn retry_after_ms(&self) -> u64 {
         self.retry_after.map_or(0, whole_ms)
     }

@@ -188,7 +188,8 @@ fn error_of_status(
             let refused = format!("{gate} refused the credentials (HTTP {status}{said})");
             (Status::Denied, format!("{refused}; check `username` and `password`{also}"))
         }
-        // A server before the gate, such as nginx, answers in this way after the handshake (only nginx has 495 and 496).
+        // A server before the gate, such as nginx, answers in this way after the handshake (only nginx has 495 and
+        // 496).
         400 | 403 | 495 | 496 if response.asked_for_certificate => {
             let refused = format!("{gate} asked for a client certificate and refused the request (HTTP {status})");
             let advice = "dl_auth does not support client certificates: check `url`, or configure the server to accept \

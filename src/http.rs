@@ -36,7 +36,8 @@ pub trait Transport: Send + Sync {
     /// is cancelled. Any HTTP status is an answer. Nothing is sent if the attempt is cancelled already.
     fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure>;
 
-    /// A transport for a child process, with the same settings. It shares neither a lock nor a connection with this one.
+    /// A transport for a child process, with the same settings. It shares neither a lock nor a connection with this
+    /// one.
     fn for_child(&self) -> Box<dyn Transport>;
 }
 

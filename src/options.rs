@@ -1,8 +1,8 @@
 //! The table of options: one row per option.
 //!
-//! This file uses no other file of the library, because `build.rs` includes it too. From these rows come the setter, the
-//! environment's reader, the enumeration in C, the tables of the README and of the header, and the names in the bindings.
-//! To add an option, add a row, use its value in `settings.rs`, and run `make generate`.
+//! This file uses no other file of the library, because `build.rs` includes it too. From these rows come the setter,
+//! the environment's reader, the enumeration in C, the tables of the README and of the header, and the names in the
+//! bindings. To add an option, add a row, use its value in `settings.rs`, and run `make generate`.
 
 use std::ffi::CStr;
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! When to refresh, what to retry, and for how long. These functions decide from times and results. They use no clock
 //! and no network.
 //!
-//! All times are on the suspend-aware clock, and are computed from the gate's time. So the time of expiry is right even if
-//! the machine's wall clock is wrong or is set afterwards. The gate may have read its clock at the start of the request,
-//! so a token's life is counted from there, and is never too long. The wall clock is a second source: if it has jumped
-//! since, a token may be older than the suspend-aware clock shows.
+//! All times are on the suspend-aware clock, and are computed from the gate's time. So the time of expiry is right even
+//! if the machine's wall clock is wrong or is set afterwards. The gate may have read its clock at the start of the
+//! request, so a token's life is counted from there, and is never too long. The wall clock is a second source: if it
+//! has jumped since, a token may be older than the suspend-aware clock shows.
 
 use std::time::Duration;
 
@@ -80,7 +80,8 @@ impl Lifetime {
         (expires > times.ended.boot).then_some(Lifetime { due: ideal, expires, length, ideal, life, offset_ms })
     }
 
-    /// The same life, due with this jitter, from 0 to 1. Each token, and each process that holds it, has its own jitter.
+    /// The same life, due with this jitter, from 0 to 1. Each token, and each process that holds it, has its own
+    /// jitter.
     pub fn with_jitter(self, jitter: f64) -> Lifetime {
         let spread = self.life.mul_f64(SPREAD);
         let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(jitter.clamp(0.0, 1.0)));
@@ -156,16 +157,16 @@ pub fn back_off(attempt: u32, jitter: f64) -> Duration {
     doubled(Duration::from_millis(500), attempt).mul_f64(jitter.clamp(0.0, 1.0))
 }
 
-/// The cooldown after the n-th failed refresh in a row, counted from 1: 1 s, doubled each time up to 120 s, or up to 30 s
-/// while the handle holds no valid token. A jitter from 0 to 1 selects from half of this to all of it.
+/// The cooldown after the n-th failed refresh in a row, counted from 1: 1 s, doubled each time up to 120 s, or up to
+/// 30 s while the handle holds no valid token. A jitter from 0 to 1 selects from half of this to all of it.
 pub fn cool_down(failures: u32, holds_valid: bool, jitter: f64) -> Duration {
     let most = Duration::from_secs(if holds_valid { 120 } else { 30 });
     doubled(Duration::from_secs(1), failures).min(most).mul_f64(0.5 + jitter.clamp(0.0, 1.0) / 2.0)
 }
 
-/// The pause before a password is sent again after its n-th refusal, counted from 1: 30 s, 5 min, then 1 h, doubled each
-/// time up to 24 h. After a 403 it is at most 5 min, because API gateways also answer 403 for other reasons. The refusals
-/// of all statuses count. The status of the last one decides.
+/// The pause before a password is sent again after its n-th refusal, counted from 1: 30 s, 5 min, then 1 h, doubled
+/// each time up to 24 h. After a 403 it is at most 5 min, because API gateways also answer 403 for other reasons. The
+/// refusals of all statuses count. The status of the last one decides.
 pub fn refusal_pause(refusals: u32, http_status: Option<u16>) -> Duration {
     let most = Duration::from_secs(if http_status == Some(403) { 300 } else { 24 * 3600 });
     let pause = match refusals {

@@ -122,8 +122,8 @@ fn taken_by_libc() -> usize {
     use std::mem::MaybeUninit;
 
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: `dlsym` looks a name up. If glibc has this function, it has this type. The attributes are a local variable,
-    // initialised before they are read, and destroyed once.
+    // SAFETY: `dlsym` looks a name up. If glibc has this function, it has this type. The attributes are a local
+    // variable, initialised before they are read, and destroyed once.
     unsafe {
         let found = libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr());
         if found.is_null() || libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {

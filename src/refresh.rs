@@ -156,7 +156,8 @@ impl Exchange {
         false
     }
 
-    /// Sends the refresh token, if there is one. If there is no refresh token, or the gate refuses it, sends the password.
+    /// Sends the refresh token, if there is one. If there is no refresh token, or the gate refuses it, sends the
+    /// password.
     fn try_once(
         &self,
         session: &mut Session,

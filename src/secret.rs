@@ -107,8 +107,8 @@ pub fn quote(text: &str, secrets: &[&Secrets]) -> String {
     quoted
 }
 
-/// The text with each character as `fit` replaces it, and without secrets. The caller may shorten the result: no piece of
-/// 8 or more characters of a secret is left in it.
+/// The text with each character as `fit` replaces it, and without secrets. The caller may shorten the result: no piece
+/// of 8 or more characters of a secret is left in it.
 pub fn redacted(text: &str, secrets: &[&Secrets], fit: fn(char) -> char) -> String {
     let mut marks = vec![false; text.len()];
     // A replacement may also produce a secret.

@@ -1,8 +1,8 @@
 //! The settings of a handle. A value by call has priority over the environment, which has priority over the default.
 //! This file checks what depends on more than one option or on a file.
 //!
-//! Two options with the same purpose are a pair. If a call sets one of them, the environment's value of the other one is
-//! not used. So credentials never go to a gate that they are not meant for, and a token is never combined with
+//! Two options with the same purpose are a pair. If a call sets one of them, the environment's value of the other one
+//! is not used. So credentials never go to a gate that they are not meant for, and a token is never combined with
 //! credentials. The environment is read only here, once per handle.
 
 use std::borrow::Cow;

@@ -1,7 +1,7 @@
 //! Locks, atomics and [`Changes`]. The models replace std's locks and atomics with a model checker's here.
 //!
-//! With the feature `shuttle`, the state that threads of a handle share uses shuttle's types: `auth/model.rs` runs it in
-//! many orders. `Arc` and the atomics of statics stay std's, because a static outlives a run of the model.
+//! With the feature `shuttle`, the state that threads of a handle share uses shuttle's types: `auth/model.rs` runs it
+//! in many orders. `Arc` and the atomics of statics stay std's, because a static outlives a run of the model.
 //!
 //! [`lock`] also takes a lock that a panic poisoned. The value behind it is always complete, because it is written as a
 //! whole or not at all, and a handle must stay usable after a bug.

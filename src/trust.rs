@@ -3,8 +3,8 @@
 //! All handles with the same roots share one set of parsed roots. Parsing 145 roots costs about as much as the rest of
 //! a first login. The process does it once, under a lock, in the first refresh that needs it. A file that SSL_CERT_FILE
 //! names is parsed when a handle is made, so that the handle's creation reports its errors. The system's bundle *file*
-//! is read first. The system's directory repeats the same roots. It is read only if there is no file, or if an issuer is
-//! unknown.
+//! is read first. The system's directory repeats the same roots. It is read only if there is no file, or if an issuer
+//! is unknown.
 
 use once_cell::sync::OnceCell;
 

@@ -1,5 +1,5 @@
-//! The pages of the bindings: their structure, their first programs, and the licence files beside them. Each binding's own
-//! tests (`tests/hosts.rs`) run the other programs and commands of its page.
+//! The pages of the bindings: their structure, their first programs, and the licence files beside them. Each binding's
+//! own tests (`tests/hosts.rs`) run the other programs and commands of its page.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 

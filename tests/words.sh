@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Searches the text files of the repository for the words in words.txt: `words.sh [PATH...]`. Prints each line that has
-# one, and what to write instead. Exits with 1 if there is any.
+# Searches the text files of the repository for the words in words.txt: `words.sh [PATH...]`. Also searches for comments
+# that are too long. Prints each line that has one, and what to write instead. Exits with 1 if there is any.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- .
@@ -15,4 +15,10 @@ while IFS=$'\t' read -r words instead; do
     *) exit "$code" ;; # git cannot search
   esac
 done <tests/words.txt
+
+# The formatters limit the lines of code, but not those of comments. A generated file has one line for each option.
+if git grep --untracked -nIP '^(?=.{121})\s*//' -- '*.rs' '*.go' '*.cs' ':!*/Names.cs'; then
+  echo "  -> write comments of at most 120 columns"
+  found=1
+fi
 exit "$found"

@@ -1,7 +1,8 @@
-//! A simulation: many handles log in within one second, and then refresh for a month. It shows the effect of the jitter.
+//! A simulation: many handles log in within one second, and then refresh for a month. It shows the effect of the
+//! jitter.
 //!
-//! The test makes docs/fleet.md and docs/fleet.svg again and compares them with the files in the repository. `make docs`
-//! writes these files.
+//! The test makes docs/fleet.md and docs/fleet.svg again and compares them with the files in the repository.
+//! `make docs` writes these files.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -53,8 +54,8 @@ fn width() -> f64 {
 }
 
 /// The expected number of logins per second at the peak of the n-th refreshes. Their times are sums of n uniform random
-/// values. The peak of the sum of two is as high as that of one; the peak of three is a quarter lower. The sum of more is
-/// nearly normal, with a variance of n/12 squared widths.
+/// values. The peak of the sum of two is as high as that of one; the peak of three is a quarter lower. The sum of more
+/// is nearly normal, with a variance of n/12 squared widths.
 fn densest(nth: u32) -> f64 {
     let peak = match nth {
         1 | 2 => 1.0,

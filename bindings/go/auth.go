@@ -1,9 +1,9 @@
-// Package dlauth returns a Dataloop token that is always valid. The C library dl_auth logs in and refreshes. This package
-// adds contexts, errors, an oauth2.TokenSource and an http.RoundTripper.
+// Package dlauth returns a Dataloop token that is always valid. The C library dl_auth logs in and refreshes. This
+// package adds contexts, errors, an oauth2.TokenSource and an http.RoundTripper.
 //
-// Goroutines do not wait in C, because a call into C holds a system thread until it returns. Of all goroutines that wait
-// on a handle, one is in C. The others wait for that one on a channel, each until its own context ends. A token is read
-// without C: a copy of it is valid for up to a second.
+// Goroutines do not wait in C, because a call into C holds a system thread until it returns. Of all goroutines that
+// wait on a handle, one is in C. The others wait for that one on a channel, each until its own context ends. A token is
+// read without C: a copy of it is valid for up to a second.
 package dlauth
 
 import (
@@ -18,9 +18,9 @@ import (
 // Key is the name of an option, such as Username. A name that this package does not declare is passed on as well.
 type Key string
 
-// Options by name. An option that is not set comes from the environment (DL_AUTH_ and the key in capitals). Otherwise it
-// has its default. New takes the environment from os.Environ. The README of the library says what each option does and
-// which values are valid.
+// Options by name. An option that is not set comes from the environment (DL_AUTH_ and the key in capitals). Otherwise
+// it has its default. New takes the environment from os.Environ. The README of the library says what each option does
+// and which values are valid.
 type Options map[Key]string
 
 // Auth is a handle for one user's token. It is safe for any number of goroutines. Close it after use.
@@ -33,18 +33,18 @@ type Auth struct {
 	flight *flight    // the goroutine that waits in C; nil: there is no such goroutine
 }
 
-// New makes a handle. It does not use the network: the first Token logs in. It reads the files that the options name. An
-// error is an *Error that says which option is wrong and how: ErrUnknownKey, ErrInvalidValue, ErrNoCredentials,
+// New makes a handle. It does not use the network: the first Token logs in. It reads the files that the options name.
+// An error is an *Error that says which option is wrong and how: ErrUnknownKey, ErrInvalidValue, ErrNoCredentials,
 // ErrUnsupported.
 //
-// New takes the environment from os.Environ, so another goroutine may call os.Setenv at the same time. If the program has
-// more rights than the user that started it (set-user-ID), the environment is ignored.
+// New takes the environment from os.Environ, so another goroutine may call os.Setenv at the same time. If the program
+// has more rights than the user that started it (set-user-ID), the environment is ignored.
 func New(options Options) (*Auth, error) {
 	return NewWithEnviron(options, environ())
 }
 
-// NewWithEnviron is New with another environment: NAME=VALUE strings, in the form of os.Environ. An empty environ means no
-// variables. An entry without "=", or with a NUL character, is ErrInvalidValue.
+// NewWithEnviron is New with another environment: NAME=VALUE strings, in the form of os.Environ. An empty environ means
+// no variables. An entry without "=", or with a NUL character, is ErrInvalidValue.
 func NewWithEnviron(options Options, environ []string) (*Auth, error) {
 	handle, err := open(options, environ)
 	if err != nil {
@@ -60,8 +60,8 @@ func NewWithEnviron(options Options, environ []string) (*Auth, error) {
 	return auth, nil
 }
 
-// Token returns the cached token immediately if it is valid. Otherwise it starts a refresh, or joins the one in flight, and
-// blocks. While the token is valid, the call reads the clock and does nothing more.
+// Token returns the cached token immediately if it is valid. Otherwise it starts a refresh, or joins the one in flight,
+// and blocks. While the token is valid, the call reads the clock and does nothing more.
 //
 // It blocks for up to the option `wait` (ErrTimeout), and until ctx ends: then the error is ctx.Err(). The refresh
 // continues, and the next call gets its token. All other errors are an *Error.
@@ -103,9 +103,9 @@ func (auth *Auth) Claims(ctx context.Context, claims any) error {
 	return json.Unmarshal(payload, claims)
 }
 
-// Invalidate reports that the platform refused a token with 401. If it is still the current token, it is refreshed: once,
-// even if many callers report it. Otherwise nothing happens. A token that was fetched within the last tenth of its life (or
-// within the last minute, if that is less) is kept until then. A RoundTripper calls Invalidate by itself.
+// Invalidate reports that the platform refused a token with 401. If it is still the current token, it is refreshed:
+// once, even if many callers report it. Otherwise nothing happens. A token that was fetched within the last tenth of
+// its life (or within the last minute, if that is less) is kept until then. A RoundTripper calls Invalidate by itself.
 func (auth *Auth) Invalidate(rejectedToken string) error {
 	err := auth.handle.invalidate(rejectedToken)
 	auth.lock.Lock()
@@ -114,8 +114,8 @@ func (auth *Auth) Invalidate(rejectedToken string) error {
 	return err
 }
 
-// SetCredentials replaces the credentials. The current token is kept only if the username is unchanged. An empty username
-// keeps the current username.
+// SetCredentials replaces the credentials. The current token is kept only if the username is unchanged. An empty
+// username keeps the current username.
 func (auth *Auth) SetCredentials(username, password string) error {
 	err := auth.handle.setCredentials(username, password)
 	auth.forget()
@@ -136,9 +136,9 @@ func (auth *Auth) Close() error {
 	return nil
 }
 
-// forget drops the copy of the token, and the flight. The flight may have ended with a token that must not be returned any
-// longer: only the callers that already wait for it may get it. The library is called before this, so a copy that is made
-// in between is dropped as well.
+// forget drops the copy of the token, and the flight. The flight may have ended with a token that must not be returned
+// any longer: only the callers that already wait for it may get it. The library is called before this, so a copy that
+// is made in between is dropped as well.
 func (auth *Auth) forget() {
 	auth.lock.Lock()
 	defer auth.lock.Unlock()

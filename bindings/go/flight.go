@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// flight is a goroutine that waits in C for all callers with the same request. Its result may be read after done is closed.
+// flight is a goroutine that waits in C for all callers with the same request. Its result may be read after done is
+// closed.
 type flight struct {
 	minValid time.Duration
 	done     chan struct{}
@@ -15,8 +16,8 @@ type flight struct {
 	err      error
 }
 
-// get gets a token from C. If there is no token yet, it waits for a flight, or for several, one after the other. It waits
-// for up to the option `wait`, and until ctx ends.
+// get gets a token from C. If there is no token yet, it waits for a flight, or for several, one after the other. It
+// waits for up to the option `wait`, and until ctx ends.
 func (auth *Auth) get(ctx context.Context, minValid time.Duration) (*held, error) {
 	var over <-chan time.Time
 	for {
@@ -44,8 +45,8 @@ func (auth *Auth) get(ctx context.Context, minValid time.Duration) (*held, error
 	}
 }
 
-// ask returns what the library has now: a token, or a final error. If it has neither, ask returns a flight to wait for. This
-// call or another one has started it.
+// ask returns what the library has now: a token, or a final error. If it has neither, ask returns a flight to wait for.
+// This call or another one has started it.
 func (auth *Auth) ask(minValid time.Duration) (*held, *flight, error) {
 	auth.lock.Lock()
 	defer auth.lock.Unlock()
@@ -88,8 +89,8 @@ func (auth *Auth) heldStill() *held {
 	return held
 }
 
-// fly waits in C. Its result is only for the callers that wait, and it is not kept. The next caller gets the token from the
-// library, because an Invalidate may have come in between. The flight itself may have been dropped by forget.
+// fly waits in C. Its result is only for the callers that wait, and it is not kept. The next caller gets the token from
+// the library, because an Invalidate may have come in between. The flight itself may have been dropped by forget.
 func (auth *Auth) fly(flight *flight) {
 	flight.held, flight.err = auth.handle.read(func() (string, error) {
 		if flight.minValid == 0 {

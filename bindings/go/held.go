@@ -15,14 +15,14 @@ type held struct {
 	serving    int64     // how long the copy is used after that, in nanoseconds; 0: not at all
 }
 
-// serves says whether the copy may be returned. It checks the monotonic clock, which stops while the machine is suspended,
-// and the wall clock, which can be set.
+// serves says whether the copy may be returned. It checks the monotonic clock, which stops while the machine is
+// suspended, and the wall clock, which can be set.
 func (h *held) serves(now time.Time) bool {
 	return uint64(now.Sub(h.asked)) < uint64(h.serving) && uint64(now.UnixNano()-h.wall) < uint64(h.serving)
 }
 
-// askedAt returns the copy, marked as confirmed by the library at this time. It is not used for longer than the token is
-// valid, by the clock that gives less time.
+// askedAt returns the copy, marked as confirmed by the library at this time. It is not used for longer than the token
+// is valid, by the clock that gives less time.
 func (h held) askedAt(now time.Time) *held {
 	left := h.expires.Sub(now)
 	if byWall := h.expires.Round(0).Sub(now.Round(0)); byWall < left {
@@ -38,9 +38,9 @@ func (h held) askedAt(now time.Time) *held {
 	return &h
 }
 
-// read gets a token from the library. Two further calls get its generation and its expiry. They are about this token if the
-// generation is the same before and after. Otherwise, as after a login, they are repeated. If these calls fail, the token
-// is valid, but it is not kept.
+// read gets a token from the library. Two further calls get its generation and its expiry. They are about this token if
+// the generation is the same before and after. Otherwise, as after a login, they are repeated. If these calls fail, the
+// token is valid, but it is not kept.
 func (h handle) read(ask func() (string, error)) (*held, error) {
 	var got *held
 	before, err := h.info()

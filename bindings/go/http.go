@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// RoundTripper adds the token to requests: use it as the Transport of an http.Client. It passes the requests to base. If base
-// is nil, it uses http.DefaultTransport. If the answer is 401, it invalidates the token. If there is then another token, and
-// if the body can be sent again (GetBody), it sends the request once more.
+// RoundTripper adds the token to requests: use it as the Transport of an http.Client. It passes the requests to base.
+// If base is nil, it uses http.DefaultTransport. If the answer is 401, it invalidates the token. If there is then
+// another token, and if the body can be sent again (GetBody), it sends the request once more.
 //
-// Each request of that client gets the token, at any host, so use the client only for the platform. A redirect to another
-// scheme, host or port is sent without it. A token that was fetched a short time ago is not replaced (see Invalidate): then
-// the 401 is the answer.
+// Each request of that client gets the token, at any host, so use the client only for the platform. A redirect to
+// another scheme, host or port is sent without it. A token that was fetched a short time ago is not replaced (see
+// Invalidate): then the 401 is the answer.
 func (auth *Auth) RoundTripper(base http.RoundTripper) http.RoundTripper {
 	if base == nil {
 		base = http.DefaultTransport
@@ -66,8 +66,8 @@ func (tripper *roundTripper) CloseIdleConnections() {
 	}
 }
 
-// again returns the request with a token other than the refused one. nil: there is no other token, or the body cannot be
-// sent again.
+// again returns the request with a token other than the refused one. nil: there is no other token, or the body cannot
+// be sent again.
 func (tripper *roundTripper) again(request *http.Request, rejectedToken string) (*http.Request, error) {
 	if err := tripper.auth.Invalidate(rejectedToken); err != nil {
 		return nil, err
@@ -104,7 +104,8 @@ type firstBody struct {
 	*firstTry
 }
 
-// firstTry is the state that the bodies of a first try share. The base may send it again by itself, with a body from GetBody.
+// firstTry is the state that the bodies of a first try share. The base may send it again by itself, with a body from
+// GetBody.
 type firstTry struct {
 	trailer, sent http.Header
 	reading       chan struct{} // capacity 1: taken during a Read; stop takes it and keeps it

@@ -207,7 +207,8 @@ func JWTClaims(jwt string) ([]byte, error) {
 	return []byte(claims), err
 }
 
-// JWTExpiry returns when a JWT expires: its claim exp. It needs no handle, and checks no signature. ErrBadJWT if it is not a JWT.
+// JWTExpiry returns when a JWT expires: its claim exp. It needs no handle, and checks no signature. ErrBadJWT if it is
+// not a JWT.
 func JWTExpiry(jwt string) (time.Time, error) {
 	token, err := text("the JWT", jwt)
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// TokenSource returns the handle as an oauth2.TokenSource. It waits as Token does with ctx. The Expiry is by this machine's
-// clock, even if that clock is wrong.
+// TokenSource returns the handle as an oauth2.TokenSource. It waits as Token does with ctx. The Expiry is by this
+// machine's clock, even if that clock is wrong.
 //
-// Do not use it with oauth2.ReuseTokenSource or oauth2.NewClient: they keep a token until ten seconds before it expires, even
-// after Invalidate, SetCredentials and Close. For an http.Client, use RoundTripper.
+// Do not use it with oauth2.ReuseTokenSource or oauth2.NewClient: they keep a token until ten seconds before it
+// expires, even after Invalidate, SetCredentials and Close. For an http.Client, use RoundTripper.
 func (auth *Auth) TokenSource(ctx context.Context) oauth2.TokenSource {
 	return &tokenSource{ctx, auth}
 }

@@ -97,8 +97,8 @@ func libraryTooOld(t *testing.T) {
 	}
 }
 
-// changeTheEnvironment writes variables in one goroutine, and makes handles in three others. With cgo, os.Setenv calls C's
-// setenv, which moves memory that a getenv at the same time reads.
+// changeTheEnvironment writes variables in one goroutine, and makes handles in three others. With cgo, os.Setenv calls
+// C's setenv, which moves memory that a getenv at the same time reads.
 func changeTheEnvironment() {
 	seconds, err := strconv.ParseFloat(os.Getenv("DLAUTH_TEST_SECONDS"), 64)
 	if err != nil {

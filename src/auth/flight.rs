@@ -1,7 +1,7 @@
 //! The single flight: a handle has at most one refresh in flight, and all waiters share its result.
 //!
-//! A [`Runner`] runs the refresh under the session's mutex. The mutex is only *tried*: the thread that gets it starts the
-//! refresh, and its guard moves to the thread that runs it. If no refresh may start, [`Inner::begin`] says why: the
+//! A [`Runner`] runs the refresh under the session's mutex. The mutex is only *tried*: the thread that gets it starts
+//! the refresh, and its guard moves to the thread that runs it. If no refresh may start, [`Inner::begin`] says why: the
 //! minimum interval after the last refresh, or the cooldown after a failure.
 
 use std::time::Duration;
@@ -153,8 +153,8 @@ impl Inner {
         self.facts.load().next_refresh_from
     }
 
-    /// Uses these credentials from now on. The token, and the minimum interval after it, are kept only if the user is the
-    /// same.
+    /// Uses these credentials from now on. The token, and the minimum interval after it, are kept only if the user is
+    /// the same.
     pub(super) fn log_in_with(&self, shared: &mut Shared, credentials: Credentials, same_user: bool) {
         let credentials = Arc::new(credentials);
         self.exchange.refusals.forget(self.exchange.fingerprint(&credentials));
@@ -215,8 +215,8 @@ impl Inner {
         }
     }
 
-    /// Runs a refresh. If no thread can be created, a caller that may block runs it itself. If the caller may not block,
-    /// the flight is abandoned, and the next caller tries.
+    /// Runs a refresh. If no thread can be created, a caller that may block runs it itself. If the caller may not
+    /// block, the flight is abandoned, and the next caller tries.
     fn launch(&self, flight: &Flight, job: Job, may_wait: bool) -> Result<(), Error> {
         match self.runner.run(job) {
             Ok(()) => Ok(()),
@@ -391,8 +391,8 @@ impl Inner {
         lock(&self.state)
     }
 
-    /// Publishes the result of a refresh and wakes its waiters. A cancelled refresh has no effect. A job that found no new
-    /// password has no result.
+    /// Publishes the result of a refresh and wakes its waiters. A cancelled refresh has no effect. A job that found no
+    /// new password has no result.
     fn finish(&self, flight: u64, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
         let mut shared = lock(&self.state);
         if !shared.owns(flight) {

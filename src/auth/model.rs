@@ -256,7 +256,8 @@ fn a_reader_gets_a_whole_token_and_never_an_older_one_than_before() {
             }
             last
         };
-        // The first token is due for all readers. One reader lets time pass, so that it expires and the next may be due.
+        // The first token is due for all readers. One reader lets time pass, so that it expires and the next may be
+        // due.
         let readers = [0, 0, 45].map(|passing| bench.spawn(move |bench| read(bench, passing)));
         let last = readers.map(|reader| reader.join().unwrap()).into_iter().max().unwrap();
         assert!((2..=3).contains(&bench.users().len()), "{:?}", bench.users());

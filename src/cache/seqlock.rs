@@ -1,5 +1,5 @@
-//! A sequence lock (seqlock) with a second copy of the cached token. The readers of the C API use it. It consists of plain
-//! words in memory that is never unmapped. They may be read under a lease of 50 ms.
+//! A sequence lock (seqlock) with a second copy of the cached token. The readers of the C API use it. It consists of
+//! plain words in memory that is never unmapped. They may be read under a lease of 50 ms.
 //!
 //! arc-swap alone would be slower. A loan of arc-swap costs about as much as the copy of a token. The two exact clocks
 //! that show whether a token is still valid cost three times as much in addition. Under a lease, a read is one load,
@@ -12,7 +12,7 @@
 //! The algorithm: H.-J. Boehm, "Can seqlocks get along with programming language memory models?", 2012. The version and
 //! the end of the lease share one word, so a lease is granted only for the text that was there when the token was
 //! checked. The version guards everything else: handle, epoch, generation, length, block and words. These are atomics,
-//! because a reader may see them change. loom runs the algorithm in all orders (`seqlock/model.rs`).
+//! because a reader may see them change. loom runs small models of it (`seqlock/model.rs`).
 //!
 //! Only one thread writes at a time: the caller of [`Seqlock::write`] or [`Seqlock::revoke`] holds the lock of the
 //! handle's state.
@@ -30,8 +30,8 @@ pub use copy::put_words;
 /// The duration of a lease, on the clock of [`crate::clock::Clock::tick_ms`].
 const LEASE_MS: u64 = 50;
 
-/// A lease is granted only if the token's state stays the same for this long. It is more than a lease, because that clock
-/// may be late by a few of its ticks, of up to 10 ms each, and by more on a virtual machine that was suspended.
+/// A lease is granted only if the token's state stays the same for this long. It is more than a lease, because that
+/// clock may be late by a few of its ticks, of up to 10 ms each, and by more on a virtual machine that was suspended.
 pub const AHEAD: Duration = Duration::from_secs(1);
 
 /// The first word. Its upper bits are the version. Its lower bits are the lease: a flag that the token is fresh (no
@@ -52,7 +52,8 @@ pub struct Seqlock {
     lease: AtomicU64,
     /// The handle that owns the token; 0: no handle.
     handle: AtomicU64,
-    /// The epoch of the process that wrote it. A child's first read therefore uses the exact way, which adopts the token.
+    /// The epoch of the process that wrote it. A child's first read therefore uses the exact way, which adopts the
+    /// token.
     epoch: AtomicU64,
     /// The generation of the token.
     generation: AtomicU64,
@@ -89,9 +90,9 @@ impl Seqlock {
         Seqlock { lease, handle, epoch, generation, length, block: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Copies the handle's token with `copy` if there is a lease at `tick_ms`. `copy` gets the words and the length, and
-    /// returns how many bytes it wrote. It returns `None` if they do not fit, or if there are fewer words than the length
-    /// says: the length may be another text's.
+    /// Copies the handle's token with `copy` if there is a lease at `tick_ms`. `copy` gets the words and the length,
+    /// and returns how many bytes it wrote. It returns `None` if they do not fit, or if there are fewer words than the
+    /// length says: the length may be another text's.
     #[inline]
     pub fn read(&self, handle: usize, tick_ms: u64, copy: impl FnOnce(&Words, usize) -> Option<usize>) -> Copied {
         let Some(lease) = self.lease_of(handle, tick_ms) else { return Copied::Nothing };

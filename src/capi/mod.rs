@@ -1,5 +1,6 @@
 //! The C API: every export of the library. `unsafe` code is allowed here, in the modules of system calls (`clock`,
-//! `process`), and in the seqlock with its copy (`cache/seqlock`). `deny(unsafe_code)` in `lib.rs` forbids it elsewhere.
+//! `process`), and in the seqlock with its copy (`cache/seqlock`). `deny(unsafe_code)` in `lib.rs` forbids it
+//! elsewhere.
 //!
 //! Each function here follows these rules, and the header documents them:
 //!

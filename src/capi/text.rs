@@ -58,8 +58,8 @@ impl Buffer {
     /// Takes a buffer and makes it an empty string, so that it is NUL-terminated on every return.
     ///
     /// # Safety
-    /// `buf` is NULL or has `cap` writable bytes. `len` is NULL or points to a writable `size_t`. Both stay valid, and no
-    /// other code uses them, while the result is in use.
+    /// `buf` is NULL or has `cap` writable bytes. `len` is NULL or points to a writable `size_t`. Both stay valid, and
+    /// no other code uses them, while the result is in use.
     pub unsafe fn new(buf: *mut c_char, cap: usize, len: *mut usize) -> Result<Buffer, Error> {
         if buf.is_null() && cap > 0 {
             return Err(null("buf"));

@@ -1,7 +1,7 @@
 //! One request and its answer over a connection, by ureq's own protocol half (`ureq-proto`).
 //!
-//! ureq's `Agent` is not used: each of its configurations begins with `Config::default`, which reads eight proxy variables
-//! of the process's environment. On a refresh thread, that races with a host's `setenv`.
+//! ureq's `Agent` is not used: each of its configurations begins with `Config::default`, which reads eight proxy
+//! variables of the process's environment. On a refresh thread, that races with a host's `setenv`.
 
 use std::io::{Error as IoError, ErrorKind};
 

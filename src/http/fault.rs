@@ -84,7 +84,8 @@ impl Progress {
         lock(&self.observed).clone()
     }
 
-    /// Records the connection, so that `end` can shut it down. If the attempt is cancelled already, the connection ends.
+    /// Records the connection, so that `end` can shut it down. If the attempt is cancelled already, the connection
+    /// ends.
     pub fn connected(&self, stream: &Arc<TcpStream>, attempt: &Attempt) {
         *lock(&self.stream) = Arc::downgrade(stream);
         if attempt.is_cancelled() {

@@ -37,8 +37,8 @@ pub struct GateTime {
 
 /// The gate's time, from the header `Date`, the token's `iat` and `exp`, and this machine's clock.
 ///
-/// An `iat` that is not before `exp` does not say when the token's life began, so `Date` is not compared with it. An `iat`
-/// that is more than the grace after `exp` is ignored.
+/// An `iat` that is not before `exp` does not say when the token's life began, so `Date` is not compared with it. An
+/// `iat` that is more than the grace after `exp` is ignored.
 pub fn gate_time(date_ms: Option<i64>, issued_at: Option<i64>, expiry: i64, wall_ms: i64) -> GateTime {
     let latest = millis(expiry).saturating_add(GRACE_MS);
     let issued_ms = issued_at.map(millis).filter(|issued_ms| *issued_ms <= latest);
@@ -56,8 +56,8 @@ pub fn gate_time(date_ms: Option<i64>, issued_at: Option<i64>, expiry: i64, wall
     }
 }
 
-/// A time that the gate wrote. It is truncated to whole seconds: on average, the real time was half a second later, and it
-/// may have been almost one second later.
+/// A time that the gate wrote. It is truncated to whole seconds: on average, the real time was half a second later, and
+/// it may have been almost one second later.
 fn told(source: Source, ms: i64) -> GateTime {
     GateTime { source, likely_ms: ms.saturating_add(500), latest_ms: ms.saturating_add(999) }
 }

@@ -1,5 +1,6 @@
-//! `pthread_cancel`. It unwinds the stack of a thread at a cancellation point, such as `read` or `pthread_cond_wait`. Rust
-//! code cannot be unwound in this way: the process would abort. Therefore a call of the library cannot be cancelled.
+//! `pthread_cancel`. It unwinds the stack of a thread at a cancellation point, such as `read` or `pthread_cond_wait`.
+//! Rust code cannot be unwound in this way: the process would abort. Therefore a call of the library cannot be
+//! cancelled.
 
 #[cfg(any(
     target_os = "linux",

@@ -52,7 +52,8 @@ mod numbers {
     /// How many threads make a descriptor now. The last one closes the numbers that were opened for them.
     static USERS: PerProcess<Mutex<usize>> = PerProcess::new();
 
-    /// The numbers that are open for them, one bit each. Written under the lock of `USERS`, and read in a child of fork.
+    /// The numbers that are open for them, one bit each. Written under the lock of `USERS`, and read in a child of
+    /// fork.
     static OURS: AtomicU32 = AtomicU32::new(0);
 
     pub struct Occupied;

@@ -69,7 +69,8 @@ const DIRECTORIES: [&str; 5] = [
 ];
 
 /// Where the system stores its roots. Roots there that cannot be read are skipped and counted, because the user did not
-/// choose them. A file that the user named is used completely or refused. The environment is read when a handle is made.
+/// choose them. A file that the user named is used completely or refused. The environment is read when a handle is
+/// made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SystemPaths {
     pub file: Option<PathBuf>,

@@ -34,7 +34,8 @@ pub fn library() -> &'static Path {
 
 /// The directory with a library that also has functions that panic (feature `test-panic`).
 ///
-/// It is a copy of what cargo builds in its directory of the profile `dev`, where the dependencies are compiled already.
+/// It is a copy of what cargo builds in its directory of the profile `dev`, where the dependencies are compiled
+/// already.
 pub fn panicking_library() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {

@@ -1,5 +1,5 @@
-// Reads a cached token in a loop from the oauth2 package's ReuseTokenSource, on the given number of goroutines and for the
-// given time. BENCH_TOKEN is the token.
+// Reads a cached token in a loop from the oauth2 package's ReuseTokenSource, on the given number of goroutines and for
+// the given time. BENCH_TOKEN is the token.
 //
 // The program prints "ready". It reads lines "THREADS MILLISECONDS", and prints "READS_PER_SECOND
 // NANOSECONDS_PER_READ": of all goroutines together, and of one read on average.

@@ -1,7 +1,8 @@
-// One user's token, safe for any number of threads. The library decides when to log in, when to refresh and which calls wait.
+// One user's token, safe for any number of threads. The library decides when to log in, when to refresh and which calls
+// wait.
 //
-// This class keeps a copy of the token as a .NET string, so that a read makes no garbage. The library's generation number
-// says whether the copy is still the current token.
+// This class keeps a copy of the token as a .NET string, so that a read makes no garbage. The library's generation
+// number says whether the copy is still the current token.
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
@@ -12,8 +13,8 @@ namespace Dataloop.DlAuth
     /// <summary>
     /// Holds one user's token. It logs in at the first call that needs a token, not before. Every member may be called
     /// from any thread, at the same time, Dispose included, which wakes the waiters. Each call except Dispose,
-    /// <see cref="TryGetToken"/> and <see cref="Generation"/> may throw <see cref="DlAuthException"/>: with status Closed
-    /// after Dispose, otherwise with the library's status.
+    /// <see cref="TryGetToken"/> and <see cref="Generation"/> may throw <see cref="DlAuthException"/>: with status
+    /// Closed after Dispose, otherwise with the library's status.
     /// </summary>
     public sealed partial class Auth : IDisposable
     {
@@ -32,8 +33,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Configured by options. An option that is not given comes from the environment. <see cref="Key"/> has the names of
-        /// the options. The library's README says which values are valid. All values are copied.
+        /// Configured by options. An option that is not given comes from the environment. <see cref="Key"/> has the
+        /// names of the options. The library's README says which values are valid. All values are copied.
         /// </summary>
         /// <exception cref="DlAuthException">
         /// Status UnknownKey, whose message names the nearest key; InvalidValue, NotUtf8, NoCredentials, Unsupported.
@@ -69,8 +70,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight, and
-        /// blocks for up to the option `wait`. Two reads of the same token return the same string.
+        /// Returns the cached token immediately if it is valid. Otherwise starts a refresh, or joins the one in flight,
+        /// and blocks for up to the option `wait`. Two reads of the same token return the same string.
         /// </summary>
         /// <exception cref="DlAuthException">
         /// Status Denied, Timeout, Unreachable, RateLimited, Gate, BadResponse, Tls, NoCredentials, TooShort, Closed;
@@ -99,12 +100,12 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// As <see cref="Token"/>, but the token is valid for at least `minValid`, and the call blocks for up to `wait`. Both are
-        /// rounded up to milliseconds. With zero and zero it never waits.
+        /// As <see cref="Token"/>, but the token is valid for at least `minValid`, and the call blocks for up to
+        /// `wait`. Both are rounded up to milliseconds. With zero and zero it never waits.
         /// </summary>
         /// <exception cref="DlAuthException">
-        /// As Token; and Pending: `wait` is zero and a refresh is in flight; TooShort: no token is valid for `minValid`, or
-        /// RetryAfter is not zero and another token may be fetched then.
+        /// As Token; and Pending: `wait` is zero and a refresh is in flight; TooShort: no token is valid for
+        /// `minValid`, or RetryAfter is not zero and another token may be fetched then.
         /// </exception>
         /// <exception cref="ArgumentOutOfRangeException">One of them is negative.</exception>
         public string TokenWithin(TimeSpan minValid, TimeSpan wait)
@@ -134,14 +135,14 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Copies a valid token into the caller's memory, as a frame loop needs. It never waits and never throws. It allocates
-        /// only once for each new token. If there is no valid token, it starts a refresh, unless one is in flight or the last
-        /// one has just failed.
+        /// Copies a valid token into the caller's memory, as a frame loop needs. It never waits and never throws. It
+        /// allocates only once for each new token. If there is no valid token, it starts a refresh, unless one is in
+        /// flight or the last one has just failed.
         /// </summary>
         /// <param name="destination">8191 characters always suffice.</param>
         /// <param name="length">
-        /// The token's length. If the call returns false: a length larger than that of `destination`, which is too small; or 0:
-        /// there is no token, and <see cref="TokenWithin"/> with zero and zero says why.
+        /// The token's length. If the call returns false: a length larger than that of `destination`, which is too
+        /// small; or 0: there is no token, and <see cref="TokenWithin"/> with zero and zero says why.
         /// </param>
         public bool TryGetToken(Span<char> destination, out int length)
         {
@@ -195,8 +196,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// The number of the current token, unique per token. 0 if a refresh is due. While the number is the same, the token is
-        /// the same. Never waits and never throws; 0 after Dispose.
+        /// The number of the current token, unique per token. 0 if a refresh is due. While the number is the same, the
+        /// token is the same. Never waits and never throws; 0 after Dispose.
         /// </summary>
         public ulong Generation
         {
@@ -220,9 +221,9 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Reports that the platform refused a token with 401. Pass exactly the refused token. If it is still the current
-        /// token, the next call refreshes it. Otherwise nothing happens, so many callers that get a 401 cause one refresh. A
-        /// token that was just fetched is kept until another may be fetched.
+        /// Reports that the platform refused a token with 401. Pass exactly the refused token. If it is still the
+        /// current token, the next call refreshes it. Otherwise nothing happens, so many callers that get a 401 cause
+        /// one refresh. A token that was just fetched is kept until another may be fetched.
         /// </summary>
         public void Invalidate(string rejectedToken)
         {
@@ -238,7 +239,8 @@ namespace Dataloop.DlAuth
         /// Replaces the credentials. `username` null keeps the current username. The current token is kept only if the
         /// username is unchanged.
         /// </summary>
-        /// <exception cref="DlAuthException">Status InvalidValue, NoCredentials (no username to keep), NotUtf8.</exception>
+        /// <exception cref="DlAuthException">Status InvalidValue, NoCredentials (no username to keep),
+        /// NotUtf8.</exception>
         public void SetCredentials(string username, string password)
         {
             if (password == null) throw new ArgumentNullException(nameof(password));
@@ -252,8 +254,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// Frees the handle. Waiters on other threads get a <see cref="DlAuthException"/> with status Closed, and so does each
-        /// later call. A second call does nothing.
+        /// Frees the handle. Waiters on other threads get a <see cref="DlAuthException"/> with status Closed, and so
+        /// does each later call. A second call does nothing.
         /// </summary>
         public void Dispose()
         {
@@ -285,7 +287,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// The token that was just read, as a string. It is kept if the generation is the same before and after the read.
+        /// The token that was just read, as a string. It is kept if the generation is the same before and after the
+        /// read.
         /// </summary>
         private string Keep(ulong before, ReadOnlySpan<byte> read)
         {

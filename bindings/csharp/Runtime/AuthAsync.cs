@@ -1,7 +1,7 @@
 // Waiting without a thread: one poller polls the library for all tasks that wait on a handle.
 //
-// A poller ends when the library's answer differs from the first answer. Each task that waits for it then checks whether
-// that is its answer. The poller asks, and removes itself, under one lock. So a later caller, such as one after
+// A poller ends when the library's answer differs from the first answer. Each task that waits for it then checks
+// whether that is its answer. The poller asks, and removes itself, under one lock. So a later caller, such as one after
 // SetCredentials, never gets an earlier answer.
 using System;
 using System.Diagnostics;
@@ -16,12 +16,13 @@ namespace Dataloop.DlAuth
         private Poller poller; // guarded by `asking`, as is its count
 
         /// <summary>
-        /// As <see cref="Token"/>, but async. While there is a valid token, the returned task is already completed. Otherwise the
-        /// library is polled with pauses of up to 50 ms, once for all tasks that wait, and no thread is held meanwhile. A call
-        /// that is cancelled stops waiting; the refresh continues.
+        /// As <see cref="Token"/>, but async. While there is a valid token, the returned task is already completed.
+        /// Otherwise the library is polled with pauses of up to 50 ms, once for all tasks that wait, and no thread is
+        /// held meanwhile. A call that is cancelled stops waiting; the refresh continues.
         /// </summary>
         /// <exception cref="OperationCanceledException">`cancellation` was cancelled.</exception>
-        /// <exception cref="DlAuthException">As Token; never Pending, but Timeout when the option `wait` is over.</exception>
+        /// <exception cref="DlAuthException">As Token; never Pending, but Timeout when the option `wait` is
+        /// over.</exception>
         public Task<string> TokenAsync(CancellationToken cancellation = default(CancellationToken))
         {
             if (cancellation.IsCancellationRequested) return Task.FromCanceled<string>(cancellation);
@@ -50,7 +51,8 @@ namespace Dataloop.DlAuth
             return failure == null ? token : throw failure;
         }
 
-        /// <summary>Whether there may be a token soon: a refresh is in flight, or the next one may start soon.</summary>
+        /// <summary>Whether there may be a token soon: a refresh is in flight, or the next one may start
+        /// soon.</summary>
         private static bool MayPass(DlAuthException failure)
         {
             return failure != null && (failure.Status == Status.Pending

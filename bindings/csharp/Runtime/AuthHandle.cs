@@ -1,10 +1,10 @@
 // A handle of the library that is always freed: when it is disposed of, by the finaliser, and when its application
 // domain is unloaded, as Unity's editor does before it reloads the scripts.
 //
-// The last is an event and not left to the finalisers: those run only after the domain's threads have ended, and a thread
-// that waits in the library ends when its handle is freed. The default domain is never unloaded: Unity's editor runs scripts
-// in a child domain. .NET Core has that one only, and there the event would hold this assembly, and so keep a collectible
-// AssemblyLoadContext from being unloaded.
+// The last is an event and not left to the finalisers: those run only after the domain's threads have ended, and a
+// thread that waits in the library ends when its handle is freed. The default domain is never unloaded: Unity's editor
+// runs scripts in a child domain. .NET Core has that one only, and there the event would hold this assembly, and so
+// keep a collectible AssemblyLoadContext from being unloaded.
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
@@ -97,9 +97,10 @@ namespace Dataloop.DlAuth
                 foreach (IntPtr made in Open) Native.dl_auth_free(made);
                 Open.Clear();
             }
-            // Next, Mono aborts the domain's threads. If one of them returns from the library at that moment, Mono 6.8 can
-            // end the process ("Cannot transition thread from STATE_BLOCKING", mono/mono issue 19264). All blocked calls
-            // return now, because their handles are freed. The limit is for a count that an earlier abort left too high.
+            // Next, Mono aborts the domain's threads. If one of them returns from the library at that moment, Mono 6.8
+            // can end the process ("Cannot transition thread from STATE_BLOCKING", mono/mono issue 19264). All blocked
+            // calls return now, because their handles are freed. The limit is for a count that an earlier abort left
+            // too high.
             SpinWait.SpinUntil(() => Volatile.Read(ref blocking) == 0, 5000);
         }
     }

@@ -20,7 +20,8 @@ namespace Dataloop.DlAuth
             RetryAfter = retryAfter;
         }
 
-        /// <summary>A copy to throw in another place, because a thrown exception contains the place of its throw.</summary>
+        /// <summary>A copy to throw in another place, because a thrown exception contains the place of its
+        /// throw.</summary>
         internal DlAuthException Copy()
         {
             return new DlAuthException(Status, Message, HttpStatus, RetryAfter, InnerException);

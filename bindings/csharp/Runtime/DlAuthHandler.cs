@@ -1,7 +1,7 @@
 // HttpClient with the token: adds the header Authorization, and handles a 401.
 //
-// The inner handler follows redirects. HttpClientHandler removes Authorization before it follows any redirect. So the token
-// goes only to the origin of the request, and an answer after a redirect says nothing about the token.
+// The inner handler follows redirects. HttpClientHandler removes Authorization before it follows any redirect. So the
+// token goes only to the origin of the request, and an answer after a redirect says nothing about the token.
 using System;
 using System.Net;
 using System.Net.Http;
@@ -13,8 +13,8 @@ namespace Dataloop.DlAuth
 {
     /// <summary>
     /// Sends each request with `Authorization: Bearer` and the token of an <see cref="Auth"/>, instead of any
-    /// other value. After a 401 to it, the token is invalidated. If there is then another token, the request is sent once
-    /// more, if it has no body or a body in memory (ByteArrayContent, and so StringContent and
+    /// other value. After a 401 to it, the token is invalidated. If there is then another token, the request is sent
+    /// once more, if it has no body or a body in memory (ByteArrayContent, and so StringContent and
     /// FormUrlEncodedContent). In all other cases the 401 is the answer. If there is no token, sending throws
     /// <see cref="DlAuthException"/>. It does not dispose of the <see cref="Auth"/>.
     /// </summary>
@@ -28,8 +28,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>
-        /// With another handler. It must not send Authorization to another origin after a redirect; .NET's handlers do not. Null:
-        /// InnerHandler is set later, as IHttpClientFactory does.
+        /// With another handler. It must not send Authorization to another origin after a redirect; .NET's handlers do
+        /// not. Null: InnerHandler is set later, as IHttpClientFactory does.
         /// </summary>
         public DlAuthHandler(Auth auth, HttpMessageHandler inner)
         {
@@ -66,7 +66,8 @@ namespace Dataloop.DlAuth
         }
 
 #if NET5_0_OR_GREATER
-        /// <summary>HttpClient.Send is not supported: without this override it would send requests without the token.</summary>
+        /// <summary>HttpClient.Send is not supported: without this override it would send requests without the
+        /// token.</summary>
         /// <exception cref="NotSupportedException">Always.</exception>
         protected override HttpResponseMessage Send(HttpRequestMessage request, CancellationToken cancellationToken)
         {
@@ -80,7 +81,8 @@ namespace Dataloop.DlAuth
             return base.SendAsync(request, cancellation);
         }
 
-        /// <summary>Whether the answer is from the target itself and to this token, without a redirect in between.</summary>
+        /// <summary>Whether the answer is from the target itself and to this token, without a redirect in
+        /// between.</summary>
         private static bool IsAnswerTo(Uri target, string token, HttpResponseMessage response)
         {
             HttpRequestMessage sent = response.RequestMessage;

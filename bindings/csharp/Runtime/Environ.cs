@@ -1,10 +1,10 @@
-// The library's variables, as this runtime has them. On .NET (Unix), Environment.SetEnvironmentVariable changes a copy of
-// the environment, which native code does not see. On Mono it changes the environment of the process, which native code
-// cannot read safely meanwhile. So the library gets an array, and does not read the environment of the process.
+// The library's variables, as this runtime has them. On .NET (Unix), Environment.SetEnvironmentVariable changes a copy
+// of the environment, which native code does not see. On Mono it changes the environment of the process, which native
+// code cannot read safely meanwhile. So the library gets an array, and does not read the environment of the process.
 //
-// Each variable is read by its name: Mono takes a lock for that, but none for Environment.GetEnvironmentVariables, which
-// crashes beside SetEnvironmentVariable. A variable that is not found is read again: .NET Core 3.1 sometimes misses one
-// whose length changes meanwhile.
+// Each variable is read by its name: Mono takes a lock for that, but none for Environment.GetEnvironmentVariables,
+// which crashes beside SetEnvironmentVariable. A variable that is not found is read again: .NET Core 3.1 sometimes
+// misses one whose length changes meanwhile.
 using System;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;

@@ -23,7 +23,8 @@ namespace Dataloop.DlAuth
         Idle = 0,
         /// <summary>A refresh is in flight.</summary>
         Refreshing = 1,
-        /// <summary>Cooldown: the last refresh failed, and the next one starts after <see cref="Info.RetryIn"/>.</summary>
+        /// <summary>Cooldown: the last refresh failed, and the next one starts after <see
+        /// cref="Info.RetryIn"/>.</summary>
         Cooling = 2,
         /// <summary>The gate refused the credentials; they are not sent again for <see cref="Info.RetryIn"/>.</summary>
         Denied = 3,
@@ -70,8 +71,8 @@ namespace Dataloop.DlAuth
         public DateTimeOffset? ExpiresAt { get; }
 
         /// <summary>
-        /// Until the token expires, by a clock that counts suspend and cannot be set; negative: it has expired; zero: there
-        /// is no token.
+        /// Until the token expires, by a clock that counts suspend and cannot be set; negative: it has expired; zero:
+        /// there is no token.
         /// </summary>
         public TimeSpan ExpiresIn { get; }
 
@@ -99,13 +100,15 @@ namespace Dataloop.DlAuth
         /// <summary>Callers that wait inside the library at this moment. Tasks of TokenAsync are not counted.</summary>
         public ulong Waiting { get; }
 
-        /// <summary>The status of the last refresh; <see cref="Status.Ok"/>: it succeeded, or there was no refresh.</summary>
+        /// <summary>The status of the last refresh; <see cref="Status.Ok"/>: it succeeded, or there was no
+        /// refresh.</summary>
         public Status LastStatus { get; }
 
         /// <summary>The HTTP status of its answer, if it failed; 0: it succeeded, or there was no answer.</summary>
         public int LastHttpStatus { get; }
 
-        /// <summary>Until the next refresh may start, after one that failed or has just succeeded; zero: immediately.</summary>
+        /// <summary>Until the next refresh may start, after one that failed or has just succeeded; zero:
+        /// immediately.</summary>
         public TimeSpan RetryIn { get; }
 
         /// <summary>The maximum time that Token and TokenAsync wait: the option `wait`.</summary>

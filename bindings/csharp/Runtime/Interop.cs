@@ -9,7 +9,8 @@ namespace Dataloop.DlAuth
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
         /// <summary>
-        /// A string for the library, with `before` before it. A string that C would cut, or that is not text, is refused.
+        /// A string for the library, with `before` before it. A string that C would cut, or that is not text, is
+        /// refused.
         /// </summary>
         internal static byte[] ToUtf8(string text, string what, string before = "")
         {

@@ -10,7 +10,8 @@ namespace Dataloop.DlAuth
         /// The payload of a JWT, a JSON object (RFC 7519), as text. It does not show that the token is
         /// genuine: the signature is not checked.
         /// </summary>
-        /// <exception cref="DlAuthException">Status BadJwt, NotUtf8, InvalidValue (a NUL inside), Unsupported.</exception>
+        /// <exception cref="DlAuthException">Status BadJwt, NotUtf8, InvalidValue (a NUL inside),
+        /// Unsupported.</exception>
         public static string Claims(string jwt)
         {
             if (jwt == null) throw new ArgumentNullException(nameof(jwt));
@@ -25,7 +26,8 @@ namespace Dataloop.DlAuth
         }
 
         /// <summary>When a JWT expires: its claim `exp`, to the second. The only check is that it is a date.</summary>
-        /// <exception cref="DlAuthException">Status BadJwt, NotUtf8, InvalidValue (a NUL inside), Unsupported.</exception>
+        /// <exception cref="DlAuthException">Status BadJwt, NotUtf8, InvalidValue (a NUL inside),
+        /// Unsupported.</exception>
         public static DateTimeOffset Expiry(string jwt)
         {
             if (jwt == null) throw new ArgumentNullException(nameof(jwt));

@@ -1,7 +1,7 @@
 // The native library: the runtime finds it at the first call. The first call checks it one time, before anything else.
 //
-// The check is a method, not a static constructor, so that a failure is a DlAuthException. The next call checks again, because
-// the library may be there then.
+// The check is a method, not a static constructor, so that a failure is a DlAuthException. The next call checks again,
+// because the library may be there then.
 using System;
 using System.IO;
 using System.Runtime.InteropServices;

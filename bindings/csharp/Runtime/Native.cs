@@ -1,6 +1,6 @@
-// The C functions and structs of include/dl_auth.h, as they are. Arguments are numbers, arrays of bytes, and structs as large
-// as what C reads and writes: nothing for Mono or IL2CPP to convert, and no pointer, which a compiler would have to be told
-// to allow.
+// The C functions and structs of include/dl_auth.h, as they are. Arguments are numbers, arrays of bytes, and structs as
+// large as what C reads and writes: nothing for Mono or IL2CPP to convert, and no pointer, which a compiler would have
+// to be told to allow.
 //
 // Handles go in as plain numbers and not as a SafeHandle: that would put off dl_auth_free until the calls inside have
 // ended, and it is dl_auth_free that wakes those that wait. The library recognises a handle that was freed.

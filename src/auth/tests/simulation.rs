@@ -1,8 +1,8 @@
-//! Simulates years of a handle's life from a seed: programs that call, reject tokens and change credentials, a gate with
-//! different states, and clocks that jump. Checks invariants at each step.
+//! Simulates years of a handle's life from a seed: programs that call, reject tokens and change credentials, a gate
+//! with different states, and clocks that jump. Checks invariants at each step.
 //!
-//! The time is simulated (`world.rs`). A violation is recorded instead of a panic, because the handle would catch a panic
-//! inside a refresh.
+//! The time is simulated (`world.rs`). A violation is recorded instead of a panic, because the handle would catch a
+//! panic inside a refresh.
 
 use fastrand::Rng;
 use serde_json::{Value, json};

@@ -5,8 +5,9 @@ use std::ffi::c_char;
 
 use super::Words;
 
-/// Writes the prefix, `length` bytes of `words`, and a NUL. Another thread may change the words during the copy. Returns
-/// how many bytes are before the NUL. Returns `None`, and writes nothing, if they do not fit or `words` has fewer bytes.
+/// Writes the prefix, `length` bytes of `words`, and a NUL. Another thread may change the words during the copy.
+/// Returns how many bytes are before the NUL. Returns `None`, and writes nothing, if they do not fit or `words` has
+/// fewer bytes.
 ///
 /// # Safety
 /// `buf` has `cap` writable bytes, which no other thread uses during the call.

@@ -67,8 +67,9 @@ fn a_generation_belongs_to_its_handle_while_the_seqlock_passes_to_another() {
     });
 }
 
-/// A program that keeps a copy relies on this: if the generation is the same before and after the read of a text, the text
-/// belongs to it. Three reads have too many orders to run, so this runs those with at most two preemptions of a thread.
+/// A program that keeps a copy relies on this: if the generation is the same before and after the read of a text, the
+/// text belongs to it. Three reads have too many orders to run, so this runs those with at most two preemptions of a
+/// thread.
 #[test]
 fn a_text_read_between_two_equal_generations_belongs_to_that_generation() {
     let mut builder = loom::model::Builder::new();

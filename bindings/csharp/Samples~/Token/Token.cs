@@ -1,5 +1,5 @@
-// Logs in, then reads the cached token. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the other variables. If a URL is
-// given, it is then requested with the token.
+// Logs in, then reads the cached token. Configured by DL_AUTH_USERNAME, DL_AUTH_PASSWORD and the other variables. If a
+// URL is given, it is then requested with the token.
 using System;
 using System.Diagnostics;
 using System.Globalization;

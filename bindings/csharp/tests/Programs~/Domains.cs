@@ -8,7 +8,8 @@ using Dataloop.DlAuth;
 
 static class Domains
 {
-    /// <summary>Runs in a separate domain. A handle that refreshes each second, and a thread that waits for a login.</summary>
+    /// <summary>Runs in a separate domain. A handle that refreshes each second, and a thread that waits for a
+    /// login.</summary>
     static void Play()
     {
         var auth = Gate.Handle(Key.Refresh, "background", Key.RefreshAt, "0.1");

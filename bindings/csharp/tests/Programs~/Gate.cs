@@ -134,7 +134,8 @@ static class Check
         return failure;
     }
 
-    /// <summary>Waits until it holds. The limit guards against a hang; the factor is the setting that all tests read.</summary>
+    /// <summary>Waits until it holds. The limit guards against a hang; the factor is the setting that all tests
+    /// read.</summary>
     public static void Soon(Func<bool> holds, string what)
     {
         string factor = Environment.GetEnvironmentVariable("DL_AUTH_TEST_PATIENCE");

@@ -1,5 +1,5 @@
-// Runs the tests named by the arguments, or all that need the library itself. For the examples there is "serve", a platform
-// that wants a token.
+// Runs the tests named by the arguments, or all that need the library itself. For the examples there is "serve", a
+// platform that wants a token.
 using System;
 using System.Collections.Generic;
 

@@ -1,4 +1,5 @@
-// Names the types of an assembly's that netstandard.dll does not forward; for .NET Core, which has the parts to read them.
+// Names the types of an assembly's that netstandard.dll does not forward; for .NET Core, which has the parts to read
+// them.
 using System;
 using System.Collections.Generic;
 using System.IO;

@@ -50,7 +50,8 @@ static class Waits
         Check.Soon(() => auth.Info().State == TokenState.Expired, "it ends");
     }
 
-    /// <summary>On a busy machine a token of two seconds may have ended when it comes, and then the login fails.</summary>
+    /// <summary>On a busy machine a token of two seconds may have ended when it comes, and then the login
+    /// fails.</summary>
     static bool HasToken(Auth auth)
     {
         try
@@ -130,7 +131,8 @@ static class Waits
         Check.Equal(0, unobserved, "unobserved exceptions");
     }
 
-    /// <summary>Whether TokenAsync fails, directly after the token has expired, because the next token comes later than it may wait.</summary>
+    /// <summary>Whether TokenAsync fails, directly after the token has expired, because the next token comes later than
+    /// it may wait.</summary>
     static bool IsTold()
     {
         using (var auth = Gate.Handle(Key.Wait, "100ms"))
