@@ -9,7 +9,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 help: ## Lists the targets. Changes nothing.
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
 
-demo: setup-demo lib ## Builds the library, logs in and prints the token.
+demo: setup-demo lib ## Builds the library, logs in and prints the beginning of the token.
 	@cargo build --release --locked --quiet --package dl_auth_gate
 	@examples/demo.sh "$(BUILT)/release"
 

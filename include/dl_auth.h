@@ -27,6 +27,8 @@
  * TERMS
  *
  * - gate: the endpoint of the Dataloop service that issues tokens.
+ * - platform: the other endpoints of the service. Your program sends the token
+ *   to them.
  * - handle: a dl_auth_t. It has the token of one user.
  * - token: the JWT. The cached token is the one that the handle has.
  * - login: a request to the gate with the username and the password.
@@ -39,8 +41,8 @@
  *   jitter moves this time by up to 5 % of the life, earlier or later. A token
  *   whose refresh is due is still valid.
  * - minimum interval: after a successful refresh, the next one starts after
- *   this time at the earliest: a tenth of the new token's life, at least 1 s
- *   and at most 60 s.
+ *   this time at the earliest: a tenth of the time for which the new token was
+ *   valid when it arrived, at least 1 s and at most 60 s.
  * - cooldown: after a failed refresh, the next one starts after this time at
  *   the earliest. The documentation of dl_auth_token has the times.
  * - option: a key and a value, see dl_auth_config_set. This header writes the
@@ -83,7 +85,8 @@
  * with it returns DL_AUTH_E_CLOSED, and freeing it again does nothing. Another
  * thread can be in a call when the handle is freed: dl_auth_free wakes it if
  * it waits. A handle costs one byte until the process ends, and 256 bytes once
- * for 256 handles.
+ * for 256 handles. The memory for the
+ * token's text (1 KB or more) is kept for later handles.
  *
  * Streams. The library writes nothing to stdout and stderr.
  *
@@ -228,8 +231,8 @@
  * url
  *     The gate to log in at. An `http` URL is accepted only with a loopback
  *     address and with `allow_http=true`.
- *     Must be an https URL without credentials: a gate, its API base, or its
- *     /token endpoint.
+ *     Must be an https URL without credentials: of a gate, with no path,
+ *     `/api/v1` or `/token`.
  *     Default: by `environment`. Environment: DL_AUTH_URL.
  *
  * ca_file
@@ -424,8 +427,9 @@ typedef struct dl_auth_error_t {
   /** Always 0. */
   uint32_t reserved;
   /**
-   * Milliseconds until the library itself tries again. 0: at the next call, or
-   * never.
+   * Milliseconds until the next refresh can start: a call starts it, or the
+   * library itself with `refresh=background`. 0: the next call can start it, or
+   * no refresh can help.
    */
   uint64_t retry_after_ms;
   /**
@@ -1011,10 +1015,10 @@ dl_auth_status_t dl_auth_claims(const dl_auth_t *auth,
 /**
  * Returns the number of the cached token.
  *
- * Unique per token. Returns 0 if a refresh is due. The numbers of a handle
- * begin with 1 and increase. While the number is the same, the token is the
- * same. So a program can keep a copy of the token, and make a new copy only
- * when the number changes:
+ * Each token of a handle has another number. Returns 0 if a refresh is due. The
+ * numbers of a handle begin with 1 and increase. While the number is the same,
+ * the token is the same. So a program can keep a copy of the token, and make a
+ * new copy only when the number changes:
  *
  * ```c
  * struct token_copy {

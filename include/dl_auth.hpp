@@ -141,7 +141,7 @@ class failure {
   dl_auth_status_t status() const noexcept { return raw_.status; }
   /** The HTTP status of the answer that caused it. 0: there was no answer. */
   std::uint32_t http_status() const noexcept { return raw_.http_status; }
-  /** When the library itself tries again. 0: at the next call, or never. */
+  /** When the next refresh can start. 0: the next call can start it. */
   std::chrono::milliseconds retry_after() const noexcept {
     return std::chrono::milliseconds(static_cast<std::int64_t>(raw_.retry_after_ms));
   }
@@ -427,7 +427,7 @@ class auth {
     return detail::call(why, c, username, password);
   }
   /**
-   * Unique per token. Returns 0 if a refresh is due. Your copy of the token is
+   * Each token of a handle has another number. Returns 0 if a refresh is due. Your copy of the token is
    * valid while the number is the same.
    */
   std::uint64_t generation() const noexcept { return dl_auth_generation(handle()); }
@@ -561,8 +561,8 @@ inline constexpr const char *token = "token";
 inline constexpr const char *environment = "environment";
 /**
  * The gate to log in at. An `http` URL is accepted only with a loopback address
- * and with `allow_http=true`. Must be an https URL without credentials: a gate,
- * its API base, or its /token endpoint. Default: by `environment`.
+ * and with `allow_http=true`. Must be an https URL without credentials: of a
+ * gate, with no path, `/api/v1` or `/token`. Default: by `environment`.
  */
 inline constexpr const char *url = "url";
 /**

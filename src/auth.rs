@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::cache::{Cache, Place, Token};
-use crate::clock::{Clock, Now, System};
+use crate::clock::{Boot, Clock, Now, System};
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::error::{Error, Status};
@@ -198,12 +198,17 @@ impl Auth {
         let facts = inner.facts();
         let now = self.clock.now();
         let token = self.cache.lend().clone();
-        let left = |of: fn(&Lifetime, Now) -> i64| token.as_ref().map_or(0, |token| of(token.lifetime(), now));
+        let state = token.as_ref().map(|token| token.state(now));
+        // A token that was rejected, or a clock that has jumped, ends these times earlier.
+        let left = |of: fn(&Lifetime) -> Boot, ended: bool| {
+            let left = token.as_ref().map_or(0, |token| signed_ms(of(token.lifetime()), now));
+            if ended { left.min(-1) } else { left }
+        };
         let standing = inner.standing(&facts, now);
         let cooling = standing.as_ref().and_then(Error::retry_after).unwrap_or_default();
         let last_denied = matches!(&facts.last, Some(Err(error)) if error.status() == Status::Denied);
         Info {
-            state: token.as_ref().map(|token| token.state(now)),
+            state,
             activity: match shared.in_flight {
                 Some(_) => Activity::Refreshing,
                 None if last_denied => Activity::Denied,
@@ -211,8 +216,8 @@ impl Auth {
                 None => Activity::Idle,
             },
             generation: facts.generation,
-            expires_in_ms: left(|life, now| signed_ms(life.expires, now)),
-            refresh_in_ms: left(|life, now| signed_ms(life.due, now)),
+            expires_in_ms: left(|life| life.expires, state == Some(State::Expired)),
+            refresh_in_ms: left(|life| life.due, matches!(state, Some(State::Due | State::Expired))),
             clock_skew_ms: facts.clock_skew_ms,
             logins: facts.logins,
             refreshes: facts.refreshes,
@@ -262,7 +267,7 @@ fn ready_token(jwt: crate::jwt::Jwt, now: Now) -> Option<Token> {
     Some(Token::new(jwt, lifetime.never_due(), 1))
 }
 
-fn signed_ms(time: crate::clock::Boot, now: Now) -> i64 {
+fn signed_ms(time: Boot, now: Now) -> i64 {
     let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
     if time >= now.boot { ms(time - now.boot) } else { -ms(now.boot - time) }
 }

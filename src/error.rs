@@ -9,7 +9,8 @@ use std::time::Duration;
 
 pub use crate::status::Status;
 
-/// A failure: its status, the HTTP status if the gate answered, the time until the library tries again, and a message.
+/// A failure: its status, the HTTP status if the gate answered, the time until the next refresh can start, and a
+/// message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -29,7 +30,7 @@ impl Error {
         Error { http_status: Some(http_status), ..self }
     }
 
-    /// The same failure, with the time after which the library itself tries again.
+    /// The same failure, with the time after which the next refresh can start.
     pub fn with_retry_after(self, retry_after: Option<Duration>) -> Error {
         Error { retry_after, ..self }
     }
@@ -44,7 +45,7 @@ impl Error {
         self.http_status
     }
 
-    /// The time after which the library itself tries again; `None`: at the next call, or never.
+    /// The time after which the next refresh can start; `None`: the next call can start it, or no refresh can help.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }

@@ -97,7 +97,7 @@ impl OptionRow {
             Kind::Text => "text, not empty".to_owned(),
             Kind::Path(file) => format!("the path of {file}"),
             Kind::Token => "a JWT with an `exp` in the future".to_owned(),
-            Kind::Url => "an https URL without credentials: a gate, its API base, or its /token endpoint".to_owned(),
+            Kind::Url => "an https URL without credentials: of a gate, with no path, `/api/v1` or `/token`".to_owned(),
             Kind::Proxy => "an http or https URL, or `none`".to_owned(),
             Kind::Duration { min, max, .. } => {
                 format!("a duration from {} to {}, such as 500ms, 30s or 2m", duration(min), duration(max))

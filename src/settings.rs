@@ -205,7 +205,8 @@ impl Sources<'_> {
                 "no password: set `password`, `password_file`, DL_AUTH_PASSWORD or DL_AUTH_PASSWORD_FILE"
             }
             (None, None) => {
-                "no credentials: set `username` and `password`, or DL_AUTH_USERNAME and DL_AUTH_PASSWORD, or a ready `token`"
+                "no credentials: set `username`, and `password` or `password_file`; or DL_AUTH_USERNAME, and \
+                 DL_AUTH_PASSWORD or DL_AUTH_PASSWORD_FILE; or a ready `token`"
             }
         };
         Err(Error::new(Status::NoCredentials, missing))

@@ -14,7 +14,7 @@ type Error struct {
 	Status Status
 	// HTTPStatus is the status of the answer that caused the failure. 0: there was no answer.
 	HTTPStatus int
-	// RetryAfter is the time until the library itself tries again. 0: it tries again at the next call, or never.
+	// RetryAfter is the time until the next refresh can start. 0: the next call can start it, or no refresh can help.
 	RetryAfter time.Duration
 	// Message is the message of the C library: what happened, to what, and what to do. It is never empty, and contains no
 	// username, password or token.

@@ -22,7 +22,7 @@ const (
 	// be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: `prod`.
 	Environment Key = "environment"
 	// URL: The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`.
-	// Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by
+	// Must be an https URL without credentials: of a gate, with no path, `/api/v1` or `/token`. Default: by
 	// `environment`.
 	URL Key = "url"
 	// CAFile: Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file

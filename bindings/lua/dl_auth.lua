@@ -19,7 +19,7 @@ local ffi = require "ffi"
 ---@field password_file? string A file with the password. It is read when a handle is made and each time before its password is sent. While the gate refuses the password, it is read at most once per second. A line end at the end of the file is not part of the password. Must be the path of a regular file that holds the password. Default: none.
 ---@field token? string A ready token, such as an API key. It is returned until its `exp` and is never refreshed. It cannot be set together with the credentials. Must be a JWT with an `exp` in the future. Default: none.
 ---@field environment? string The environment of the service: it selects the gate. `url` has priority over it. `prod`: https://gate.dataloop.ai; `rc`: https://rc-gate.dataloop.ai; `dev`: https://dev-gate.dataloop.ai; `new-dev`: https://custom1-gate.dataloop.ai; `aws`: https://poc-gate.dataloop.ai; `local`: https://localhost:8443. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: `prod`.
----@field url? string The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.
+---@field url? string The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: of a gate, with no path, `/api/v1` or `/token`. Default: by `environment`.
 ---@field ca_file? string Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.
 ---@field tls_roots? string The root certificates to trust. `auto`: the system's roots, or the bundled roots if the system has no roots; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`.
 ---@field proxy? string The proxy to the gate. Percent-encode special characters of user and password. `none`: no proxy, even if the environment sets one. `NO_PROXY` is a list of hosts, read as curl reads it: the library bypasses the proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.
@@ -65,7 +65,7 @@ local status = {
 ---@field status integer one of `dl_auth.status`
 ---@field name string the status's name there, such as "DENIED"
 ---@field http_status integer of the answer that caused the failure; 0: there was no answer
----@field retry_after_ms number until the library itself tries again; 0: at the next call, or never
+---@field retry_after_ms number until the next refresh can start; 0: a call can start it, or no refresh can help
 ---@field message string what happened, to what, and what to do; never empty, and without secrets
 local Error = {}
 function Error.__tostring(err) return err.message end

@@ -371,9 +371,9 @@ pub unsafe extern "C" fn dl_auth_claims(
 
 /// Returns the number of the cached token.
 ///
-/// Unique per token. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and increase. While the number
-/// is the same, the token is the same. So a program can keep a copy of the token, and make a new copy only when the
-/// number changes:
+/// Each token of a handle has another number. Returns 0 if a refresh is due. The numbers of a handle begin with 1 and
+/// increase. While the number is the same, the token is the same. So a program can keep a copy of the token, and make a
+/// new copy only when the number changes:
 ///
 /// ```c
 /// struct token_copy {

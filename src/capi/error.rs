@@ -29,7 +29,8 @@ pub struct dl_auth_error_t {
     pub http_status: u32,
     /// Always 0.
     pub reserved: u32,
-    /// Milliseconds until the library itself tries again. 0: at the next call, or never.
+    /// Milliseconds until the next refresh can start: a call starts it, or the library itself with
+    /// `refresh=background`. 0: the next call can start it, or no refresh can help.
     pub retry_after_ms: u64,
     /// What happened, with what, and what to do: one line of UTF-8, NUL-terminated. A longer message is cut between two
     /// characters. It never contains a username, a password or a token.

@@ -55,7 +55,7 @@ namespace Dataloop.DlAuth
         /// <summary>The HTTP status of the answer that caused the failure; 0: there was no answer.</summary>
         public int HttpStatus { get; }
 
-        /// <summary>The time until the library itself tries again; zero: at the next call, or never.</summary>
+        /// <summary>The time until the next refresh can start; zero: a call can start it, or none can help.</summary>
         public TimeSpan RetryAfter { get; }
     }
 }

@@ -15,7 +15,7 @@ namespace Dataloop.DlAuth
         public const string Token = "token";
         /// <summary>The environment of the service: it selects the gate. `url` has priority over it. `prod`: https://gate.dataloop.ai; `rc`: https://rc-gate.dataloop.ai; `dev`: https://dev-gate.dataloop.ai; `new-dev`: https://custom1-gate.dataloop.ai; `aws`: https://poc-gate.dataloop.ai; `local`: https://localhost:8443. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: `prod`.</summary>
         public const string Environment = "environment";
-        /// <summary>The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`.</summary>
+        /// <summary>The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: of a gate, with no path, `/api/v1` or `/token`. Default: by `environment`.</summary>
         public const string Url = "url";
         /// <summary>Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.</summary>
         public const string CaFile = "ca_file";

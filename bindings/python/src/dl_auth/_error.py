@@ -31,7 +31,7 @@ class Error(Exception):
         self.http_status: Optional[int] = http_status
         """The HTTP status of the answer that caused the failure; None: there was no answer."""
         self.retry_after: Optional[float] = retry_after
-        """Seconds until the library itself tries again; None: at the next call, or never."""
+        """Seconds until the next refresh can start; None: the next call can start it, or no refresh can help."""
 
     def __repr__(self) -> str:
         status = self.status.name if self.status.name != "UNKNOWN" else f"UNKNOWN {int(self.status)}"

@@ -68,7 +68,7 @@ class Options(TypedDict, total=False):
     environment: Optional[str]
     """The environment of the service: it selects the gate. `url` has priority over it. `prod`: https://gate.dataloop.ai; `rc`: https://rc-gate.dataloop.ai; `dev`: https://dev-gate.dataloop.ai; `new-dev`: https://custom1-gate.dataloop.ai; `aws`: https://poc-gate.dataloop.ai; `local`: https://localhost:8443. Must be `prod`, `rc`, `dev`, `new-dev`, `aws` or `local`. Default: `prod`."""
     url: Optional[str]
-    """The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: a gate, its API base, or its /token endpoint. Default: by `environment`."""
+    """The gate to log in at. An `http` URL is accepted only with a loopback address and with `allow_http=true`. Must be an https URL without credentials: of a gate, with no path, `/api/v1` or `/token`. Default: by `environment`."""
     ca_file: Optional[Union[str, os.PathLike[str]]]
     """Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none."""
     tls_roots: Optional[str]
