@@ -116,8 +116,8 @@ fn every_command_works_when_it_is_pasted_in_a_fresh_clone() {
     let scratch = Scratch::new("clone");
     let Settings { username, password, .. } = Settings::default();
     // The shell and the program read the user's input from the standard input, as in a terminal.
-    let typed =
-        [install, login, &username, "\n", &password, "\n", &static_archive[0], "./token\n", "echo end\n"].concat();
+    let login = [login, &username, "\n", &password, "\n"].concat();
+    let typed = [install, &login, &static_archive[0], &login, "env | grep '^DL_AUTH_PASS' || echo end\n"].concat();
     let mut bash = shell_in_a_fresh_clone(&scratch.0);
     bash.env("DL_AUTH_URL", gate.url()).env("DL_AUTH_CA_FILE", gate.ca_file());
     let mut shell = bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
