@@ -36,9 +36,9 @@ fn tracked(pattern: &str) -> Vec<PathBuf> {
 /// A shell in a copy of the repository as `git clone` makes it, with the changes that are not committed. `at` is a
 /// directory for the copy.
 ///
-/// The shell has a separate mount namespace, in which the copy is at the path of the repository, with cargo's output
-/// directory. So cargo compiles only what differs from the build of the repository. A file that git does not track is
-/// missing in it.
+/// The shell has a separate mount namespace, in which the copy is at the path of the repository, with the files
+/// that cargo needs to continue. So cargo compiles only what differs from the build of the repository. A file that git
+/// does not track is missing in it.
 fn shell_in_a_fresh_clone(at: &Path) -> Command {
     let paths = tracked(".");
     for path in &paths {
@@ -52,10 +52,20 @@ fn shell_in_a_fresh_clone(at: &Path) -> Command {
         fs::File::open(at.join(path)).unwrap().set_modified(modified).unwrap();
     }
     library();
-    fs::create_dir(at.join("target")).unwrap();
-    let mount = "mount --bind \"$1\" \"$2/target\"; mount --rbind \"$2\" \"$3\"; cd \"$3\"; exec bash -e";
+    // Only what cargo needs: the commands must make the library and the files beside it.
+    let release = at.join("target/release");
+    for directory in [".fingerprint", "build", "deps"] {
+        fs::create_dir_all(release.join(directory)).unwrap();
+    }
+    fs::write(release.join(".cargo-lock"), "").unwrap();
+    let mount = "for part in .fingerprint build deps .cargo-lock; do
+            mount --bind \"$1/release/$part\" \"$2/target/release/$part\"
+        done
+        mount --rbind \"$2\" \"$3\"
+        cd \"$3\"
+        exec bash -e";
     let mut shell = command("unshare");
-    shell.args(["--user", "--map-root-user", "--mount", "bash", "-ec", mount, "bash"]);
+    shell.args(["--mount", "bash", "-ec", mount, "bash"]);
     shell.arg(target()).arg(at).arg(root()).env_remove("CARGO_TARGET_DIR");
     shell
 }

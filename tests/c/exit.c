@@ -96,15 +96,18 @@ static const struct { const char *name; int (*way)(void); int times; } ways[] = 
 
 int main(void) {
   begin();
-  prepare_children();
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+    if (i == 1) { /* so the first child uses the library for the first time, also under valgrind */
+      reset_gate();
+      prepare_children();
+    }
     for (int time = 0; time < ways[i].times; time++) {
       int status;
       subject = ways[i].name;
       WAIT_UNTIL(count("hanging") == 0); /* the previous child's connection is closed */
       reset_gate();
       plan("{'do':'hang','times':5}");
-      pid_t child = fork(); /* without valgrind, no function of the library has been called in this process */
+      pid_t child = fork(); /* without valgrind, this process has not used the library */
       if (child < 0) give_up("cannot create a child process");
       if (child == 0) {
         begin();

@@ -1,4 +1,5 @@
-//! The seqlock under loom: all orders of its threads, and all values that a load may see in a weak memory model.
+//! Small models of the seqlock under loom: the orders of its threads, and the values that a load may see in a weak
+//! memory model.
 //!
 //! All words are loom's. The pointer to the block is not, but it does not change in these models after the first write.
 
