@@ -464,13 +464,16 @@ typedef struct dl_auth_info_t {
   /** The claim `exp` of the token in Unix seconds. 0: none. */
   int64_t expires_at;
   /**
-   * Milliseconds until the token expires, by a clock that counts suspend and
-   * that cannot be set. Negative: it has expired. 0: there is no token.
+   * Milliseconds until the claim `exp` of the token, by a clock that counts
+   * suspend and that cannot be set. Negative: `exp` has passed. 0: there is no
+   * token. dl_auth_invalidate and a jump of the wall clock do not change this
+   * time: `state` says whether the token has expired.
    */
   int64_t expires_in_ms;
   /**
-   * Milliseconds until a refresh is due. Negative: it is due. 0: there is no
-   * token.
+   * Milliseconds until the planned time of the next refresh. Negative: this
+   * time has passed. 0: there is no token. dl_auth_invalidate and a jump of the
+   * wall clock do not change this time: `state` says whether a refresh is due.
    */
   int64_t refresh_in_ms;
   /**

@@ -198,17 +198,12 @@ impl Auth {
         let facts = inner.facts();
         let now = self.clock.now();
         let token = self.cache.lend().clone();
-        let state = token.as_ref().map(|token| token.state(now));
-        // A token that was rejected, or a clock that has jumped, ends these times earlier.
-        let left = |of: fn(&Lifetime) -> Boot, ended: bool| {
-            let left = token.as_ref().map_or(0, |token| signed_ms(of(token.lifetime()), now));
-            if ended { left.min(-1) } else { left }
-        };
+        let left = |of: fn(&Lifetime) -> Boot| token.as_ref().map_or(0, |token| signed_ms(of(token.lifetime()), now));
         let standing = inner.standing(&facts, now);
         let cooling = standing.as_ref().and_then(Error::retry_after).unwrap_or_default();
         let last_denied = matches!(&facts.last, Some(Err(error)) if error.status() == Status::Denied);
         Info {
-            state,
+            state: token.as_ref().map(|token| token.state(now)),
             activity: match shared.in_flight {
                 Some(_) => Activity::Refreshing,
                 None if last_denied => Activity::Denied,
@@ -216,8 +211,8 @@ impl Auth {
                 None => Activity::Idle,
             },
             generation: facts.generation,
-            expires_in_ms: left(|life| life.expires, state == Some(State::Expired)),
-            refresh_in_ms: left(|life| life.due, matches!(state, Some(State::Due | State::Expired))),
+            expires_in_ms: left(|life| life.expires),
+            refresh_in_ms: left(|life| life.due),
             clock_skew_ms: facts.clock_skew_ms,
             logins: facts.logins,
             refreshes: facts.refreshes,

@@ -48,8 +48,8 @@ type Info struct {
 
 	IssuedAt  time.Time     // the token's iat; zero: there is no token
 	ExpiresAt time.Time     // the token's exp; zero: there is no token
-	ExpiresIn time.Duration // until the token expires, by a clock that counts suspend and that cannot be set; negative: it has expired
-	RefreshIn time.Duration // until its refresh is due; negative: it is due
+	ExpiresIn time.Duration // until the token's exp, by a clock that counts suspend and that cannot be set, whether it was rejected or not
+	RefreshIn time.Duration // until the planned time of its refresh, whether it was rejected or not; State says whether a refresh is due
 	ClockSkew time.Duration // the gate's clock minus this machine's, exact to about a second
 
 	Logins    uint64 // tokens from a login

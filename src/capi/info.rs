@@ -49,10 +49,12 @@ pub struct dl_auth_info_t {
     pub issued_at: i64,
     /// The claim `exp` of the token in Unix seconds. 0: none.
     pub expires_at: i64,
-    /// Milliseconds until the token expires, by a clock that counts suspend and that cannot be set. Negative: it has
-    /// expired. 0: there is no token.
+    /// Milliseconds until the claim `exp` of the token, by a clock that counts suspend and that cannot be set.
+    /// Negative: `exp` has passed. 0: there is no token. dl_auth_invalidate and a jump of the wall clock do not change
+    /// this time: `state` says whether the token has expired.
     pub expires_in_ms: i64,
-    /// Milliseconds until a refresh is due. Negative: it is due. 0: there is no token.
+    /// Milliseconds until the planned time of the next refresh. Negative: this time has passed. 0: there is no token.
+    /// dl_auth_invalidate and a jump of the wall clock do not change this time: `state` says whether a refresh is due.
     pub refresh_in_ms: i64,
     /// The gate's clock minus this machine's, in milliseconds, accurate to about one second, measured at the last
     /// answer with a token. 0 if that answer had no usable time.

@@ -71,12 +71,12 @@ namespace Dataloop.DlAuth
         public DateTimeOffset? ExpiresAt { get; }
 
         /// <summary>
-        /// Until the token expires, by a clock that counts suspend and cannot be set; negative: it has expired; zero:
-        /// there is no token.
+        /// Until the token's `exp`, by a clock that counts suspend and cannot be set. State says whether it has
+        /// expired. Zero: there is no token.
         /// </summary>
         public TimeSpan ExpiresIn { get; }
 
-        /// <summary>Until the token's refresh is due; negative: it is due; zero: there is no token.</summary>
+        /// <summary>Until the planned time of the next refresh. State says whether it is due.</summary>
         public TimeSpan RefreshIn { get; }
 
         /// <summary>The gate's clock minus this machine's, exact to about a second.</summary>

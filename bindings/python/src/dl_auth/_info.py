@@ -53,9 +53,9 @@ class Info(NamedTuple):
     expires_at: Optional[datetime]
     """The token's `exp`, in UTC; None: there is no token."""
     expires_in: Optional[timedelta]
-    """Until the token expires, by a clock that counts suspend and cannot be set; negative: it has expired."""
+    """Until the token's exp, by a clock that counts suspend and cannot be set. `state` says whether it has expired."""
     refresh_in: Optional[timedelta]
-    """Until its refresh is due; negative: it is due."""
+    """Until the planned time of its refresh. `state` says whether a refresh is due."""
     clock_skew: timedelta
     """The gate's clock minus this machine's, exact to about a second, as measured at the last token."""
     logins: int
