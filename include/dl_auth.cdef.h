@@ -19,6 +19,7 @@ enum {
   DL_AUTH_ACTIVITY_REFRESHING = 1,
   DL_AUTH_ACTIVITY_COOLING = 2,
   DL_AUTH_ACTIVITY_DENIED = 3,
+  DL_AUTH_STORE_MESSAGE_MAX = 256,
   DL_AUTH_ABI_VERSION = 1
 };
 
@@ -58,6 +59,7 @@ typedef struct dl_auth_info_t {
   uint32_t last_http_status;
   int64_t retry_in_ms;
   uint64_t wait_ms;
+  char store_message[DL_AUTH_STORE_MESSAGE_MAX];
 } dl_auth_info_t;
 
 enum {

@@ -297,14 +297,19 @@
  *     Default: `3`. Environment: DL_AUTH_MAX_ATTEMPTS.
  *
  * store
- *     Where processes share a token. This version supports only `none`: any
- *     other value causes `DL_AUTH_E_UNSUPPORTED`.
- *     Must be `none`, `file:DIR` or `redis://HOST`.
+ *     Where processes share a token, a failure and a refusal. `file:DIR`: a
+ *     directory that the processes of one user on one machine use. `redis://`,
+ *     or `rediss://` with TLS: a Redis server that the machines of a fleet use.
+ *     What is shared is encrypted with the credentials. A library that was
+ *     built without Redis refuses such a URL with `DL_AUTH_E_UNSUPPORTED`.
+ *     Must be `none`, `file:DIR` or
+ *     `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`.
  *     Default: `none`. Environment: DL_AUTH_STORE.
  *
  * store_required
- *     Whether to fail if the store cannot be used, instead of a login that is
- *     not shared. It has no effect without a `store`.
+ *     Whether a refresh fails with `DL_AUTH_E_STORE` if the store cannot be
+ *     used, instead of a login that is not shared. It has no effect without a
+ *     `store`.
  *     Must be `true` or `false`.
  *     Default: `false`. Environment: DL_AUTH_STORE_REQUIRED.
  *
@@ -377,6 +382,9 @@ extern "C" {
  * change.
  */
 #define DL_AUTH_ACTIVITY_DENIED 3
+
+/** The size of dl_auth_info_t.store_message, with its NUL. */
+#define DL_AUTH_STORE_MESSAGE_MAX 256
 
 /**
  * The ABI version of this header. A program that uses all of this header needs
@@ -489,11 +497,14 @@ typedef struct dl_auth_info_t {
   /** How many refreshes failed. A refresh with all its retries counts once. */
   uint64_t failures;
   /**
-   * How many tokens came from the shared store. 0: there is no shared store
-   * yet.
+   * How many tokens came from the shared store: another process had fetched
+   * them.
    */
   uint64_t shared_hits;
-  /** How often the shared store failed. 0: there is no shared store yet. */
+  /**
+   * How many refreshes could not use the shared store. `store_message` has the
+   * last reason.
+   */
   uint64_t store_failures;
   /** How many calls wait at this moment. */
   uint64_t waiting;
@@ -518,6 +529,11 @@ typedef struct dl_auth_info_t {
    * with `wait_ms` 0.
    */
   uint64_t wait_ms;
+  /**
+   * Why the shared store could not be used the last time: UTF-8 with a NUL at
+   * the end. Empty: it has not failed.
+   */
+  char store_message[DL_AUTH_STORE_MESSAGE_MAX];
 } dl_auth_info_t;
 
 /** The call succeeded. */
@@ -633,8 +649,9 @@ typedef struct dl_auth_info_t {
 #define DL_AUTH_E_TLS (-40)
 
 /**
- * The shared store cannot be used, and `store_required` is set. This version
- * does not return this status, because it has no shared store.
+ * The shared store cannot be used, and `store_required` is set. Read the
+ * message: it names the store and the problem. Correct it, or remove
+ * `store_required`.
  */
 #define DL_AUTH_E_STORE (-41)
 
@@ -675,8 +692,8 @@ typedef struct dl_auth_info_t {
  * - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not
  *   UTF-8, or excludes another one; or a file that an option or SSL_CERT_FILE
  *   names cannot be read or used.
- * - DL_AUTH_E_UNSUPPORTED: `store` is not `none`. This library has no shared
- *   store.
+ * - DL_AUTH_E_UNSUPPORTED: `store` is a Redis server, and this library was
+ *   built without Redis.
  * - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL.
  *
  * Ownership: you must free the handle with dl_auth_free. The configuration
@@ -730,7 +747,8 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *   refused them before, and they are not sent again yet.
  * - DL_AUTH_E_TIMEOUT: there is no valid token after `wait`, and the refresh
  *   continues. Or the refresh did not end within `timeout`, or the gate or the
- *   proxy did not connect within `connect_timeout`.
+ *   proxy did not connect within `connect_timeout`. Or another process held the
+ *   lock of the shared store for all of `timeout`.
  * - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate cannot be
  *   reached: its name or the proxy's does not resolve, a connection is refused
  *   or breaks, or the proxy does not open a tunnel.
@@ -746,6 +764,8 @@ dl_auth_status_t dl_auth_new(const dl_auth_config_t *config,
  *   not trusted, has expired or is for another host, there is no TLS at that
  *   port, the server requires a client certificate, or there are no root
  *   certificates.
+ * - DL_AUTH_E_STORE: there is no valid token, the shared store cannot be
+ *   used, and `store_required` is set.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
  * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
@@ -867,6 +887,8 @@ void dl_auth_free(dl_auth_t *auth);
  *   not trusted, has expired or is for another host, there is no TLS at that
  *   port, the server requires a client certificate, or there are no root
  *   certificates.
+ * - DL_AUTH_E_STORE: there is no such token, the shared store cannot be used,
+ *   and `store_required` is set.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
  * - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token
@@ -925,6 +947,8 @@ dl_auth_status_t dl_auth_token_within(const dl_auth_t *auth,
  *   that of a gate.
  * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the
  *   proxy failed.
+ * - DL_AUTH_E_STORE: there is no valid token, the shared store cannot be
+ *   used, and `store_required` is set.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
  * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
@@ -986,6 +1010,8 @@ dl_auth_status_t dl_auth_bearer(const dl_auth_t *auth,
  *   that of a gate.
  * - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the
  *   proxy failed.
+ * - DL_AUTH_E_STORE: there is no valid token, the shared store cannot be
+ *   used, and `store_required` is set.
  * - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected,
  *   and the handle has no credentials.
  * - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh
@@ -1445,6 +1471,6 @@ dl_auth_status_t dl_auth_jwt_expiry(const char *jwt,
 #define DL_AUTH_ERROR_INIT { sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
 #define DL_AUTH_INFO_INIT \
   { sizeof(dl_auth_info_t), \
-    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 
 #endif /* DL_AUTH_H */

@@ -625,15 +625,19 @@ inline constexpr const char *refresh_grant = "refresh_grant";
  */
 inline constexpr const char *max_attempts = "max_attempts";
 /**
- * Where processes share a token. This version supports only `none`: any other
- * value causes `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or
- * `redis://HOST`. Default: `none`.
+ * Where processes share a token, a failure and a refusal. `file:DIR`: a
+ * directory that the processes of one user on one machine use. `redis://`, or
+ * `rediss://` with TLS: a Redis server that the machines of a fleet use. What
+ * is shared is encrypted with the credentials. A library that was built without
+ * Redis refuses such a URL with `DL_AUTH_E_UNSUPPORTED`. Must be `none`,
+ * `file:DIR` or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`. Default:
+ * `none`.
  */
 inline constexpr const char *store = "store";
 /**
- * Whether to fail if the store cannot be used, instead of a login that is not
- * shared. It has no effect without a `store`. Must be `true` or `false`.
- * Default: `false`.
+ * Whether a refresh fails with `DL_AUTH_E_STORE` if the store cannot be used,
+ * instead of a login that is not shared. It has no effect without a `store`.
+ * Must be `true` or `false`. Default: `false`.
  */
 inline constexpr const char *store_required = "store_required";
 /**

@@ -8,7 +8,11 @@ use ureq::http::Uri;
 use ureq::http::uri::Authority;
 
 mod proxy;
+#[cfg(feature = "redis")]
+mod redis;
 pub use proxy::{Proxy, bypasses, split_scheme};
+#[cfg(feature = "redis")]
+pub use redis::RedisUrl;
 
 /// The token endpoint of a URL. The error says why the URL cannot be used.
 pub fn endpoint(url: &str, allow_http: bool) -> Result<String, String> {

@@ -20,10 +20,11 @@ use crate::http::{Http, Transport};
 use crate::info::{Activity, Info};
 use crate::policy::{Lifetime, RequestTimes, State};
 use crate::process;
-use crate::refresh::{Exchange, Rules};
+use crate::refresh::{Exchange, Rules, Share};
 use crate::refusals::{self, Refusals};
 use crate::scheduler::{Runner, Threads};
 use crate::settings::{Origin, Settings};
+use crate::store;
 use crate::sync::{Arc, AtomicBool, Ordering, lock};
 
 mod errors;
@@ -49,6 +50,7 @@ pub(crate) struct Parts {
     pub(crate) runner: Arc<dyn Runner>,
     pub(crate) refusals: &'static Refusals,
     pub(crate) place: Option<Place>,
+    pub(crate) share: Option<Share>,
 }
 
 impl Auth {
@@ -76,15 +78,19 @@ impl Auth {
             runner: Arc::new(Threads),
             refusals: &refusals::OF_THIS_PROCESS,
             place,
+            share: match &settings.store {
+                Some(place) => Some(Share { store: store::open(place, &settings)?, required: settings.store_required }),
+                None => None,
+            },
         };
         Ok(Auth::with_parts(settings, parts))
     }
 
     /// Makes a handle from its parts.
     pub(crate) fn with_parts(settings: Settings, parts: Parts) -> Auth {
-        let Parts { clock, transport, runner, refusals, place } = parts;
+        let Parts { clock, transport, runner, refusals, place, share } = parts;
         let (wait, rules) = (settings.wait, Rules::new(&settings));
-        let exchange = Exchange { rules, clock: clock.clone(), transport, refusals };
+        let exchange = Exchange { rules, clock: clock.clone(), transport, refusals, share };
         let cache = Arc::new(Cache::new(place));
         let mut facts = Facts::default();
         match settings.origin {
@@ -165,9 +171,12 @@ impl Auth {
         let shared = lock(&inner.state);
         let lent = self.cache.lend();
         let Some(token) = lent.as_ref().filter(|token| token.jwt().text() == rejected_token) else { return };
-        token.reject(inner.next_refresh_from().max(self.clock.boot()));
+        let is_new = token.reject(inner.next_refresh_from().max(self.clock.boot()));
         self.cache.revoke();
         drop(shared);
+        if is_new {
+            inner.share_rejection(token.clone());
+        }
         inner.check_soon();
     }
 
@@ -217,6 +226,9 @@ impl Auth {
             logins: facts.logins,
             refreshes: facts.refreshes,
             failures: facts.failures,
+            shared_hits: facts.shared_hits,
+            store_failures: facts.store_failures,
+            store_fault: facts.store_fault.clone(),
             waiting: shared.waiting,
             last: facts.last.clone(),
             retry_in: cooling.max(facts.next_refresh_from.saturating_sub(now.boot)),

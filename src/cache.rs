@@ -65,10 +65,11 @@ impl Token {
         }
     }
 
-    /// Records that the platform rejected it. It counts as due immediately, and as expired from this time on.
-    pub fn reject(&self, from: Boot) {
+    /// Records that the platform rejected it. It counts as due immediately, and as expired from this time on. Returns
+    /// whether it was not rejected before.
+    pub fn reject(&self, from: Boot) -> bool {
         let from = u64::try_from(from.as_nanos()).unwrap_or(NEVER).min(NEVER - 1);
-        self.rejected_from.fetch_min(from, Ordering::Relaxed);
+        self.rejected_from.fetch_min(from, Ordering::Relaxed) == NEVER
     }
 
     /// Whether a parent process published it.

@@ -14,6 +14,7 @@ use crate::environ::Environ;
 use crate::error::{Error, Status};
 use crate::options::{Choice, Kind, OPTIONS, OptionRow};
 use crate::secret::Secret;
+use crate::store;
 
 /// The value of an option.
 #[derive(Clone)]
@@ -32,8 +33,8 @@ pub enum Value {
     Choice(&'static Choice),
     /// Yes or no.
     Flag(bool),
-    /// Whether processes share a store.
-    Store(bool),
+    /// A store; `None`: no store.
+    Store(Option<store::Place>),
 }
 
 /// For each kind of value, a function that takes it; `None`: the value is of another kind.
@@ -56,7 +57,7 @@ take! {
     count: Count(u32);
     choice: Choice(&'static Choice);
     flag: Flag(bool);
-    store: Store(bool);
+    store: Store(Option<store::Place>);
 }
 
 impl fmt::Debug for Value {
@@ -87,10 +88,8 @@ fn parse_kind(kind: &Kind, text: &str) -> Result<Value, String> {
         Kind::Count { min, max, .. } => count(text).filter(|count| (*min..=*max).contains(count)).map(Value::Count),
         Kind::Choice(choices) => choices.iter().find(|choice| choice.value == text).map(Value::Choice),
         Kind::Flag { .. } => text.parse().ok().map(Value::Flag),
-        Kind::Store if text == "none" => Some(Value::Store(false)),
-        Kind::Store => {
-            ["file:", "redis://", "rediss://"].iter().any(|form| text.starts_with(form)).then_some(Value::Store(true))
-        }
+        Kind::Store if text == "none" => Some(Value::Store(None)),
+        Kind::Store => return store(text).map(|place| Value::Store(Some(place))),
         Kind::Ascii { max } => {
             let is_visible = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
             (is_visible && (1..=*max).contains(&text.len())).then(|| secret(text))
@@ -108,7 +107,7 @@ pub fn default(option: &OptionRow) -> Option<Value> {
         Kind::Count { default, .. } => Some(Value::Count(default)),
         Kind::Choice(choices) => choices.first().map(Value::Choice),
         Kind::Flag { default } => Some(Value::Flag(default)),
-        Kind::Store => Some(Value::Store(false)),
+        Kind::Store => Some(Value::Store(None)),
     }
 }
 
@@ -191,6 +190,25 @@ fn is_text(text: &str) -> bool {
 
 fn secret(text: &str) -> Value {
     Value::Text(Secret::new(text.to_owned()))
+}
+
+/// A store.
+fn store(text: &str) -> Result<store::Place, String> {
+    if let Some(directory) = text.strip_prefix("file:") {
+        // Not a URL: `file:///tmp` would be a directory with two slashes too many.
+        if directory.is_empty() || directory.contains('\0') || directory.starts_with("//") {
+            return Err("`file:` needs the path of a directory, such as `file:/var/lib/robot`".to_owned());
+        }
+        let absolute = std::path::absolute(directory).map_err(|error| format!("its path cannot be used: {error}"))?;
+        return Ok(store::Place::File(absolute));
+    }
+    if !["redis:", "rediss:", "redis+"].iter().any(|form| text.starts_with(form)) {
+        return Err(String::new());
+    }
+    #[cfg(feature = "redis")]
+    return crate::address::RedisUrl::parse(text).map(|url| store::Place::Redis(crate::sync::Arc::new(url)));
+    #[cfg(not(feature = "redis"))]
+    return Ok(store::Place::NotBuilt);
 }
 
 /// A whole number in decimal digits.

@@ -23,12 +23,17 @@ mod call;
 mod corked;
 mod dial;
 mod fault;
+#[cfg(feature = "redis")]
+mod line;
 mod link;
 mod route;
 mod tls;
 mod tunnel;
 use fault::{Fault, Observed, Peers, Progress, Stage};
-use route::{Route, Target};
+#[cfg(feature = "redis")]
+pub use line::{Connection, Line};
+use route::Route;
+pub use route::Target;
 
 /// Sends a request to the gate and returns its answer. [`Http`] uses the network. Tests have other implementations.
 pub trait Transport: Send + Sync {

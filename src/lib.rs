@@ -47,6 +47,7 @@ mod scheduler;
 mod secret;
 mod settings;
 mod status;
+mod store;
 mod sync;
 mod trust;
 

@@ -113,7 +113,7 @@ impl OptionRow {
                 }
             }
             Kind::Flag { .. } => "`true` or `false`".to_owned(),
-            Kind::Store => "`none`, `file:DIR` or `redis://HOST`".to_owned(),
+            Kind::Store => "`none`, `file:DIR` or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`".to_owned(),
             Kind::Ascii { max } => format!("visible ASCII characters and spaces, at most {max}"),
         }
     }
@@ -271,14 +271,16 @@ pub static OPTIONS: &[OptionRow] = &[
     row(
         c"store",
         Kind::Store,
-        "Where processes share a token. This version supports only `none`: any other value causes \
+        "Where processes share a token, a failure and a refusal. `file:DIR`: a directory that the processes of one user \
+         on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the machines of a fleet use. What is \
+         shared is encrypted with the credentials. A library that was built without Redis refuses such a URL with \
          `DL_AUTH_E_UNSUPPORTED`.",
     ),
     row(
         c"store_required",
         Kind::Flag { default: false },
-        "Whether to fail if the store cannot be used, instead of a login that is not shared. It has no effect without a \
-         `store`.",
+        "Whether a refresh fails with `DL_AUTH_E_STORE` if the store cannot be used, instead of a login that is not \
+         shared. It has no effect without a `store`.",
     ),
     row(c"user_agent", Kind::Ascii { max: 200 }, "Text that is appended to `dl_auth/VERSION` in each request."),
     row(

@@ -44,6 +44,27 @@ pub struct Lifetime {
     offset_ms: i64,
 }
 
+/// A [`Lifetime`] relative to a moment, as processes share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Life {
+    /// How long after the moment it is due, without jitter.
+    pub due_in: Duration,
+    /// How long after the moment it expires.
+    pub left: Duration,
+    /// How long a new token of this kind is valid.
+    pub length: Duration,
+    /// How long it was valid when it arrived.
+    pub life: Duration,
+}
+
+impl Life {
+    /// The same life, relative to a moment that is later by this time. `None`: it has expired.
+    pub fn later(self, by: Duration) -> Option<Life> {
+        let left = self.left.saturating_sub(by);
+        (!left.is_zero()).then(|| Life { due_in: self.due_in.saturating_sub(by), left, ..self })
+    }
+}
+
 /// The times of the request that returned a token, on this machine's clocks and the gate's.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestTimes {
@@ -86,6 +107,19 @@ impl Lifetime {
         let spread = self.life.mul_f64(SPREAD);
         let due = self.ideal.saturating_sub(spread).saturating_add((spread * 2).mul_f64(jitter.clamp(0.0, 1.0)));
         Lifetime { due: due.min(self.expires), ..self }
+    }
+
+    /// The life of a token that another process fetched, without jitter. `now` is the moment of `life`.
+    pub fn shared(life: Life, now: Now) -> Lifetime {
+        let Life { due_in, left, length, life } = life;
+        let (ideal, expires) = (now.boot.saturating_add(due_in), now.boot.saturating_add(left));
+        Lifetime { due: ideal, expires, length, ideal, life, offset_ms: now.offset_ms() }
+    }
+
+    /// The same life for other processes, relative to `now`.
+    pub fn to_share(self, now: Boot) -> Life {
+        let (due_in, left) = (self.ideal.saturating_sub(now), self.expires.saturating_sub(now));
+        Life { due_in, left, length: self.length, life: self.life }
     }
 
     /// The same life, never due: for a token that no refresh can replace.

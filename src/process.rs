@@ -17,9 +17,11 @@ use arc_swap::ArcSwapOption;
 use crate::sync::{Arc, AtomicBool, AtomicU32, Ordering};
 
 mod cancel;
+mod inherited;
 mod locale;
 mod stdio;
 pub use cancel::uncancelled;
+pub use inherited::{NotInherited, not_inherited};
 pub use locale::untranslated;
 pub use stdio::{above_stdio, occupying_stdio};
 
@@ -38,16 +40,26 @@ pub(crate) static WATCHED: AtomicBool = AtomicBool::new(false);
 /// From now on, a fork starts a new epoch in its child.
 #[cfg(unix)]
 pub fn watch_forks() {
+    extern "C" fn before() {
+        inherited::before_fork();
+    }
+    extern "C" fn in_the_parent() {
+        inherited::after_fork();
+    }
     extern "C" fn in_the_child() {
         EPOCH.fetch_add(1, Ordering::Relaxed);
-        uncancelled(stdio::release); // `close` is a cancellation point
+        // `close` is a cancellation point.
+        uncancelled(|| {
+            stdio::release();
+            inherited::close_in_child();
+        });
     }
     if WATCHED.load(Ordering::Relaxed) {
         return;
     }
-    // SAFETY: the hook is a function of this library, which stays mapped (`-z nodelete`). It changes atomics and calls
+    // SAFETY: the hooks are functions of this library, which stays mapped (`-z nodelete`). They change atomics and call
     // `fstat` and `close`, all of which is async-signal-safe. If two threads get here, a fork counts twice.
-    if unsafe { libc::pthread_atfork(None, None, Some(in_the_child)) } == 0 {
+    if unsafe { libc::pthread_atfork(Some(before), Some(in_the_parent), Some(in_the_child)) } == 0 {
         WATCHED.store(true, Ordering::Relaxed);
     }
 }
@@ -110,6 +122,13 @@ pub fn is_privileged() -> bool {
 )))]
 pub fn is_privileged() -> bool {
     false
+}
+
+/// The user whose rights the process has.
+#[cfg(unix)]
+pub fn effective_user() -> u32 {
+    // SAFETY: has no arguments and always succeeds.
+    unsafe { libc::geteuid() }
 }
 
 /// The stack of a thread. It is enough for TLS and the system's resolver, and a quarter of a thread's default stack.

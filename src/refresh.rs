@@ -13,11 +13,15 @@ use crate::credentials::{self, Credentials};
 use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
 use crate::http::Transport;
+use crate::jwt::Jwt;
 use crate::policy::{self, Lifetime, RequestTimes, Source};
 use crate::refusals::{Fingerprint, Refusals, Try, Turn};
 use crate::secret::{Secret, Secrets};
 use crate::settings::Settings;
 use crate::sync::Arc;
+
+mod shared;
+pub use shared::{Held, Outcome, Share};
 
 /// The credentials and the refresh token of a handle. The thread that runs a refresh owns them.
 pub struct Session {
@@ -87,25 +91,46 @@ pub struct Exchange {
     pub transport: Box<dyn Transport>,
     /// The credentials that the gate refused to this process.
     pub refusals: &'static Refusals,
+    /// The store that the handle shares with other processes.
+    pub share: Option<Share>,
 }
 
 /// The result of a successful refresh.
 pub struct Fetch {
-    /// The answer.
-    pub tokens: Tokens,
-    /// The lifetime of its token.
+    /// The token.
+    pub jwt: Jwt,
+    /// Its lifetime.
     pub lifetime: Lifetime,
-    /// What the request contained.
-    pub grant: Grant,
-    /// The gate's clock minus this machine's clock; 0 if the gate's time is unknown.
-    pub clock_skew_ms: i64,
+    /// Its source.
+    pub by: FetchedBy,
+    /// The gate's clock minus this machine's clock; 0 if the gate's time is unknown. `None`: the gate was not asked.
+    pub clock_skew_ms: Option<i64>,
+    /// The minimum interval to the next refresh.
+    pub min_interval: Duration,
+}
+
+/// Where a token comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchedBy {
+    /// A login.
+    Login,
+    /// A refresh token.
+    Refresh,
+    /// The store: another process has fetched it.
+    Store,
 }
 
 impl Exchange {
     /// The same settings for a child process, with another transport.
     pub fn for_child(&self) -> Exchange {
-        let Exchange { rules, clock, transport, refusals } = self;
-        Exchange { rules: rules.clone(), clock: clock.clone(), transport: transport.for_child(), refusals }
+        let Exchange { rules, clock, transport, refusals, share } = self;
+        Exchange {
+            rules: rules.clone(),
+            clock: clock.clone(),
+            transport: transport.for_child(),
+            refusals,
+            share: share.as_ref().map(Share::for_child),
+        }
     }
 
     /// The key of these credentials at this gate in [`Refusals`].
@@ -173,9 +198,9 @@ impl Exchange {
         if let Some(refresh_token) = session.refresh_token.take() {
             secrets.add(refresh_token.expose());
             match self.fetch(gate::refresh(&refresh_token), secrets, &part(false)) {
-                Ok(mut fetch) => {
+                Ok((fetch, new)) => {
                     // If the answer has no new refresh token, the old one stays valid.
-                    session.refresh_token = fetch.tokens.refresh_token.take().or(Some(refresh_token));
+                    session.refresh_token = new.or(Some(refresh_token));
                     return Ok(fetch);
                 }
                 // The gate cannot have received it, so it can be used again.
@@ -192,12 +217,12 @@ impl Exchange {
         secrets.add_login(&session.credentials.username, &session.credentials.password);
         let permission = self.permission_to_log_in(session, attempt)?;
         let request = gate::login(&session.credentials);
-        let mut fetch = self.fetch(request, secrets, &part(last)).map_err(|(error, _)| {
+        let (fetch, refresh_token) = self.fetch(request, secrets, &part(last)).map_err(|(error, _)| {
             let refused = error.status() == Status::Denied;
             if refused { permission.refused(error, self.clock.boot()) } else { error }
         })?;
         permission.proven(self.clock.boot());
-        session.refresh_token = fetch.tokens.refresh_token.take().filter(|_| self.rules.refresh_grant);
+        session.refresh_token = refresh_token.filter(|_| self.rules.refresh_grant);
         Ok(fetch)
     }
 
@@ -221,13 +246,14 @@ impl Exchange {
         }
     }
 
-    /// Sends one request and reads its answer. A failure also says whether the gate may have received the request.
+    /// Sends one request and reads its answer: a token, and the refresh token that came with it. A failure also says
+    /// whether the gate may have received the request.
     fn fetch(
         &self,
         mut request: gate::Request,
         secrets: &mut Secrets,
         attempt: &Attempt,
-    ) -> Result<Fetch, (Error, bool)> {
+    ) -> Result<(Fetch, Option<Secret>), (Error, bool)> {
         let (started, wall_started) = (self.clock.boot(), self.clock.wall_ms());
         request.secrets.clone_from(secrets);
         let response = self.transport.send(&request, attempt).map_err(|failure| (failure.error, failure.sent))?;
@@ -260,6 +286,12 @@ impl Exchange {
         })?;
         let clock_skew_ms = if gate.source == Source::Machine { 0 } else { gate.likely_ms.saturating_sub(wall_ms) };
         let lifetime = lifetime.with_jitter(fastrand::f64());
-        Ok(Fetch { tokens, lifetime, grant: request.grant, clock_skew_ms })
+        let by = match request.grant {
+            Grant::Login => FetchedBy::Login,
+            Grant::Refresh => FetchedBy::Refresh,
+        };
+        let (clock_skew_ms, min_interval) = (Some(clock_skew_ms), lifetime.min_interval());
+        let Tokens { jwt, refresh_token, .. } = tokens;
+        Ok((Fetch { jwt, lifetime, by, clock_skew_ms, min_interval }, refresh_token))
     }
 }

@@ -128,6 +128,23 @@ impl Refusals {
         table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?.standing(now)
     }
 
+    /// The number of refusals in a row, and what is left of the pause; `None`: they are not refused.
+    pub fn refused(&self, fingerprint: Fingerprint, now: Boot) -> Option<(u32, Duration)> {
+        let table = self.0.load();
+        let entry = table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?;
+        entry.refused.as_ref().map(|refused| (refused.times, refused.until.saturating_sub(now)))
+    }
+
+    /// Takes over the refusals that another process got, unless this process knows more.
+    pub fn adopt(&self, fingerprint: Fingerprint, times: u32, until: Boot, error: &Error) {
+        self.change(|table| {
+            let known = &mut table.entry(fingerprint).refused;
+            if known.as_ref().is_none_or(|known| (known.times, known.until) < (times, until)) {
+                *known = Some(Refused { times, until, error: error.clone() });
+            }
+        });
+    }
+
     /// Forgets the refusals of these credentials: the program has set them again.
     pub fn forget(&self, fingerprint: Fingerprint) {
         self.change(|table| table.entry(fingerprint).refused = None);

@@ -56,6 +56,10 @@ pub struct Settings {
     pub refresh_grant: bool,
     /// The maximum number of attempts in one refresh.
     pub max_attempts: u32,
+    /// The store that the handle shares with other processes.
+    pub store: Option<crate::store::Place>,
+    /// Whether a refresh fails if the store cannot be used.
+    pub store_required: bool,
     /// The whole `User-Agent`.
     pub user_agent: String,
 }
@@ -65,13 +69,6 @@ impl Settings {
     pub fn resolve(config: &Config, env: impl Fn(&str) -> Option<OsString>, now: i64) -> Result<Settings, Error> {
         let sources = Sources { config, env: &env };
         let allow_http = sources.value("allow_http", Value::flag)?;
-        if sources.value("store", Value::store)? {
-            return Err(Error::new(
-                Status::Unsupported,
-                "this version of dl_auth is built without shared stores: `store` can only be `none`",
-            ));
-        }
-        sources.value("store_required", Value::flag)?;
         let endpoint = sources.endpoint(allow_http)?;
         Ok(Settings {
             origin: sources.origin(now)?,
@@ -85,6 +82,8 @@ impl Settings {
             background: sources.value("refresh", Value::choice)?.value == "background",
             refresh_grant: sources.value("refresh_grant", Value::flag)?,
             max_attempts: sources.value("max_attempts", Value::count)?,
+            store: sources.value("store", Value::store)?,
+            store_required: sources.value("store_required", Value::flag)?,
             user_agent: match sources.text("user_agent", &[])? {
                 Some(more) => format!("dl_auth/{} {}", env!("CARGO_PKG_VERSION"), more.value.expose()),
                 None => format!("dl_auth/{}", env!("CARGO_PKG_VERSION")),

@@ -32,6 +32,16 @@ macro_rules! statuses {
         pub static STATUSES: &[StatusRow] =
             &[$(StatusRow { number: $number, name: $name, condition: $condition, advice: $advice },)*];
 
+        impl Status {
+            /// The status with this number.
+            pub fn of_number(number: i32) -> Option<Status> {
+                match number {
+                    $($number => Some(Status::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
         /// The name of a number in C. Allocates no memory and takes no lock, because signal handlers call it.
         pub fn name(number: i32) -> &'static CStr {
             match number {
@@ -112,7 +122,7 @@ statuses! {
         "Read the message: it names the certificate or the problem.";
     Store = -41, "DL_AUTH_E_STORE",
         "The shared store cannot be used, and `store_required` is set.",
-        "This version does not return this status, because it has no shared store.";
+        "Read the message: it names the store and the problem. Correct it, or remove `store_required`.";
     BadJwt = -50, "DL_AUTH_E_BAD_JWT",
         "The text given to dl_auth_jwt_claims or dl_auth_jwt_expiry is not a JWT, or has no usable `exp`.",
         "Fix the text.";

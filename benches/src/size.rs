@@ -72,7 +72,7 @@ fn of_directory(path: &Path, without: &[&str]) -> Outcome<f64> {
 pub fn goals(book: &Book) -> Vec<Goal> {
     vec![Goal {
         what: "`libdl_auth.so`, stripped".to_owned(),
-        bound: Bound::AtMost(2.25),
+        bound: Bound::AtMost(2.65),
         values: book.get(Subject::Ours, SHIPPED).iter().map(|bytes| bytes / 1e6).collect(),
         unit: " MB",
         needs: &[],

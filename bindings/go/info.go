@@ -56,8 +56,9 @@ type Info struct {
 	Refreshes uint64 // tokens from a refresh token
 	Failures  uint64 // refreshes that failed, each after all its attempts
 
-	SharedHits    uint64 // tokens from the shared store; it is not built in yet
-	StoreFailures uint64 // failures of the shared store; it is not built in yet
+	SharedHits    uint64 // tokens from the shared store: another process had fetched them
+	StoreFailures uint64 // refreshes that could not use the shared store
+	StoreMessage  string // why the shared store could not be used the last time; empty: it has not failed
 
 	Waiting        uint64        // callers that wait in the library at this moment; at most one goroutine of this package
 	LastStatus     Status        // of the last refresh that has ended; 0: it succeeded, or there was no refresh

@@ -185,6 +185,7 @@ func (h handle) info() (Info, error) {
 		Failures:       uint64(info.failures),
 		SharedHits:     uint64(info.shared_hits),
 		StoreFailures:  uint64(info.store_failures),
+		StoreMessage:   C.GoString(&info.store_message[0]),
 		Waiting:        uint64(info.waiting),
 		LastStatus:     Status(info.last_status),
 		LastHTTPStatus: int(info.last_http_status),

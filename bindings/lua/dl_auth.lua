@@ -30,8 +30,8 @@ local ffi = require "ffi"
 ---@field refresh_at? string|number The part of a token's life after which a refresh is due. Must be a number from 0.1 to 0.9. Default: `0.8`.
 ---@field refresh_grant? string|boolean Whether to use the refresh token before the password. Must be `true` or `false`. Default: `true`.
 ---@field max_attempts? string|number The maximum number of attempts in one refresh. Only failures that may be temporary are retried. Must be a whole number from 1 to 10. Default: `3`.
----@field store? string Where processes share a token. This version supports only `none`: any other value causes `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://HOST`. Default: `none`.
----@field store_required? string|boolean Whether to fail if the store cannot be used, instead of a login that is not shared. It has no effect without a `store`. Must be `true` or `false`. Default: `false`.
+---@field store? string Where processes share a token, a failure and a refusal. `file:DIR`: a directory that the processes of one user on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the machines of a fleet use. What is shared is encrypted with the credentials. A library that was built without Redis refuses such a URL with `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`. Default: `none`.
+---@field store_required? string|boolean Whether a refresh fails with `DL_AUTH_E_STORE` if the store cannot be used, instead of a login that is not shared. It has no effect without a `store`. Must be `true` or `false`. Default: `false`.
 ---@field user_agent? string Text that is appended to `dl_auth/VERSION` in each request. Must be visible ASCII characters and spaces, at most 200. Default: none.
 ---@field allow_http? string|boolean Whether to accept an `http` URL with a loopback address. This is for tests. Must be `true` or `false`. Default: `false`.
 
@@ -54,7 +54,7 @@ local status = {
   BAD_RESPONSE = -35, -- The answer is not that of a gate: it is not JSON, is too large, is a redirect or HTTP 404, or has no `id_token`. Or the token in it is not a JWT, has no usable `exp`, or has expired. Check `url`, and the servers between this machine and the gate.
   TOO_SHORT = -36, -- The cached token is not valid for as long as requested. If `retry_after_ms` is 0, a new token would not be valid for longer. Otherwise the minimum interval after the last refresh is not over. If `retry_after_ms` is 0, request less (`min_valid_ms`). Otherwise call again after that time.
   TLS = -40, -- TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS, the server requires a client certificate, or there are no root certificates. Read the message: it names the certificate or the problem.
-  STORE = -41, -- The shared store cannot be used, and `store_required` is set. This version does not return this status, because it has no shared store.
+  STORE = -41, -- The shared store cannot be used, and `store_required` is set. Read the message: it names the store and the problem. Correct it, or remove `store_required`.
   BAD_JWT = -50, -- The text given to dl_auth_jwt_claims or dl_auth_jwt_expiry is not a JWT, or has no usable `exp`. Fix the text.
   INTERNAL = -99, -- There is a bug in the library, and the library caught a panic. The handle and its token stay usable. Report the bug.
 }
@@ -74,7 +74,7 @@ function Error.__concat(left, right) return tostring(left) .. tostring(right) en
 -- Runs once for each Lua state, even if this file runs several times, because LuaJIT's table of types only grows and has a
 -- limit. The structs have separate names and are passed as `void *`, so that a program may declare the library's header
 -- too. If you change a declaration, change the number at the end of these names.
-if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
+if not pcall(ffi.typeof, "dl_auth_lua_info_2") then
   ffi.cdef [[
     typedef struct {
       uint32_t size;
@@ -82,7 +82,7 @@ if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
       uint32_t http_status, reserved;
       uint64_t retry_after_ms;
       char message[512];
-    } dl_auth_lua_error_1;
+    } dl_auth_lua_error_2;
 
     typedef struct {
       uint32_t size;
@@ -95,7 +95,8 @@ if not pcall(ffi.typeof, "dl_auth_lua_info_1") then
       uint32_t last_http_status;
       int64_t retry_in_ms;
       uint64_t wait_ms;
-    } dl_auth_lua_info_1;
+      char store_message[256];
+    } dl_auth_lua_info_2;
 
     struct dl_auth_config_t *dl_auth_config_new(void);
     int32_t dl_auth_config_set(struct dl_auth_config_t *config, const char *key, const char *value, void *error);
@@ -197,7 +198,7 @@ local function take()
   local out = spare
   spare = nil
   if not out then
-    local failure = ffi.new "dl_auth_lua_error_1"
+    local failure = ffi.new "dl_auth_lua_error_2"
     out = { buffer = ffi.new("char[?]", BUFFER_SIZE), length = ffi.new "size_t[1]", failure = failure }
     out.error = ffi.cast("void *", failure)
   end
@@ -342,17 +343,18 @@ local NUMBERS = {
 }
 
 --- The state of the auth, without waiting: the fields of `dl_auth_info_t` as numbers, except that `state` is "empty",
---- "fresh", "due" or "expired", and `activity` "idle", "refreshing", "cooling" or "denied".
+--- "fresh", "due" or "expired", `activity` is "idle", "refreshing", "cooling" or "denied", and `store_message` is text.
 ---@return table? info, dl_auth.Error? err
 function Auth:info()
   local state = states[self]
   if not state then return no_auth(self) end
-  local seen, out = ffi.new "dl_auth_lua_info_1", take()
+  local seen, out = ffi.new "dl_auth_lua_info_2", take()
   seen.size = ffi.sizeof(seen)
   local ok, err = done(out, library.dl_auth_info(state.handle, ffi.cast("void *", seen), out.error))
   if not ok then return nil, err end
   local info = { state = STATES[seen.state] or seen.state, activity = ACTIVITIES[seen.activity] or seen.activity }
   for _, name in ipairs(NUMBERS) do info[name] = tonumber(seen[name]) end
+  info.store_message = ffi.string(seen.store_message)
   return info
 end
 

@@ -77,7 +77,7 @@ pub fn split_scheme(url: &str) -> Option<(&str, &str)> {
 }
 
 /// [`Authority`] accepts any text in and after brackets, and a sign before the port.
-fn has_host_and_port(place: &Authority) -> bool {
+pub fn has_host_and_port(place: &Authority) -> bool {
     let host = place.host();
     let valid_host =
         if host.starts_with('[') { bare(host).parse::<IpAddr>().is_ok() } else { (1..=253).contains(&host.len()) };
@@ -107,7 +107,7 @@ fn basic(user: &str) -> Result<Secret, String> {
     Ok(Secret::new(["Basic ", encoded.as_str()].concat()))
 }
 
-fn decoded(text: &str) -> Result<impl Iterator<Item = u8> + '_, String> {
+pub fn decoded(text: &str) -> Result<impl Iterator<Item = u8> + '_, String> {
     let escapes_are_valid = text
         .split('%')
         .skip(1)

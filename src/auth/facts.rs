@@ -23,8 +23,22 @@ pub(super) struct Facts {
     pub(super) logins: u64,
     pub(super) refreshes: u64,
     pub(super) failures: u64,
+    /// How many tokens came from the store.
+    pub(super) shared_hits: u64,
+    /// How many refreshes could not use the store.
+    pub(super) store_failures: u64,
+    /// Why the store could not be used the last time.
+    pub(super) store_fault: Option<Error>,
     /// How the last refresh ended.
     pub(super) last: Option<Result<(), Error>>,
+}
+
+impl Facts {
+    /// The store could not be used.
+    pub(super) fn count_fault(&mut self, fault: Error) {
+        self.store_failures += 1;
+        self.store_fault = Some(fault);
+    }
 }
 
 /// The cooldown after a failed refresh.

@@ -16,10 +16,9 @@ use crate::cache::{Cache, Token};
 use crate::clock::{Boot, Now};
 use crate::credentials::Credentials;
 use crate::error::{Error, Status};
-use crate::gate::Grant;
 use crate::policy::{self, State};
 use crate::process;
-use crate::refresh::{Exchange, Fetch, Session};
+use crate::refresh::{Exchange, Fetch, FetchedBy, Held, Outcome, Session};
 use crate::scheduler::{Job, Runner};
 use crate::sync::{Arc, AtomicU64, Changes, Mutex, MutexGuard, lock, try_lock};
 
@@ -53,6 +52,8 @@ pub(super) struct Shared {
     pub(super) waiting: u64,
     /// From this time on, the password file may be read again.
     reread_from: Boot,
+    /// A thread publishes in the store that a token was rejected.
+    rejection: Option<Arc<Cancellation>>,
 }
 
 #[derive(Clone)]
@@ -180,8 +181,8 @@ impl Inner {
         let mut shared = lock(&self.state);
         shared.closed = true;
         self.cache.close();
-        if let Some(flight) = &shared.in_flight {
-            flight.cancellation.cancel();
+        for cancellation in shared.in_flight.iter().map(|flight| &flight.cancellation).chain(&shared.rejection) {
+            cancellation.cancel();
         }
         drop(shared);
         self.changes.announce();
@@ -286,10 +287,15 @@ impl Inner {
             let mut session = session;
             let refresh = || {
                 let held = inner.cache.lend().clone();
-                let held = held.as_ref().map(|token| token.jwt().text());
-                (!reread || session.reread()).then(|| inner.exchange.refresh(&mut session, held, &attempt))
+                let now = inner.exchange.clock.now();
+                let held = held.as_ref().map(|token| Held {
+                    jwt: token.jwt().text(),
+                    left: if token.state(now) == State::Expired { Duration::ZERO } else { token.lifetime().left(now) },
+                });
+                (!reread || session.reread()).then(|| inner.exchange.obtain(&mut session, held, &attempt))
             };
-            let result = process::caught(refresh).unwrap_or_else(|what| Some(Err(panicked(&what))));
+            let result = process::caught(refresh)
+                .unwrap_or_else(|what| Some(Outcome { result: Err(panicked(&what)), fault: None }));
             let credentials = session.credentials().clone();
             drop(session); // first: this unlocks the session's mutex, which the next flight tries
             inner.finish(number, credentials, result);
@@ -313,6 +319,7 @@ impl Inner {
                     return Err(too_short(token, now));
                 }
             }
+            let shared_hits = self.facts().shared_hits;
             let (flight, job) = match self.begin(&mut shared, now)? {
                 Begun::Joined(flight) => (flight, None),
                 Begun::Started(flight, job) => (flight, Some(job)),
@@ -344,6 +351,8 @@ impl Inner {
                 // The token expired, or was rejected, before this caller woke up. The caller needs the next token.
                 State::Expired => {}
                 _ if serves(&token, now, need) => return Ok(token),
+                // An older token of another process. The next refresh asks the gate.
+                _ if self.facts().shared_hits > shared_hits && token.lifetime().length >= need => {}
                 _ => return Err(too_short(&token, now)),
             }
         }
@@ -393,14 +402,17 @@ impl Inner {
 
     /// Publishes the result of a refresh and wakes its waiters. A cancelled refresh has no effect. A job that found no
     /// new password has no result.
-    fn finish(&self, flight: u64, credentials: Arc<Credentials>, result: Option<Result<Fetch, Error>>) {
+    fn finish(&self, flight: u64, credentials: Arc<Credentials>, outcome: Option<Outcome>) {
         let mut shared = lock(&self.state);
         if !shared.owns(flight) {
             return;
         }
         shared.in_flight = None;
-        if let Some(result) = result {
+        if let Some(Outcome { result, fault }) = outcome {
             let now = self.exchange.clock.now();
+            if let Some(fault) = fault {
+                self.change(|facts| facts.count_fault(fault));
+            }
             let result = match result {
                 Ok(fetch) => Ok(self.succeed(fetch, credentials, now.boot)),
                 Err(error) => Err(self.fail(error, credentials, now)),
@@ -412,19 +424,40 @@ impl Inner {
         self.check_soon();
     }
 
+    /// Publishes in the store that the platform rejected this token. Never blocks: a thread does it. Without a thread,
+    /// it is not published.
+    pub(super) fn share_rejection(self: &Arc<Self>, token: Arc<Token>) {
+        let credentials = self.facts().credentials.clone();
+        let Some(credentials) = credentials.filter(|_| self.exchange.share.is_some()) else { return };
+        let inner = self.clone();
+        let deadline = self.exchange.clock.boot().saturating_add(self.exchange.rules.timeout);
+        let cancellation = Arc::<Cancellation>::default();
+        let attempt = Attempt::new(deadline, cancellation.clone());
+        lock(&self.state).rejection = Some(cancellation);
+        let job = move || {
+            let reject = || inner.exchange.reject(&credentials, token.jwt().text(), &attempt);
+            let Ok(Some(fault)) = process::caught(reject) else { return };
+            let shared = lock(&inner.state);
+            inner.change(|facts| facts.count_fault(fault));
+            drop(shared);
+        };
+        self.runner.run(Box::new(job)).ok();
+    }
+
     fn succeed(&self, fetch: Fetch, credentials: Arc<Credentials>, now: Boot) -> Arc<Token> {
         let generation = self.facts.load().generation + 1;
-        let next_refresh_from = now.saturating_add(fetch.lifetime.min_interval());
-        let token = Arc::new(Token::new(fetch.tokens.jwt, fetch.lifetime, generation));
+        let next_refresh_from = now.saturating_add(fetch.min_interval);
+        let token = Arc::new(Token::new(fetch.jwt, fetch.lifetime, generation));
         self.cache.publish(Some(token.clone()));
         self.change(|facts| {
-            match fetch.grant {
-                Grant::Login => facts.logins += 1,
-                Grant::Refresh => facts.refreshes += 1,
+            match fetch.by {
+                FetchedBy::Login => facts.logins += 1,
+                FetchedBy::Refresh => facts.refreshes += 1,
+                FetchedBy::Store => facts.shared_hits += 1,
             }
             facts.credentials = Some(credentials);
             facts.generation = generation;
-            facts.clock_skew_ms = fetch.clock_skew_ms;
+            facts.clock_skew_ms = fetch.clock_skew_ms.unwrap_or(facts.clock_skew_ms);
             facts.next_refresh_from = next_refresh_from;
             (facts.cooling, facts.failed_in_a_row, facts.last) = (None, 0, Some(Ok(())));
         });

@@ -191,7 +191,8 @@ impl Bench {
         let gate = Arc::new(gate);
         let transport = Box::new(Line(gate.clone()));
         let refusals = Box::leak(Box::default());
-        let parts = Parts { clock: Arc::new(clock), transport, runner: Arc::new(runner), refusals, place: None };
+        let parts =
+            Parts { clock: Arc::new(clock), transport, runner: Arc::new(runner), refusals, place: None, share: None };
         Bench { auth: Arc::new(Auth::with_parts(settings, parts)), gate }
     }
 

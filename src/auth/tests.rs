@@ -14,6 +14,7 @@ mod leases;
 mod pauses;
 mod scenarios;
 mod secrets;
+mod shared;
 mod simulation;
 use bench::*;
 

@@ -45,7 +45,7 @@ const _: () = assert!(DL_AUTH_TOKEN_MAX == TOKEN_MAX + 1 && DL_AUTH_BEARER_MAX =
 ///   `password_file`.
 /// - DL_AUTH_E_INVALID_VALUE: a value is not valid for its option, is not UTF-8, or excludes another one; or a file
 ///   that an option or SSL_CERT_FILE names cannot be read or used.
-/// - DL_AUTH_E_UNSUPPORTED: `store` is not `none`. This library has no shared store.
+/// - DL_AUTH_E_UNSUPPORTED: `store` is a Redis server, and this library was built without Redis.
 /// - DL_AUTH_E_NULL_ARGUMENT: `auth` is NULL.
 ///
 /// Ownership: you must free the handle with dl_auth_free. The configuration stays yours.
@@ -104,7 +104,8 @@ pub unsafe extern "C" fn dl_auth_new(
 /// - DL_AUTH_E_DENIED: there is no valid token, and the gate refused the credentials: HTTP 401, or 400 or 403 with a
 ///   JSON object in the body. Or it refused them before, and they are not sent again yet.
 /// - DL_AUTH_E_TIMEOUT: there is no valid token after `wait`, and the refresh continues. Or the refresh did not end
-///   within `timeout`, or the gate or the proxy did not connect within `connect_timeout`.
+///   within `timeout`, or the gate or the proxy did not connect within `connect_timeout`. Or another process held the
+///   lock of the shared store for all of `timeout`.
 /// - DL_AUTH_E_UNREACHABLE: there is no valid token, and the gate cannot be reached: its name or the proxy's does not
 ///   resolve, a connection is refused or breaks, or the proxy does not open a tunnel.
 /// - DL_AUTH_E_RATE_LIMITED: there is no valid token, and the gate limits the rate of requests: HTTP 429.
@@ -116,6 +117,7 @@ pub unsafe extern "C" fn dl_auth_new(
 /// - DL_AUTH_E_TLS: there is no valid token, and TLS failed: a certificate is not trusted, has expired or is for
 ///   another host, there is no TLS at that port, the server requires a client certificate, or there are no root
 ///   certificates.
+/// - DL_AUTH_E_STORE: there is no valid token, the shared store cannot be used, and `store_required` is set.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
 /// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
 ///   created for it.
@@ -227,6 +229,7 @@ pub extern "C" fn dl_auth_free(auth: *mut dl_auth_t) {
 ///   expired token.
 /// - DL_AUTH_E_TLS: there is no such token, and TLS failed: a certificate is not trusted, has expired or is for another
 ///   host, there is no TLS at that port, the server requires a client certificate, or there are no root certificates.
+/// - DL_AUTH_E_STORE: there is no such token, the shared store cannot be used, and `store_required` is set.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
 /// - DL_AUTH_E_BUFFER_TOO_SMALL: `cap` is less than the length of the token plus 1. `*len` is the length.
 /// - DL_AUTH_E_CLOSED: the handle was freed, before the call or during it, or dl_auth_new did not return it.
@@ -283,6 +286,7 @@ pub unsafe extern "C" fn dl_auth_token_within(
 /// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
 /// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate.
 /// - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy failed.
+/// - DL_AUTH_E_STORE: there is no valid token, the shared store cannot be used, and `store_required` is set.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
 /// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
 ///   created for it.
@@ -340,6 +344,7 @@ pub unsafe extern "C" fn dl_auth_bearer(
 /// - DL_AUTH_E_GATE: there is no valid token, and the gate has a server error.
 /// - DL_AUTH_E_BAD_RESPONSE: there is no valid token, and the answer is not that of a gate.
 /// - DL_AUTH_E_TLS: there is no valid token, and TLS with the gate or the proxy failed.
+/// - DL_AUTH_E_STORE: there is no valid token, the shared store cannot be used, and `store_required` is set.
 /// - DL_AUTH_E_NO_CREDENTIALS: the ready `token` has expired or was rejected, and the handle has no credentials.
 /// - DL_AUTH_E_PENDING: `wait` is 0 and there is no valid token yet. A refresh is in progress, or no thread can be
 ///   created for it.

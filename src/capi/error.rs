@@ -57,13 +57,19 @@ pub unsafe fn write(error: *mut dl_auth_error_t, failure: &Error) {
     unsafe {
         write_sized(error, |known| {
             ours.size = known as u32;
-            let room = known.saturating_sub(offset_of!(dl_auth_error_t, message) + 1);
-            let end = failure.message().floor_char_boundary(room);
-            for (to, from) in ours.message.iter_mut().zip(failure.message().bytes().take(end)) {
-                *to = from as c_char;
-            }
+            put(&mut ours.message, failure.message(), known.saturating_sub(offset_of!(dl_auth_error_t, message)));
             ours
         });
+    }
+}
+
+/// Writes a text into a field that is all zeros, of which the host has `known` bytes. A longer text is cut between two
+/// characters. The last byte stays a NUL.
+pub fn put(field: &mut [c_char], text: &str, known: usize) {
+    let room = known.min(field.len()).saturating_sub(1);
+    let end = text.floor_char_boundary(room);
+    for (to, from) in field.iter_mut().zip(text.bytes().take(end)) {
+        *to = from as c_char;
     }
 }
 

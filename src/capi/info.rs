@@ -1,8 +1,9 @@
 //! The state of a handle, and the version of the library.
 
 use std::ffi::{CStr, c_char};
+use std::mem::offset_of;
 
-use super::error::{dl_auth_error_t, dl_auth_status_t, write_sized};
+use super::error::{dl_auth_error_t, dl_auth_status_t, put, write_sized};
 use super::guard::guard;
 use super::handle::{self, dl_auth_t};
 use super::text::null;
@@ -30,10 +31,13 @@ pub const DL_AUTH_ACTIVITY_COOLING: i32 = 2;
 /// at the earliest, unless they change.
 pub const DL_AUTH_ACTIVITY_DENIED: i32 = 3;
 
+/// The size of dl_auth_info_t.store_message, with its NUL.
+pub const DL_AUTH_STORE_MESSAGE_MAX: usize = 256;
+
 /// The state of a handle, in memory of the caller. Initialise it with DL_AUTH_INFO_INIT. A later version can add fields
 /// at the end. It fills only the fields that your struct has.
 #[repr(C)]
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub struct dl_auth_info_t {
     /// The size of the struct. DL_AUTH_INFO_INIT sets it. After a call: the number of bytes that were written.
     pub size: u32,
@@ -65,9 +69,9 @@ pub struct dl_auth_info_t {
     pub refreshes: u64,
     /// How many refreshes failed. A refresh with all its retries counts once.
     pub failures: u64,
-    /// How many tokens came from the shared store. 0: there is no shared store yet.
+    /// How many tokens came from the shared store: another process had fetched them.
     pub shared_hits: u64,
-    /// How often the shared store failed. 0: there is no shared store yet.
+    /// How many refreshes could not use the shared store. `store_message` has the last reason.
     pub store_failures: u64,
     /// How many calls wait at this moment.
     pub waiting: u64,
@@ -80,6 +84,8 @@ pub struct dl_auth_info_t {
     /// How long dl_auth_token can block, in milliseconds: the option `wait`. It is for a program that waits by itself
     /// between calls of dl_auth_token_within with `wait_ms` 0.
     pub wait_ms: u64,
+    /// Why the shared store could not be used the last time: UTF-8 with a NUL at the end. Empty: it has not failed.
+    pub store_message: [c_char; DL_AUTH_STORE_MESSAGE_MAX],
 }
 
 /// Describes the state of a handle.
@@ -126,6 +132,10 @@ pub unsafe extern "C" fn dl_auth_info(
 fn describe(info: &Info, known: usize) -> dl_auth_info_t {
     let jwt = info.token.as_ref().map(|token| token.jwt());
     let failure = info.last.as_ref().and_then(|last| last.as_ref().err());
+    let mut store_message = [0; DL_AUTH_STORE_MESSAGE_MAX];
+    if let Some(fault) = &info.store_fault {
+        put(&mut store_message, fault.message(), known.saturating_sub(offset_of!(dl_auth_info_t, store_message)));
+    }
     dl_auth_info_t {
         size: known as u32,
         state: match info.state {
@@ -150,13 +160,14 @@ fn describe(info: &Info, known: usize) -> dl_auth_info_t {
         logins: info.logins,
         refreshes: info.refreshes,
         failures: info.failures,
-        shared_hits: 0,
-        store_failures: 0,
+        shared_hits: info.shared_hits,
+        store_failures: info.store_failures,
         waiting: info.waiting,
         last_status: failure.map_or(0, |failure| failure.status() as i32),
         last_http_status: failure.and_then(Error::http_status).map_or(0, u32::from),
         retry_in_ms: i64::try_from(whole_ms(info.retry_in)).unwrap_or(i64::MAX),
         wait_ms: whole_ms(info.wait),
+        store_message,
     }
 }
 

@@ -201,7 +201,7 @@ impl Peers<'_> {
                 let (hop, option) = if observed.stage == Stage::ProxyTls {
                     (self.hop(), PROXY)
                 } else {
-                    (self.gate.shown.clone(), "url")
+                    (self.gate.shown.clone(), self.gate.option)
                 };
                 let message = format!(
                     "TLS with {hop} cannot start: its host is not a valid name of a TLS server; check `{option}`"
@@ -226,7 +226,7 @@ impl Peers<'_> {
         let (hop, gate) = (self.hop(), self.gate_through());
         let peer = match self.proxy {
             Some(_) if observed.stage <= Stage::Tunnel => Peer { shown: &hop, option: PROXY, secrets: self.secrets },
-            _ => Peer { shown: &gate, option: "url", secrets: self.secrets },
+            _ => Peer { shown: &gate, option: self.gate.option, secrets: self.secrets },
         };
         match &observed.verifier {
             Some(verifier) => verifier.explain(error, &peer, SystemTime::now()),
@@ -238,7 +238,7 @@ impl Peers<'_> {
     fn resolved(&self) -> (String, &'static str) {
         match self.proxy {
             Some(proxy) => (format!("the name of the proxy {}", proxy.shown), PROXY),
-            None => ("its name".to_owned(), "url"),
+            None => ("its name".to_owned(), self.gate.option),
         }
     }
 
@@ -259,7 +259,7 @@ impl Peers<'_> {
         let gate = &self.gate.shown;
         let (subject, option) = match self.proxy {
             Some(proxy) => (format!("{gate} cannot be reached: the proxy {}", proxy.shown), PROXY),
-            None => (gate.clone(), "url"),
+            None => (gate.clone(), self.gate.option),
         };
         if unconnected.late {
             let limits = "`connect_timeout` and `timeout` limit the time";

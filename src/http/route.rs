@@ -45,6 +45,8 @@ pub struct Target {
     pub tls: bool,
     /// The URL's host and port, which a message may show.
     pub shown: String,
+    /// The option that names it.
+    pub option: &'static str,
 }
 
 impl Target {
@@ -56,6 +58,7 @@ impl Target {
             port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             tls,
             shown: uri.authority().map(|authority| authority.to_string()).unwrap_or_default(),
+            option: "url",
         }
     }
 
@@ -73,7 +76,8 @@ impl Route<'_> {
         Ok(Wire::new(link, self.progress.clone(), INPUT_BUFFER, OUTPUT_BUFFER))
     }
 
-    fn link(&self) -> Result<Link, Fault> {
+    /// Makes the connection, without HTTP.
+    pub fn link(&self) -> Result<Link, Fault> {
         let Destination { target, proxy, .. } = self.destination;
         let (host, port) = match proxy {
             Some(proxy) => (&proxy.host, proxy.port),

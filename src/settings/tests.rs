@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::*;
+use crate::store::Place;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
@@ -248,11 +249,30 @@ fn the_message_names_an_invalid_variable() {
 }
 
 #[test]
-fn a_feature_that_is_not_built_is_unsupported() {
-    for (key, value) in [("store", "file:/tmp"), ("store", "redis://h")] {
-        assert_eq!(refused(&with(&[(key, value)]), &[]).0, Status::Unsupported);
+fn a_store_is_read_by_its_form() {
+    let place = |text: &str| resolve(&with(&[("store", text)]), &[]).unwrap().store;
+    assert!(place("none").is_none());
+    assert!(matches!(place("file:/var/robot"), Some(Place::File(path)) if path == Path::new("/var/robot")));
+    let relative = std::env::current_dir().unwrap().join("robot");
+    assert!(matches!(place("file:robot"), Some(Place::File(path)) if path == relative));
+    for (bad, why) in [
+        ("file:", "the path of a directory"),
+        ("file:///var/canary", "the path of a directory"),
+        ("redis:canary", "no scheme"),
+        ("redis+sentinel://canary", "is not supported"),
+        ("rediss://canary:0", "no valid host and port"),
+        ("redis://u:canary/x@h", "percent-encode"),
+        ("memcached://canary", "`none`, `file:DIR` or `redis://"),
+    ] {
+        let (status, message) = refused(&with(&[]), &[("DL_AUTH_STORE", bad)]);
+        assert_eq!(status, Status::InvalidValue, "{bad}");
+        assert!(message.contains(why) && message.contains("DL_AUTH_STORE"), "{message}");
+        assert!(!message.contains("canary"), "{message}");
     }
-    resolve(&with(&[("store", "none"), ("store_required", "true")]), &[]).unwrap();
+}
+
+#[test]
+fn the_way_of_a_refresh_is_a_choice() {
     for (value, background) in [("on_demand", false), ("background", true)] {
         assert_eq!(resolve(&with(&[("refresh", value)]), &[]).unwrap().background, background);
     }

@@ -22,7 +22,7 @@ AT(dl_auth_error_t, reserved, 12);
 AT(dl_auth_error_t, retry_after_ms, 16);
 AT(dl_auth_error_t, message, 24);
 
-HOLDS(info_size, sizeof(dl_auth_info_t) == 136);
+HOLDS(info_size, sizeof(dl_auth_info_t) == 392);
 AT(dl_auth_info_t, size, 0);
 AT(dl_auth_info_t, state, 4);
 AT(dl_auth_info_t, activity, 8);
@@ -43,6 +43,7 @@ AT(dl_auth_info_t, last_status, 112);
 AT(dl_auth_info_t, last_http_status, 116);
 AT(dl_auth_info_t, retry_in_ms, 120);
 AT(dl_auth_info_t, wait_ms, 128);
+AT(dl_auth_info_t, store_message, 136);
 
 int main(void) {
   dl_auth_error_t error = DL_AUTH_ERROR_INIT;

@@ -291,19 +291,26 @@ static void missing_credentials_are_named(void) {
   subject = "";
 }
 
-static void a_store_that_is_not_built_in_is_unsupported(void) {
-  static const struct { const char *key, *value; } later[] = {
-    {"store", "file:/tmp/x"}, {"store", "redis://:canary@localhost"}, {"store", "rediss://localhost"},
+static void a_store_is_checked_for_its_form_and_not_opened(void) {
+  static const char *const good[] = {"none", "file:/nowhere/canary", "file:canary", "redis://:canary@localhost:1/2",
+                                     "rediss://localhost"};
+  static const struct { const char *value, *why; } bad[] = {
+    {"file:", "the path of a directory"}, {"file://canary", "the path of a directory"}, {"redis:canary", "no scheme"},
+    {"redis+sentinel://canary", "not supported"}, {"redis://canary:0", "no valid host and port"},
+    {"redis://canary@localhost", "has no password"}, {"redis://localhost/canary", "number of a database"},
   };
-  for (size_t i = 0; i < sizeof later / sizeof *later; i++) {
-    dl_auth_config_t *config = gate_config();
-    set_option(config, later[i].key, later[i].value);
-    check_new(config, DL_AUTH_E_UNSUPPORTED);
-    CHECK_CONTAINS(failure.message, later[i].key);
-    set_option(config, later[i].key, "none");
+  dl_auth_config_t *config = gate_config();
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    set_option(config, "store", subject = good[i]);
     check_new(config, DL_AUTH_OK);
-    dl_auth_config_free(config);
   }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    subject = bad[i].value;
+    CHECK_STATUS(DL_AUTH_E_INVALID_VALUE, dl_auth_config_set(config, "store", bad[i].value, &failure));
+    CHECK_CONTAINS(failure.message, bad[i].why);
+  }
+  subject = "";
+  dl_auth_config_free(config);
 }
 
 static void each_refresh_mode_is_accepted(void) {
@@ -557,7 +564,7 @@ int main(void) {
   a_message_states_what_is_wrong();
   http_needs_allow_http_and_a_loopback_address();
   missing_credentials_are_named();
-  a_store_that_is_not_built_in_is_unsupported();
+  a_store_is_checked_for_its_form_and_not_opened();
   each_refresh_mode_is_accepted();
   two_conflicting_options_from_one_source_are_refused();
   the_environment_alone_is_enough();

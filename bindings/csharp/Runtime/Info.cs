@@ -48,6 +48,7 @@ namespace Dataloop.DlAuth
             Failures = native.Failures;
             SharedHits = native.SharedHits;
             StoreFailures = native.StoreFailures;
+            StoreMessage = native.StoreMessage.ToString();
             Waiting = native.Waiting;
             LastStatus = (Status)native.LastStatus;
             LastHttpStatus = (int)native.LastHttpStatus;
@@ -91,11 +92,14 @@ namespace Dataloop.DlAuth
         /// <summary>Refreshes that failed, each after all its attempts.</summary>
         public ulong Failures { get; }
 
-        /// <summary>Tokens from the shared store. 0: there is no shared store yet.</summary>
+        /// <summary>Tokens from the shared store: another process had fetched them.</summary>
         public ulong SharedHits { get; }
 
-        /// <summary>Failures of the shared store. 0: there is no shared store yet.</summary>
+        /// <summary>Refreshes that could not use the shared store.</summary>
         public ulong StoreFailures { get; }
+
+        /// <summary>Why the shared store could not be used the last time; empty: it has not failed.</summary>
+        public string StoreMessage { get; }
 
         /// <summary>Callers that wait inside the library at this moment. Tasks of TokenAsync are not counted.</summary>
         public ulong Waiting { get; }

@@ -126,6 +126,22 @@ namespace Dataloop.DlAuth
         }
     }
 
+    /// <summary>dl_auth_info_t.store_message.</summary>
+    [StructLayout(LayoutKind.Sequential, Size = Bytes)]
+    internal struct NativeStoreMessage
+    {
+        internal const int Bytes = 256;
+        private byte first;
+
+        /// <summary>The text.</summary>
+        public override string ToString()
+        {
+            ReadOnlySpan<byte> text = MemoryMarshal.CreateReadOnlySpan(ref first, Bytes);
+            int end = text.IndexOf((byte)0);
+            return Interop.FromUtf8(end < 0 ? text : text.Slice(0, end));
+        }
+    }
+
     /// <summary>dl_auth_info_t.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct NativeInfo
@@ -150,10 +166,11 @@ namespace Dataloop.DlAuth
         internal uint LastHttpStatus;
         internal long RetryInMs;
         internal ulong WaitMs;
+        internal NativeStoreMessage StoreMessage;
 
         internal static NativeInfo New()
         {
-            return new NativeInfo { Size = 136 };
+            return new NativeInfo { Size = 136 + NativeStoreMessage.Bytes };
         }
     }
 }

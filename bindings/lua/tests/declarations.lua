@@ -15,7 +15,7 @@ ffi.cdef(declarations)
 
 -- The structs: the same size, and each field at the same place.
 for _, name in ipairs { "error", "info" } do
-  local theirs, ours = "dl_auth_" .. name .. "_t", "dl_auth_lua_" .. name .. "_1"
+  local theirs, ours = "dl_auth_" .. name .. "_t", "dl_auth_lua_" .. name .. "_2"
   assert(ffi.sizeof(ours) == ffi.sizeof(theirs), name)
   local fields, count = declarations:match("typedef struct " .. theirs .. " {(.-)} "), 0
   for field in fields:gmatch " ([%w_]+)[%[%d%]]*;" do

@@ -26,7 +26,7 @@ pub(super) type Answer = Box<dyn FnOnce(i64) -> Result<Response, Failure> + Send
 #[derive(Default)]
 pub(super) struct Gate {
     script: Mutex<VecDeque<Answer>>,
-    seen: Mutex<Vec<String>>,
+    pub(super) seen: Mutex<Vec<String>>,
 }
 
 pub(super) struct Line(pub(super) Arc<Gate>, pub(super) Arc<Fake>);
@@ -143,7 +143,7 @@ pub(super) fn parts(
     runner: impl Runner + 'static,
 ) -> Parts {
     let (clock, transport, runner) = (Arc::new(clock), Box::new(transport), Arc::new(runner));
-    Parts { clock, transport, runner, refusals: Box::leak(Box::default()), place: None }
+    Parts { clock, transport, runner, refusals: Box::leak(Box::default()), place: None, share: None }
 }
 
 pub(super) const BOT: [(&str, &str); 2] = [("username", "bot"), ("password", "pass")];

@@ -276,6 +276,7 @@ impl Host {
             runner: Arc::new(world.clone()),
             refusals,
             place: None,
+            share: None,
         };
         let auth = Arc::new(Auth::with_parts(settings(&options), parts));
         lock(&log.seen).handle = Arc::downgrade(&auth);

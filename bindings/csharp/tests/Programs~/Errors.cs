@@ -33,7 +33,7 @@ static class Errors
         failure = Check.Fails(Status.InvalidValue, () => Gate.Handle(Key.RefreshAt, "often"), "a wrong value");
         Check.That(failure.Message.Contains(Key.RefreshAt), "its key is named: " + failure.Message);
         Check.Fails(Status.NoCredentials, () => new Auth(new Dictionary<string, string>()), "no credentials");
-        Check.Fails(Status.Unsupported, () => Gate.Handle(Key.Store, "file:/tmp/x"), "a store");
+        Check.Fails(Status.InvalidValue, () => Gate.Handle(Key.Store, "file:"), "a store");
     }
 
     /// <summary>Every call that may throw.</summary>

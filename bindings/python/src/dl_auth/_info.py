@@ -65,9 +65,9 @@ class Info(NamedTuple):
     failures: int
     """Refreshes that failed, each after all its attempts."""
     shared_hits: int
-    """Tokens from the shared store. 0: there is no shared store yet."""
+    """Tokens from the shared store: another process had fetched them."""
     store_failures: int
-    """Failures of the shared store. 0: there is no shared store yet."""
+    """Refreshes that could not use the shared store."""
     waiting: int
     """Callers that wait inside the library at this moment."""
     last_status: Optional[Status]
@@ -78,6 +78,8 @@ class Info(NamedTuple):
     """Until the next refresh may start, after one that failed or has just succeeded; 0: immediately."""
     wait: timedelta
     """How long `Auth.token` may block: the option `wait`."""
+    store_message: str
+    """Why the shared store could not be used the last time; empty: it has not failed."""
 
 
 def info_from(seen: InfoStruct) -> Info:
@@ -102,6 +104,7 @@ def info_from(seen: InfoStruct) -> Info:
         last_http_status=seen.last_http_status or None,
         retry_in=_span(seen.retry_in_ms),
         wait=_span(seen.wait_ms),
+        store_message=seen.store_message.decode("utf-8", "replace"),
     )
 
 

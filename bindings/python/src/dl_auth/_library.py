@@ -63,6 +63,7 @@ class InfoStruct(ctypes.Structure):
         ("last_http_status", c_uint32),
         ("retry_in_ms", c_int64),
         ("wait_ms", c_uint64),
+        ("store_message", c_char * 256),
     ]
 
 

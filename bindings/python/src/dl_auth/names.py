@@ -47,7 +47,7 @@ class Status(IntEnum):
     TLS = -40
     """TLS failed: a certificate is not trusted, is for another host, or has expired. Or the port does not use TLS, the server requires a client certificate, or there are no root certificates. Read the message: it names the certificate or the problem."""
     STORE = -41
-    """The shared store cannot be used, and `store_required` is set. This version does not return this status, because it has no shared store."""
+    """The shared store cannot be used, and `store_required` is set. Read the message: it names the store and the problem. Correct it, or remove `store_required`."""
     BAD_JWT = -50
     """The text given to dl_auth_jwt_claims or dl_auth_jwt_expiry is not a JWT, or has no usable `exp`. Fix the text."""
     INTERNAL = -99
@@ -90,9 +90,9 @@ class Options(TypedDict, total=False):
     max_attempts: Optional[Union[str, int]]
     """The maximum number of attempts in one refresh. Only failures that may be temporary are retried. Must be a whole number from 1 to 10. Default: `3`."""
     store: Optional[str]
-    """Where processes share a token. This version supports only `none`: any other value causes `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://HOST`. Default: `none`."""
+    """Where processes share a token, a failure and a refusal. `file:DIR`: a directory that the processes of one user on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the machines of a fleet use. What is shared is encrypted with the credentials. A library that was built without Redis refuses such a URL with `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`. Default: `none`."""
     store_required: Optional[Union[str, bool]]
-    """Whether to fail if the store cannot be used, instead of a login that is not shared. It has no effect without a `store`. Must be `true` or `false`. Default: `false`."""
+    """Whether a refresh fails with `DL_AUTH_E_STORE` if the store cannot be used, instead of a login that is not shared. It has no effect without a `store`. Must be `true` or `false`. Default: `false`."""
     user_agent: Optional[str]
     """Text that is appended to `dl_auth/VERSION` in each request. Must be visible ASCII characters and spaces, at most 200. Default: none."""
     allow_http: Optional[Union[str, bool]]
