@@ -3,7 +3,7 @@
 BUILT := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
 
-.PHONY: help demo check test test-c test-fork test-models test-hosts test-abi stress bench bench-peers bench-reads \
+.PHONY: help demo check test test-c test-fork test-models test-hosts test-abi test-store stress bench bench-peers bench-reads \
 	lib generate docs lint setup setup-demo setup-bench clean
 
 help: ## Lists the targets. Changes nothing.
@@ -36,6 +36,9 @@ test-hosts: setup ## Runs the tests of the bindings: C++, Go, Python, C#, LuaJIT
 
 test-abi: setup ## Runs the tests of the ABI: headers, exports, linking.
 	cargo test --workspace --locked --test abi --test header --test cdef
+
+test-store: setup ## Runs the tests of processes that share a store: a directory, and Redis.
+	cargo test --workspace --locked --test store
 
 stress: setup ## Runs a test that takes too long for `make test`: 2000 forks while threads create and free handles.
 	cargo test --workspace --locked --test fork -- --ignored
