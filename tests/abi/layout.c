@@ -5,7 +5,8 @@
 #include <stdint.h>
 #include "dl_auth.cdef.h"
 #define DL_AUTH_ERROR_INIT { sizeof(dl_auth_error_t), 0, 0, 0, 0, { 0 } }
-#define DL_AUTH_INFO_INIT { sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define DL_AUTH_INFO_INIT \
+  { sizeof(dl_auth_info_t), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, { 0 } }
 #else
 #include "dl_auth.h"
 #include "dl_auth.h"
