@@ -12,7 +12,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 
 use crate::cache::{Cache, Place, Token};
-use crate::clock::{Boot, Clock, Now, System};
+use crate::clock::{Boot, Clock, Now, System, millis};
 use crate::config::{self, Config};
 use crate::credentials::Credentials;
 use crate::error::{Error, Status};
@@ -275,8 +275,7 @@ fn ready_token(jwt: crate::jwt::Jwt, now: Now) -> Option<Token> {
 }
 
 fn signed_ms(time: Boot, now: Now) -> i64 {
-    let ms = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-    if time >= now.boot { ms(time - now.boot) } else { -ms(now.boot - time) }
+    if time >= now.boot { millis(time - now.boot) } else { -millis(now.boot - time) }
 }
 
 #[cfg(all(test, feature = "shuttle"))]

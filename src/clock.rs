@@ -24,7 +24,7 @@ pub struct Now {
 impl Now {
     /// The wall clock minus the suspend-aware clock, in milliseconds. Constant until the wall clock is set.
     pub fn offset_ms(&self) -> i64 {
-        self.wall_ms.saturating_sub(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
+        self.wall_ms.saturating_sub(millis(self.boot))
     }
 }
 
@@ -78,10 +78,15 @@ impl Clock for System {
     }
 }
 
+/// Whole milliseconds. Saturates if they do not fit.
+pub fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Unix milliseconds, negative before 1970. Saturates if they do not fit.
 pub fn unix_ms(time: SystemTime) -> i64 {
     match time.duration_since(SystemTime::UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_millis()).unwrap_or(i64::MAX),
+        Ok(since) => millis(since),
         Err(before) => i64::try_from(before.duration().as_millis()).map_or(i64::MIN, |ms| -ms),
     }
 }

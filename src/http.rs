@@ -160,16 +160,22 @@ impl Failed {
     }
 }
 
+/// Connects with the root certificates, and once more with all of them if that could help. The outer error: there are
+/// no root certificates.
+fn with_roots<T>(
+    trust: &Trust,
+    connect: impl Fn(Arc<Anchors>) -> Result<T, Failed>,
+) -> Result<Result<T, Failed>, Error> {
+    Ok(connect(trust.anchors()?).or_else(|raw| match raw.needs_more_roots().then(|| trust.wider()).flatten() {
+        Some(wider) => connect(wider),
+        None => Err(raw),
+    }))
+}
+
 impl Transport for Http {
     fn send(&self, request: &Request, attempt: &Attempt) -> Result<Response, Failure> {
-        let anchors = self.trust.anchors().map_err(|error| Failure { error, sent: false })?;
-        let answer = self.exchange(request, attempt, anchors).or_else(|raw| {
-            match raw.needs_more_roots().then(|| self.trust.wider()).flatten() {
-                Some(wider) => self.exchange(request, attempt, wider),
-                None => Err(raw),
-            }
-        });
-        answer.map_err(|Failed { error, observed }| Failure {
+        let answer = with_roots(&self.trust, |anchors| self.exchange(request, attempt, anchors));
+        answer.map_err(|error| Failure { error, sent: false })?.map_err(|Failed { error, observed }| Failure {
             sent: observed.stage >= Stage::Sending,
             error: Peers { secrets: &request.secrets, ..self.destination.peers() }.explain(error, &observed),
         })

@@ -45,7 +45,7 @@ impl Jwt {
             return Err(bad("its first part is not a JSON object in base64url without padding"));
         }
         let no_object = || bad("its second part is not a JSON object in base64url without padding");
-        let claims = decoded(payload).and_then(utf8).ok_or_else(no_object)?;
+        let claims = decoded(payload).and_then(Secret::from_utf8).ok_or_else(no_object)?;
         let object = Object::new(claims.expose().as_bytes()).ok_or_else(no_object)?;
         let date = |name| object.get::<Number>(name).ok().flatten().as_ref().and_then(seconds);
         let (expiry, issued_at) = (date("exp"), date("iat"));
@@ -90,11 +90,6 @@ fn decoded(part: &str) -> Option<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(base64::decoded_len_estimate(part.len())));
     URL_SAFE_NO_PAD.decode_vec(part, &mut bytes).ok()?;
     Some(bytes)
-}
-
-fn utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
-    std::str::from_utf8(&bytes).ok()?; // first, because an error of the next line drops the bytes without a wipe
-    String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Secret::new)
 }
 
 /// A date in Unix seconds: an integer or a float (RFC 7519 allows both), rounded down, in range.

@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::attempt::Attempt;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::credentials::{self, Credentials};
 use crate::error::{Error, Status};
 use crate::gate::{self, Grant, Tokens};
@@ -263,7 +263,7 @@ impl Exchange {
         let tokens = gate::read(&response, secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();
         // The wall clock when the request began. If the clock was set since then, the later time counts.
-        let took_ms = i64::try_from(ended.boot.saturating_sub(started).as_millis()).unwrap_or(i64::MAX);
+        let took_ms = millis(ended.boot.saturating_sub(started));
         let wall_at_start = wall_started.max(ended.wall_ms.saturating_sub(took_ms));
         let gate = policy::gate_time(response.date_ms, issued_at, tokens.expiry, wall_at_start);
         let times = RequestTimes { started, ended, gate_ms: gate.latest_ms };

@@ -124,15 +124,14 @@ impl Refusals {
 
     /// The present refusal, with its remaining pause.
     pub fn standing(&self, fingerprint: Fingerprint, now: Boot) -> Option<Error> {
-        let table = self.0.load();
-        table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?.standing(now)
+        self.0.load().as_ref()?.find(fingerprint)?.standing(now)
     }
 
     /// The number of refusals in a row, and what is left of the pause; `None`: they are not refused.
     pub fn refused(&self, fingerprint: Fingerprint, now: Boot) -> Option<(u32, Duration)> {
         let table = self.0.load();
-        let entry = table.as_ref()?.entries.iter().find(|entry| entry.fingerprint == fingerprint)?;
-        entry.refused.as_ref().map(|refused| (refused.times, refused.until.saturating_sub(now)))
+        let refused = table.as_ref()?.find(fingerprint)?.refused.as_ref()?;
+        Some((refused.times, refused.until.saturating_sub(now)))
     }
 
     /// Takes over the refusals that another process got, unless this process knows more.
@@ -166,6 +165,10 @@ impl Refusals {
 }
 
 impl Table {
+    fn find(&self, fingerprint: Fingerprint) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.fingerprint == fingerprint)
+    }
+
     fn entry(&mut self, fingerprint: Fingerprint) -> &mut Entry {
         let place = self.entries.iter().position(|entry| entry.fingerprint == fingerprint).unwrap_or_else(|| {
             self.entries.push(Entry { fingerprint, proven: None, refused: None, trying: None });

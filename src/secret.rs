@@ -24,6 +24,12 @@ impl Secret {
         Secret(Zeroizing::new(text))
     }
 
+    /// Takes ownership of bytes that are UTF-8, without a copy. Other bytes are wiped.
+    pub fn from_utf8(mut bytes: Zeroizing<Vec<u8>>) -> Option<Secret> {
+        std::str::from_utf8(&bytes).ok()?; // first, because an error of the next line drops the bytes without a wipe
+        String::from_utf8(std::mem::take(&mut *bytes)).ok().map(Secret::new)
+    }
+
     /// The secret itself. No message, log or debug output may contain it.
     pub fn expose(&self) -> &str {
         &self.0

@@ -54,16 +54,9 @@ impl Proxy {
         if user.contains('@') {
             return Err(format!("it has more than one `@`; {ADVICE}"));
         }
-        let place = place.parse::<Authority>().ok().filter(has_host_and_port);
-        let place = place.ok_or_else(|| format!("it has no valid host and port; {advice}"))?;
-        let port = place.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        Ok(Proxy {
-            tls,
-            host: bare(place.host()).to_owned(),
-            port,
-            shown: format!("{}:{port}", place.host()),
-            authorization: if user.is_empty() { None } else { Some(basic(user)?) },
-        })
+        let (host, port, shown) = server(place, if tls { 443 } else { 80 })
+            .ok_or_else(|| format!("it has no valid host and port; {advice}"))?;
+        Ok(Proxy { tls, host, port, shown, authorization: if user.is_empty() { None } else { Some(basic(user)?) } })
     }
 }
 
@@ -76,8 +69,15 @@ pub fn split_scheme(url: &str) -> Option<(&str, &str)> {
     valid.then_some((scheme, rest))
 }
 
+/// The host without brackets, the port, and both in the form for a message; `None`: they are not valid.
+pub fn server(place: &str, default_port: u16) -> Option<(String, u16, String)> {
+    let place = place.parse::<Authority>().ok().filter(has_host_and_port)?;
+    let port = place.port_u16().unwrap_or(default_port);
+    Some((bare(place.host()).to_owned(), port, format!("{}:{port}", place.host())))
+}
+
 /// [`Authority`] accepts any text in and after brackets, and a sign before the port.
-pub fn has_host_and_port(place: &Authority) -> bool {
+fn has_host_and_port(place: &Authority) -> bool {
     let host = place.host();
     let valid_host =
         if host.starts_with('[') { bare(host).parse::<IpAddr>().is_ok() } else { (1..=253).contains(&host.len()) };

@@ -2,10 +2,10 @@
 //!
 //! User and password are not given to a URL parser, because the parser would not wipe its copies.
 
-use ureq::http::uri::Authority;
+use zeroize::Zeroizing;
 
-use super::proxy::{decoded, has_host_and_port};
-use super::{bare, split_scheme};
+use super::proxy::{decoded, server};
+use super::split_scheme;
 use crate::secret::Secret;
 
 /// A Redis server, and how to log in at it.
@@ -58,32 +58,23 @@ impl RedisUrl {
             }
             _ => return Err("what follows the host is not the number of a database".to_owned()),
         };
-        let place = place.parse::<Authority>().ok().filter(has_host_and_port);
-        let place = place.ok_or("it has no valid host and port; write it as `redis://host:port`")?;
-        let port = place.port_u16().unwrap_or(6379);
+        let (host, port, shown) =
+            server(place, 6379).ok_or("it has no valid host and port; write it as `redis://host:port`")?;
         let (user, password) = match login.split_once(':') {
             Some((user, password)) => (user, password),
             None if login.is_empty() => ("", ""),
             None => return Err("its user has no password; write it as `redis://user:password@host`".to_owned()),
         };
-        Ok(RedisUrl {
-            tls,
-            host: bare(place.host()).to_owned(),
-            port,
-            shown: format!("{}:{port}", place.host()),
-            user: text(user)?,
-            password: text(password)?,
-            database,
-        })
+        Ok(RedisUrl { tls, host, port, shown, user: text(user)?, password: text(password)?, database })
     }
 }
 
 /// A percent-encoded part; `None`: it is empty.
 fn text(part: &str) -> Result<Option<Secret>, String> {
-    let mut bytes = Vec::with_capacity(part.len());
+    let mut bytes = Zeroizing::new(Vec::with_capacity(part.len()));
     bytes.extend(decoded(part)?);
-    let text = String::from_utf8(bytes).map_err(|_| "its user or password is not UTF-8")?;
-    Ok(Some(Secret::new(text)).filter(|text| !text.expose().is_empty()))
+    let text = Secret::from_utf8(bytes).ok_or("its user or password is not UTF-8")?;
+    Ok(Some(text).filter(|text| !text.expose().is_empty()))
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::link::Link;
 use super::route::{Route, Target};
-use super::{Destination, Failed, Ongoing, Peers, Progress, Stage};
+use super::{Destination, Failed, Ongoing, Peers, Progress, Stage, with_roots};
 use crate::attempt::Attempt;
 use crate::error::Error;
 use crate::secret::Secrets;
 use crate::sync::Arc;
-use crate::trust::{Roots, Trust};
+use crate::trust::{Anchors, Roots, Trust};
 
 /// Makes connections to one server.
 pub struct Line {
@@ -45,19 +45,12 @@ impl Line {
 
     /// Connects. Blocks until the deadline of the attempt.
     pub fn open(&self, attempt: &Attempt) -> Result<Connection, Error> {
-        let anchors = self.trust.anchors()?;
-        let opened = self.connect(attempt, anchors).or_else(|raw| {
-            match raw.needs_more_roots().then(|| self.trust.wider()).flatten() {
-                Some(wider) => self.connect(attempt, wider),
-                None => Err(raw),
-            }
-        });
-        opened.map_err(|Failed { error, observed }| {
+        with_roots(&self.trust, |anchors| self.connect(attempt, anchors))?.map_err(|Failed { error, observed }| {
             Peers { secrets: Secrets::NONE, ..self.destination.peers() }.explain(error, &observed)
         })
     }
 
-    fn connect(&self, attempt: &Attempt, anchors: Arc<crate::trust::Anchors>) -> Result<Connection, Failed> {
+    fn connect(&self, attempt: &Attempt, anchors: Arc<Anchors>) -> Result<Connection, Failed> {
         let progress = Arc::new(Progress::default());
         let ongoing = Arc::new(Ongoing { destination: self.destination.clone(), progress: progress.clone() });
         let _registered = attempt.register(ongoing.clone());

@@ -8,9 +8,6 @@ use std::os::fd::AsRawFd;
 
 use crate::sync::{AtomicU32, Ordering};
 
-#[cfg(unix)]
-type Number = std::os::fd::RawFd;
-
 /// The open descriptors plus one; 0: the place is free. A child reads them without a lock.
 static OPEN: [AtomicU32; 256] = [const { AtomicU32::new(0) }; 256];
 
@@ -86,7 +83,7 @@ pub fn close_in_child() {
         let number = place.swap(0, Ordering::SeqCst);
         if number > 0 {
             // SAFETY: the descriptor is a copy of one that the parent's library has open. No code of the child has it.
-            unsafe { libc::close((number - 1).cast_signed() as Number) };
+            unsafe { libc::close((number - 1).cast_signed()) };
         }
     }
 }

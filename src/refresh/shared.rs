@@ -78,7 +78,7 @@ impl Exchange {
             return Outcome { result: self.refresh(session, held_text, attempt), fault: None };
         };
         session.reread(); // the credentials select the record
-        let seal = self.seal(session);
+        let seal = self.seal(&session.credentials);
         let outcome = self.in_turn(share, &seal, session, held, attempt);
         share.store.rest();
         match outcome {
@@ -92,7 +92,7 @@ impl Exchange {
     /// store could not be used.
     pub fn reject(&self, credentials: &Credentials, token: &str, attempt: &Attempt) -> Option<Error> {
         let share = self.share.as_ref()?;
-        let seal = self.seal_of(credentials);
+        let seal = self.seal(credentials);
         let publish = || {
             self.look(share, &seal, attempt)?; // a store may need to know its time before it locks
             let Some(mut held) = self.lock_in_time(share, &seal, attempt, |_| false)? else { return Ok(()) };
@@ -108,12 +108,8 @@ impl Exchange {
         fault
     }
 
-    /// The key and name for the credentials of the session.
-    fn seal(&self, session: &Session) -> Arc<Seal> {
-        self.seal_of(&session.credentials)
-    }
-
-    fn seal_of(&self, credentials: &Credentials) -> Arc<Seal> {
+    /// The key and the name for these credentials.
+    fn seal(&self, credentials: &Credentials) -> Arc<Seal> {
         let print = self.fingerprint(credentials);
         let seals = SEALS.get();
         let known = lock(&seals).iter().find(|(of, _)| *of == print).map(|(_, seal)| seal.clone());
@@ -146,7 +142,7 @@ impl Exchange {
             return Ok(found(taken));
         }
         let Some(mut lock) = self.lock_in_time(share, seal, attempt, &mut take)? else {
-            return Ok(found(taken.or_else(|| Some(Err(busy())))));
+            return Ok(found(taken));
         };
         let looked = self.look(share, seal, attempt)?;
         if looked.is_of_other_version {
@@ -165,18 +161,14 @@ impl Exchange {
         }
         let mut failed = None;
         // The record's refresh token is the newer one: the session has one only if it was not shared.
-        let usable = self.rules.refresh_grant;
-        if let Some(refresh_token) = record.refresh_token.take_if(|_| usable) {
+        if let Some(refresh_token) = record.refresh_token.take_if(|_| self.rules.refresh_grant) {
             let marked = self.publish(&mut *lock, seal, record.clone(), asked, attempt);
             session.refresh_token = marked.is_ok().then_some(refresh_token);
             failed = marked.err();
         }
         let before = self.fingerprint(&session.credentials);
         // Ends earlier than the refreshes of the processes that wait, so that they find the result.
-        let now = self.clock.boot();
-        let reserve = (attempt.deadline.saturating_sub(now) / 8).min(RESERVE);
-        let shorter = attempt.until(attempt.deadline.saturating_sub(reserve));
-        let result = self.refresh(session, held.map(|held| held.jwt), &shorter);
+        let result = self.refresh(session, held.map(|held| held.jwt), &self.shorter(attempt, RESERVE));
         // The password file may have changed during the refresh: then the result belongs to another record.
         if !attempt.is_cancelled() && self.fingerprint(&session.credentials) == before {
             self.record_result(&mut record, session, &result, asked);
@@ -211,10 +203,7 @@ impl Exchange {
         mut is_enough: impl FnMut(&Looked) -> bool,
     ) -> Result<Option<Box<dyn Lock + 'a>>, Error> {
         let mut longest = PAUSE.0;
-        // Ends while there is time for a last look.
-        let now = self.clock.boot();
-        let last = (attempt.deadline.saturating_sub(now) / 8).min(RESERVE / 2);
-        let waiting = attempt.until(attempt.deadline.saturating_sub(last));
+        let waiting = self.shorter(attempt, RESERVE / 2); // ends while there is time for a last look
         loop {
             if let Some(lock) = share.store.try_lock(seal.name(), attempt)? {
                 return Ok(Some(lock));
@@ -226,6 +215,12 @@ impl Exchange {
                 return Ok(None);
             }
         }
+    }
+
+    /// The same attempt, which ends earlier by this time, and by at most an eighth of the time that is left.
+    fn shorter(&self, attempt: &Attempt, by: Duration) -> Attempt {
+        let left = attempt.deadline.saturating_sub(self.clock.boot());
+        attempt.until(attempt.deadline.saturating_sub((left / 8).min(by)))
     }
 
     /// Pauses, if the attempt lasts longer. Returns whether it may continue.
@@ -291,7 +286,8 @@ impl Exchange {
         asked: Now,
         attempt: &Attempt,
     ) -> Result<(), Error> {
-        let record = record.clone().at(record.at.after(self.clock.boot().saturating_sub(asked.boot)));
+        let moment = record.at.after(self.clock.boot().saturating_sub(asked.boot));
+        let record = record.at(moment);
         lock.publish(&seal.seal(record.encode())?, record.lasts(), attempt)
     }
 }

@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{Lock, Look, Moment, Store, fault};
 use crate::attempt::Attempt;
-use crate::clock::{Clock, System};
+use crate::clock::{Clock, System, millis};
 use crate::error::Error;
 use crate::process::{NotInherited, PerProcess, above_stdio, not_inherited};
 use crate::sync::{Mutex, lock};
@@ -232,6 +232,5 @@ fn moment() -> Moment {
         let digest = ring::digest::digest(&ring::digest::SHA256, &text);
         digest.as_ref().first_chunk().copied().unwrap_or_default()
     });
-    let ms = i64::try_from(System.boot().as_millis()).unwrap_or(i64::MAX);
-    Moment { clock, ms, wall_ms: System.wall_ms() }
+    Moment { clock, ms: millis(System.boot()), wall_ms: System.wall_ms() }
 }

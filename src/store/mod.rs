@@ -18,6 +18,8 @@
 
 use std::time::Duration;
 
+use ring::rand::{SecureRandom, SystemRandom};
+
 use crate::attempt::Attempt;
 use crate::error::{Error, Status};
 use crate::settings::Settings;
@@ -96,4 +98,14 @@ pub struct Look {
 /// The error of a store that cannot be used.
 pub fn fault(message: impl Into<String>) -> Error {
     Error::new(Status::Store, message)
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| fault("the system has no random numbers"))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

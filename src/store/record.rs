@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
+use crate::clock::millis;
 use crate::error::{Error, Status};
 use crate::jwt::Jwt;
 use crate::policy::Life;
@@ -30,7 +31,7 @@ pub struct Moment {
 impl Moment {
     /// The moment that is later by this time.
     pub fn after(self, time: Duration) -> Moment {
-        let ms = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let ms = millis(time);
         Moment { ms: self.ms.saturating_add(ms), wall_ms: self.wall_ms.saturating_add(ms), ..self }
     }
 
@@ -184,7 +185,7 @@ impl Writer {
     }
 
     fn time(&mut self, time: Duration) {
-        self.number(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        self.number(millis(time));
     }
 
     fn text(&mut self, text: &str) {

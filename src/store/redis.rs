@@ -14,13 +14,12 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use redis::Value;
-use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
-use super::{Lock, Look, Moment, Store, fault};
+use super::{Lock, Look, Moment, Store, fault, hex, random};
 use crate::address::RedisUrl;
 use crate::attempt::Attempt;
-use crate::clock::{Boot, Clock, System};
+use crate::clock::{Boot, Clock, System, millis};
 use crate::error::Error;
 use crate::http::{Connection, Line, Target};
 use crate::secret::{Secret, Secrets, quote};
@@ -203,10 +202,6 @@ fn decimal(ms: impl ToString) -> Vec<u8> {
     ms.to_string().into_bytes()
 }
 
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
 impl Store for Redis {
     fn read(&self, name: &str, attempt: &Attempt) -> Result<Look, Error> {
         let answer = self.run(LOOK, &[&key(name)], &[], attempt)?;
@@ -228,9 +223,7 @@ impl Store for Redis {
     }
 
     fn try_lock(&self, name: &str, attempt: &Attempt) -> Result<Option<Box<dyn Lock + '_>>, Error> {
-        let mut random = [0; 16];
-        SystemRandom::new().fill(&mut random).map_err(|_| fault("the system has no random numbers"))?;
-        let value: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+        let value = hex(&random::<16>()?);
         let now = System.boot();
         let lasts = attempt.deadline.saturating_sub(now).saturating_add(LOCK_EXTRA);
         // The server's time after which this process no longer waits for the answer.

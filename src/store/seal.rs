@@ -21,11 +21,10 @@ use std::num::NonZeroU32;
 
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
-use ring::rand::{SecureRandom, SystemRandom};
 use ring::{digest, pbkdf2};
 use zeroize::Zeroizing;
 
-use super::fault;
+use super::{fault, hex, random};
 use crate::credentials::Credentials;
 use crate::error::Error;
 
@@ -68,7 +67,7 @@ impl Seal {
         let mut key = Zeroizing::new([0; 32]);
         expand(&*stretched, b"dl_auth record name", &mut name);
         expand(&*stretched, b"dl_auth record key", &mut *key);
-        Seal { name: name.iter().map(|byte| format!("{byte:02x}")).collect(), key }
+        Seal { name: hex(&name), key }
     }
 
     /// The name of the record.
@@ -78,8 +77,7 @@ impl Seal {
 
     /// Seals a record. The text in `plain` is encrypted in place.
     pub fn seal(&self, mut plain: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, Error> {
-        let mut nonce = [0; NONCE_LEN];
-        SystemRandom::new().fill(&mut nonce).map_err(|_| fault("the system has no random numbers"))?;
+        let nonce = random::<NONCE_LEN>()?;
         let sealed =
             self.cipher()?.seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), self.data(), &mut plain);
         let tag = sealed.map_err(|_| fault("the record is too long"))?;

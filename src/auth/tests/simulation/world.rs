@@ -208,7 +208,7 @@ impl Scene {
     }
 
     pub(super) fn gate_ms(&self) -> i64 {
-        GATE_MS.saturating_add(i64::try_from(self.boot.as_millis()).unwrap_or(i64::MAX))
+        GATE_MS.saturating_add(millis(self.boot))
     }
 
     /// Checks that a refused password is sent again only after its pause.
