@@ -130,13 +130,11 @@ fn a_killed_holder_never_blocks_the_fleet_and_no_refresh_token_is_sent_again() {
 fn is_replaced(program: &Program, store: &Store, moment: &str) {
     let gate = gate(Settings { lifetime: 3, rotate: true, ..Settings::default() });
     // The lock of Redis lasts for `timeout` and 5 s more.
-    let mut victim = program.start(&gate, &store.url, &[("DL_AUTH_TIMEOUT", "8s"), ("KILLED_AT", moment)]);
-    victim.is_ready();
+    let mut victim = program.member(&gate, &store.url, &[("DL_AUTH_TIMEOUT", "8s"), ("KILLED_AT", moment)]);
     victim.tell("rounds 9");
     victim.has_killed_itself();
     let before = gate.counts();
-    let mut next = program.start(&gate, &store.url, &[]);
-    next.is_ready();
+    let mut next = program.member(&gate, &store.url, &[]);
     next.token();
     assert_eq!(next.ask("rounds 3"), "OK", "{moment}");
     let counts = gate.counts();
@@ -156,8 +154,7 @@ fn a_holder_that_is_killed_during_its_request_is_replaced() {
                 gate.plan(json!({"do": "hang"}));
                 "none".to_owned()
             };
-            let mut victim = program.start(&gate, &store.url, &[("DL_AUTH_PROXY", &proxy), ("DL_AUTH_TIMEOUT", "8s")]);
-            victim.is_ready();
+            let mut victim = program.member(&gate, &store.url, &[("DL_AUTH_PROXY", &proxy), ("DL_AUTH_TIMEOUT", "8s")]);
             victim.tell("begin");
             gate.wait(|counts| counts.hanging == 1);
             if with_child {
@@ -165,8 +162,7 @@ fn a_holder_that_is_killed_during_its_request_is_replaced() {
                 assert!(!victim.ask("counts").is_empty(), "the child exists");
             }
             victim.kill();
-            let mut next = program.start(&gate, &store.url, &[]);
-            next.is_ready();
+            let mut next = program.member(&gate, &store.url, &[]);
             next.token();
             assert_eq!(next.counts()[0], 1);
             gate.release();
@@ -205,8 +201,7 @@ fn a_rejected_token_is_taken_by_no_other_process() {
         // It is published by a thread.
         let limit = std::time::Instant::now() + common::patience(60);
         loop {
-            let mut late = program.start(&gate, &store.url, &[]);
-            late.is_ready();
+            let mut late = program.member(&gate, &store.url, &[]);
             if late.token() != rejected {
                 break;
             }
@@ -224,8 +219,7 @@ fn five_hundred_children_of_a_fork_get_a_token_and_none_hangs() {
             if hangs {
                 gate.plan(json!({"do": "hang"}));
             }
-            let mut parent = program.start(&gate, &store.url, &[("DL_AUTH_USERNAME", fleet::USER)]);
-            parent.is_ready();
+            let mut parent = program.member(&gate, &store.url, &[("DL_AUTH_USERNAME", fleet::USER)]);
             // The parent holds the lock, or publishes, while it forks.
             parent.tell("begin");
             if hangs {

@@ -14,8 +14,7 @@ fn permit(path: &std::path::Path, mode: u32) {
 fn the_directory_is_made_for_this_user_alone_and_its_files_show_nothing() {
     let (program, gate) = (Program::compile("made"), new_gate());
     let directory = program.scratch.0.join("a/b/c");
-    let mut member = program.start(&gate, &format!("file:{}", directory.display()), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &format!("file:{}", directory.display()), &[]);
     assert!(!directory.exists(), "dl_auth_new makes nothing");
     let token = member.token();
     assert_eq!(directory.metadata().unwrap().mode() & 0o777, 0o700);
@@ -52,14 +51,12 @@ fn a_directory_that_cannot_be_trusted_is_refused_and_the_handle_logs_in_by_itsel
         ("file/below", "the directory cannot be read"),
     ] {
         let store = program.directory(name);
-        let mut member = program.start(&gate, &store, &[]);
-        member.is_ready();
+        let mut member = program.member(&gate, &store, &[]);
         member.token();
         assert_eq!(member.counts(), [1, 0, 0, 1], "{name}");
         let message = member.store_message();
         assert!(message.contains(why) && message.contains(name), "{name}: {message}");
-        let mut required = program.start(&gate, &store, &[("DL_AUTH_STORE_REQUIRED", "true")]);
-        required.is_ready();
+        let mut required = program.member(&gate, &store, &[("DL_AUTH_STORE_REQUIRED", "true")]);
         let told = required.ask("token");
         assert!(told.starts_with("DL_AUTH_E_STORE 0 ") && told.contains(why), "{told}");
     }
@@ -71,8 +68,7 @@ fn a_record_or_lock_that_is_not_a_file_of_this_user_is_not_used() {
     let (program, gate) = (Program::compile("odd"), new_gate());
     let directory = program.scratch.0.join("store");
     let store = format!("file:{}", directory.display());
-    let mut first = program.start(&gate, &store, &[]);
-    first.is_ready();
+    let mut first = program.member(&gate, &store, &[]);
     first.token();
     let names: Vec<String> = files(&directory).into_iter().map(|(name, _)| name).collect();
     fs::write(program.scratch.0.join("elsewhere"), "untouched").unwrap();
@@ -89,8 +85,7 @@ fn a_record_or_lock_that_is_not_a_file_of_this_user_is_not_used() {
                     permit(&path, 0o666);
                 }
             }
-            let mut member = program.start(&gate, &store, &[]);
-            member.is_ready();
+            let mut member = program.member(&gate, &store, &[]);
             member.token();
             assert_eq!(member.counts(), [1, 0, 0, 1], "{name} is a {kind}: {}", member.store_message());
         }
@@ -106,8 +101,7 @@ fn a_damaged_record_is_never_an_error_and_never_a_token() {
     let (program, gate) = (Program::compile("damaged"), new_gate());
     let directory = program.scratch.0.join("store");
     let store = format!("file:{}", directory.display());
-    let mut first = program.start(&gate, &store, &[]);
-    first.is_ready();
+    let mut first = program.member(&gate, &store, &[]);
     first.token();
     let (name, sealed) = files(&directory).into_iter().find(|(name, _)| !name.ends_with(".lock")).unwrap();
     let path = directory.join(&name);
@@ -116,16 +110,14 @@ fn a_damaged_record_is_never_an_error_and_never_a_token() {
     for damage in damages {
         fs::write(&path, &damage).unwrap();
         let before = gate.counts().logins;
-        let mut member = program.start(&gate, &store, &[]);
-        member.is_ready();
+        let mut member = program.member(&gate, &store, &[]);
         member.token();
         assert_eq!((member.counts(), gate.counts().logins), ([1, 0, 0, 0], before + 1));
         assert_ne!(fs::read(&path).unwrap(), damage);
     }
     let other = [&[2], &sealed[1..]].concat();
     fs::write(&path, &other).unwrap();
-    let mut member = program.start(&gate, &store, &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &store, &[]);
     member.token();
     assert_eq!(member.counts(), [1, 0, 0, 1]);
     assert!(member.store_message().contains("another version"), "{}", member.store_message());
@@ -141,8 +133,7 @@ fn a_full_disk_or_a_missing_permission_costs_no_token() {
     let mut mount = std::process::Command::new("mount");
     mount.args(["-t", "tmpfs", "-o", "size=4k,mode=0700,nr_inodes=2", "tmpfs"]).arg(&directory);
     crate::common::run(&mut mount);
-    let mut member = program.start(&gate, &format!("file:{}", directory.display()), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &format!("file:{}", directory.display()), &[]);
     let told = member.ask("token");
     let (counts, message) = (member.counts(), member.store_message());
     drop(member);

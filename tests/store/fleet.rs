@@ -42,8 +42,8 @@ impl Program {
         format!("file:{}", self.scratch.0.join(name).display())
     }
 
-    /// Starts a process.
-    pub fn start(&self, gate: &Gate, store: &str, options: &[(&str, &str)]) -> Member {
+    /// Starts a process. Its handle is not made yet.
+    fn start(&self, gate: &Gate, store: &str, options: &[(&str, &str)]) -> Member {
         let mut command = Command::new(&self.path);
         in_a_clean_environment(&mut command);
         command.env("DL_AUTH_URL", gate.url()).env("DL_AUTH_CA_FILE", gate.ca_file()).env("DL_AUTH_STORE", store);
@@ -54,6 +54,13 @@ impl Program {
         let mut child = command.spawn().expect("a process");
         let (input, output) = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));
         Member { child, input: Some(input), output }
+    }
+
+    /// Starts a process, and waits until it has made its handle.
+    pub fn member(&self, gate: &Gate, store: &str, options: &[(&str, &str)]) -> Member {
+        let mut member = self.start(gate, store, options);
+        member.is_ready();
+        member
     }
 
     /// Starts processes, and waits until all have made their handles.
@@ -73,7 +80,7 @@ pub struct Member {
 
 impl Member {
     /// Waits until the handle is made.
-    pub fn is_ready(&mut self) {
+    fn is_ready(&mut self) {
         assert_eq!(self.line(), "ready");
     }
 

@@ -35,15 +35,13 @@ fn a_server_that_pauses_or_is_full_costs_no_token() {
     let (program, gate) = (Program::compile("paused"), new_gate());
     let server = Redis::start("paused", &[]);
     assert!(server.command("CLIENT PAUSE 10000 ALL").starts_with("+OK"));
-    let mut member = program.start(&gate, &server.url(), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &server.url(), &[]);
     member.token();
     let message = member.store_message();
     assert!(member.counts()[3] == 1 && message.contains("did not answer in time"), "{message}");
 
     let full = Redis::start("full", &["--maxmemory", "1", "--maxmemory-policy", "noeviction"]);
-    let mut member = program.start(&gate, &full.url(), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &full.url(), &[]);
     member.token();
     let message = member.store_message();
     assert!(member.counts()[3] == 1 && message.contains("OOM"), "{message}");
@@ -54,13 +52,11 @@ fn a_server_that_pauses_or_is_full_costs_no_token() {
 fn a_lock_is_not_taken_for_a_process_that_has_given_up() {
     let (program, gate) = (Program::compile("late"), new_gate());
     let server = Redis::start("late", &[]);
-    let mut first = program.start(&gate, &server.url(), &[]);
-    first.is_ready();
+    let mut first = program.member(&gate, &server.url(), &[]);
     first.token();
     assert!(server.command("FLUSHALL").starts_with("+OK"));
     assert!(server.command("CLIENT PAUSE 8000 WRITE").starts_with("+OK"));
-    let mut member = program.start(&gate, &server.url(), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &server.url(), &[]);
     member.token(); // the read succeeds, and the lock is not answered in time
     assert_eq!(member.counts()[3], 1);
     std::thread::sleep(Duration::from_secs(9));
@@ -75,8 +71,7 @@ fn a_wrong_password_is_explained_and_not_shown() {
         [(":canary-right@", true), ("default:canary-right@", true), (":canary-wrong@", false), ("", false)]
     {
         let store = format!("redis://{login}127.0.0.1:{}/3", server.port);
-        let mut member = program.start(&gate, &store, &[]);
-        member.is_ready();
+        let mut member = program.member(&gate, &store, &[]);
         member.token();
         let message = member.store_message();
         assert_eq!(member.counts()[3], u64::from(!works), "{login}: {message}");
@@ -110,15 +105,13 @@ fn tls_uses_the_roots_of_the_library() {
     assert_eq!((tokens_at_once(&mut members).len(), gate.counts().logins), (1, 1));
     assert_eq!(members[1].counts()[3], 0, "{}", members[1].store_message());
     // The roots without the private CA.
-    let mut member = program.start(&gate, &store, &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &store, &[]);
     member.token();
     let message = member.store_message();
     assert!(member.counts()[3] == 1 && message.contains("certificate"), "{message}");
     // A server without TLS.
     let plain = Redis::start("plain", &[]);
-    let mut member = program.start(&gate, &format!("rediss://localhost:{}", plain.port), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &format!("rediss://localhost:{}", plain.port), &[]);
     member.token();
     assert_eq!(member.counts()[3], 1);
 }
@@ -143,8 +136,7 @@ fn neither_the_memory_nor_the_commands_of_the_server_contain_a_secret() {
     let server = Redis::start("scan", &[]);
     let mut monitor = server.connect();
     monitor.write_all(b"MONITOR\r\n").unwrap();
-    let mut member = program.start(&gate, &server.url(), &[]);
-    member.is_ready();
+    let mut member = program.member(&gate, &server.url(), &[]);
     let token = member.token();
     assert_eq!(member.counts()[3], 0, "{}", member.store_message());
     assert!(server.command("SAVE").starts_with("+OK"));
