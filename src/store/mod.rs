@@ -40,8 +40,9 @@ pub trait Store: Send + Sync {
     /// Reads the record with this name.
     fn read(&self, name: &str, attempt: &Attempt) -> Result<Look, Error>;
 
-    /// Takes the lock of the record, if no other process has it. It lasts at least until the deadline of the attempt.
-    /// Does not wait for another process.
+    /// Takes the lock of the record, if no other process has it. The lock lasts until it is dropped. After its process is
+    /// killed, it lasts at most for half of the time that the attempt had left, or 15 s. Does not wait for another
+    /// process.
     fn try_lock(&self, name: &str, attempt: &Attempt) -> Result<Option<Box<dyn Lock + '_>>, Error>;
 
     /// The store is not used for some time: closes a connection.
@@ -51,7 +52,7 @@ pub trait Store: Send + Sync {
     fn for_child(&self) -> Box<dyn Store>;
 }
 
-/// The lock of one record. It is released when it is dropped, or when its time is over.
+/// The lock of one record. It is released when it is dropped. It may be lost, if the process or the store pauses.
 pub trait Lock {
     /// Replaces the record, if this process still has the lock. The store may delete the record after `lasts`.
     fn publish(&mut self, sealed: &[u8], lasts: Duration, attempt: &Attempt) -> Result<(), Error>;

@@ -7,6 +7,9 @@
 //! and `dl_auth:{NAME}:lock` is the lock. The value of the lock is random. Each change is a script that does nothing
 //! unless the lock has this value: so a process whose lock has run out never replaces a newer record.
 //!
+//! A lock lasts for a short time. A thread of its holder renews it until it is released, so the lock of a killed process
+//! runs out soon.
+//!
 //! The time of a record is that of the server (`TIME`). A script that arrives late takes no lock: after a pause, a
 //! server also runs the commands of clients that gave up.
 
@@ -22,8 +25,9 @@ use crate::attempt::Attempt;
 use crate::clock::{Boot, Clock, System, millis};
 use crate::error::Error;
 use crate::http::{Connection, Line, Target};
+use crate::process::spawn;
 use crate::secret::{Secret, Secrets, quote};
-use crate::sync::{Arc, Mutex, lock};
+use crate::sync::{Arc, Changes, Mutex, lock};
 use crate::trust::Roots;
 
 /// The maximum time of one use of the server. If it does not answer, the handle logs in by itself, so each use takes at
@@ -38,8 +42,13 @@ fn patience(attempt: &Attempt, now: Boot) -> Duration {
     (attempt.deadline.saturating_sub(now) / 4).min(PATIENCE)
 }
 
-/// A lock lasts this much longer than the refresh that holds it.
-const LOCK_EXTRA: Duration = Duration::from_secs(5);
+/// The shortest and the longest time after which the lock of a killed process runs out. In between, it is half of the
+/// time that is left for the refresh, so the other half is left for a process that waits.
+const LEASE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+fn lease(attempt: &Attempt, now: Boot) -> Duration {
+    (attempt.deadline.saturating_sub(now) / 2).clamp(LEASE.0, LEASE.1)
+}
 
 /// The maximum size of an answer.
 const ANSWER_MAX: u64 = 128 << 10;
@@ -47,7 +56,9 @@ const ANSWER_MAX: u64 = 128 << 10;
 /// The clock of all records.
 const SERVER: [u8; 16] = *b"redis server    ";
 
-const LOOK: &str = "local t=redis.call('TIME') return {t[1],t[2],redis.call('GET',KEYS[1])}";
+/// The answer is a single string, so that an answer never has another one inside.
+const LOOK: &str = "local t=redis.call('TIME') \
+    return t[1]*1000+math.floor(t[2]/1000)..' '..(redis.call('GET',KEYS[1]) or '')";
 
 /// The lock is taken also if this process has it already: the answer to the first command may have been lost.
 const TRY_LOCK: &str = "local t=redis.call('TIME') \
@@ -59,10 +70,15 @@ const TRY_LOCK: &str = "local t=redis.call('TIME') \
 const PUBLISH: &str = "if redis.call('GET',KEYS[2])~=ARGV[1] then return 0 end \
     redis.call('SET',KEYS[1],ARGV[2],'PX',ARGV[3]) return 1";
 
+const RENEW: &str =
+    "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end return redis.call('PEXPIRE',KEYS[1],ARGV[2])";
+
 const RELEASE: &str = "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end return redis.call('DEL',KEYS[1])";
 
-/// A Redis server.
-pub struct Redis {
+/// A store on a Redis server.
+pub struct Redis(Arc<Server>);
+
+struct Server {
     url: Arc<RedisUrl>,
     line: Line,
     used: Mutex<Used>,
@@ -81,9 +97,12 @@ impl Redis {
     pub fn new(url: Arc<RedisUrl>, connect_timeout: Duration, roots: Roots) -> Redis {
         let RedisUrl { host, port, tls, shown, .. } = &*url;
         let target = Target { host: host.clone(), port: *port, tls: *tls, shown: shown.clone(), option: "store" };
-        Redis { line: Line::new(target, connect_timeout, roots), url, used: Mutex::default() }
+        let line = Line::new(target, connect_timeout, roots);
+        Redis(Arc::new(Server { line, url, used: Mutex::default() }))
     }
+}
 
+impl Server {
     fn fault(&self, why: &str) -> Error {
         fault(format!("the store at {} cannot be used: {why}", self.line.shown()))
     }
@@ -137,15 +156,19 @@ impl Redis {
     }
 
     fn ask(&self, connection: &mut Connection, command: &[u8], attempt: &Attempt) -> io::Result<Value> {
+        let foreign = || io::Error::other("the answer is not that of a Redis server");
         connection.exchange(command, attempt, |answer| {
-            redis::Parser::new().parse_value(answer.take(ANSWER_MAX)).map_err(|error| {
-                if error.is_timeout() {
-                    io::ErrorKind::TimedOut.into()
-                } else if error.is_io_error() {
-                    io::ErrorKind::UnexpectedEof.into()
-                } else {
-                    io::Error::other("the answer is not that of a Redis server")
-                }
+            let mut first = [0];
+            answer.read_exact(&mut first)?;
+            // The parser calls itself for an answer inside another one. No answer of the scripts is of such a kind.
+            if !b"+-:$".contains(&first[0]) {
+                return Err(foreign());
+            }
+            let whole = first.chain(answer).take(ANSWER_MAX);
+            redis::Parser::new().parse_value(whole).map_err(|error| match () {
+                () if error.is_timeout() => io::ErrorKind::TimedOut.into(),
+                () if error.is_io_error() => io::ErrorKind::UnexpectedEof.into(),
+                () => foreign(),
             })
         })
     }
@@ -172,8 +195,12 @@ impl Redis {
     fn done(&self, value: &Value) -> Result<bool, Error> {
         match value {
             Value::Int(done) => Ok(*done > 0),
-            _ => Err(self.fault("its answer is not the one of the script")),
+            _ => Err(self.unexpected()),
         }
+    }
+
+    fn unexpected(&self) -> Error {
+        self.fault("its answer is not the one of the script")
     }
 }
 
@@ -204,70 +231,150 @@ fn decimal(ms: impl ToString) -> Vec<u8> {
 
 impl Store for Redis {
     fn read(&self, name: &str, attempt: &Attempt) -> Result<Look, Error> {
-        let answer = self.run(LOOK, &[&key(name)], &[], attempt)?;
-        let number = |value: &Value| match value {
-            Value::BulkString(digits) => std::str::from_utf8(digits).ok()?.parse::<i64>().ok(),
-            _ => None,
+        let Value::BulkString(answer) = self.0.run(LOOK, &[&key(name)], &[], attempt)? else {
+            return Err(self.0.unexpected());
         };
-        let Value::Array(parts) = &answer else { return Err(self.fault("its answer is not the one of the script")) };
-        let (Some(seconds), Some(micros)) = (parts.first().and_then(number), parts.get(1).and_then(number)) else {
-            return Err(self.fault("its answer is not the one of the script"));
-        };
-        let ms = seconds.saturating_mul(1000).saturating_add(micros / 1000);
-        lock(&self.used).time = Some((ms, System.boot()));
-        let sealed = match parts.get(2) {
-            Some(Value::BulkString(sealed)) => Some(sealed.clone()),
-            _ => None,
-        };
+        let end = answer.iter().position(|byte| *byte == b' ').and_then(|at| answer.split_at_checked(at));
+        let (digits, sealed) = end.ok_or_else(|| self.0.unexpected())?;
+        let ms = std::str::from_utf8(digits).ok().and_then(|digits| digits.parse().ok());
+        let ms = ms.ok_or_else(|| self.0.unexpected())?;
+        lock(&self.0.used).time = Some((ms, System.boot()));
+        let sealed = sealed.get(1..).filter(|sealed| !sealed.is_empty()).map(<[u8]>::to_vec);
         Ok(Look { sealed, at: Moment { clock: SERVER, ms, wall_ms: System.wall_ms() } })
     }
 
     fn try_lock(&self, name: &str, attempt: &Attempt) -> Result<Option<Box<dyn Lock + '_>>, Error> {
         let value = hex(&random::<16>()?);
         let now = System.boot();
-        let lasts = attempt.deadline.saturating_sub(now).saturating_add(LOCK_EXTRA);
         // The server's time after which this process no longer waits for the answer.
-        let Some((server_ms, read)) = lock(&self.used).time else {
-            return Err(self.fault("its time is unknown"));
+        let Some((server_ms, read)) = lock(&self.0.used).time else {
+            return Err(self.0.fault("its time is unknown"));
         };
         let latest = server_ms.saturating_add(millis(now.saturating_sub(read).saturating_add(patience(attempt, now))));
-        let arguments = [value.as_bytes(), &decimal(latest), &decimal(millis(lasts))];
-        let answer = self.run(TRY_LOCK, &[&lock_key(name)], &arguments, attempt)?;
-        Ok(self.done(&answer)?.then(|| Box::new(Locked { store: self, name: name.to_owned(), value }) as Box<dyn Lock>))
+        let lease = lease(attempt, now);
+        let arguments = [value.as_bytes(), &decimal(latest), &decimal(millis(lease))];
+        let answer = self.0.run(TRY_LOCK, &[&lock_key(name)], &arguments, attempt)?;
+        if !self.0.done(&answer)? {
+            return Ok(None);
+        }
+        let locked = Locked { server: self.0.clone(), name: name.to_owned(), value, released: Arc::default() };
+        locked.renew_until_released(lease);
+        Ok(Some(Box::new(locked)))
     }
 
     fn rest(&self) {
-        lock(&self.used).connection = None;
+        lock(&self.0.used).connection = None;
     }
 
     fn for_child(&self) -> Box<dyn Store> {
-        Box::new(Redis { url: self.url.clone(), line: self.line.for_child(), used: Mutex::default() })
+        let Server { url, line, .. } = &*self.0;
+        Box::new(Redis(Arc::new(Server { url: url.clone(), line: line.for_child(), used: Mutex::default() })))
     }
 }
 
-struct Locked<'a> {
-    store: &'a Redis,
+struct Locked {
+    server: Arc<Server>,
     name: String,
     value: String,
+    released: Arc<Changes>,
 }
 
-impl Lock for Locked<'_> {
+impl Locked {
+    /// Starts the thread that renews the lock. If the system has no thread left, the lock may run out too early: then
+    /// the result is not shared.
+    fn renew_until_released(&self, lease: Duration) {
+        let (server, lock_key, value) = (self.server.clone(), lock_key(&self.name), self.value.clone());
+        let released = self.released.clone();
+        let renew = move || {
+            released.wait(0, lease / 3);
+            while released.count() == 0 {
+                // A failure of one renewal leaves time for another one.
+                let attempt = Attempt::new(System.boot().saturating_add(lease), Arc::default());
+                server.run(RENEW, &[&lock_key], &[value.as_bytes(), &decimal(millis(lease))], &attempt).ok();
+                if released.count() > 0 {
+                    lock(&server.used).connection = None; // the handle may have closed the others already
+                }
+                released.wait(0, lease / 3);
+            }
+        };
+        spawn(renew).ok();
+    }
+}
+
+impl Lock for Locked {
     fn publish(&mut self, sealed: &[u8], lasts: Duration, attempt: &Attempt) -> Result<(), Error> {
         let keys = [&*key(&self.name), &*lock_key(&self.name)];
         let lasts = decimal(millis(lasts).max(1));
-        let answer = self.store.run(PUBLISH, &keys, &[self.value.as_bytes(), sealed, &lasts], attempt)?;
-        match self.store.done(&answer)? {
+        let answer = self.server.run(PUBLISH, &keys, &[self.value.as_bytes(), sealed, &lasts], attempt)?;
+        match self.server.done(&answer)? {
             true => Ok(()),
-            false => Err(self.store.fault("the lock has run out before the record was written")),
+            false => Err(self.server.fault("the lock has run out before the record was written")),
         }
     }
 }
 
-impl Drop for Locked<'_> {
+impl Drop for Locked {
     fn drop(&mut self) {
+        self.released.announce();
         // Also after the deadline of the refresh, and if it was cancelled: other processes wait for this lock. If this
         // fails, the lock runs out.
         let attempt = Attempt::new(System.boot().saturating_add(4 * RELEASE_PATIENCE), Arc::default());
-        self.store.run(RELEASE, &[&lock_key(&self.name)], &[self.value.as_bytes()], &attempt).ok();
+        self.server.run(RELEASE, &[&lock_key(&self.name)], &[self.value.as_bytes()], &attempt).ok();
+    }
+}
+
+#[cfg(all(test, not(any(feature = "shuttle", feature = "loom"))))]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::TcpListener;
+
+    use crate::trust::Base;
+
+    /// What `read` says about a server that sends this answer to each command, and then closes the connection.
+    fn read(answer: Vec<u8>) -> Result<Look, Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = RedisUrl::parse(&format!("redis://{}", listener.local_addr().unwrap())).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (mut connection, _) = listener.accept().unwrap();
+                let mut command = [0; 4096];
+                assert!(connection.read(&mut command).unwrap() > 0);
+                connection.write_all(&answer).ok(); // the client may have closed the connection
+            });
+            let roots = Roots { base: Base::Nothing, ca: Vec::new() };
+            let attempt = Attempt::new(System.boot() + Duration::from_secs(240), Arc::default());
+            Redis::new(Arc::new(url), Duration::from_secs(60), roots).read("name", &attempt)
+        })
+    }
+
+    #[test]
+    fn an_answer_of_any_kind_is_a_record_or_an_error() {
+        let record = |answer: &str| {
+            let look = read(answer.into()).unwrap();
+            (look.at.ms, look.sealed)
+        };
+        assert_eq!(record("$6\r\n12 a b\r\n"), (12, Some(b"a b".to_vec())));
+        assert_eq!(record("$3\r\n12 \r\n"), (12, None));
+        let long = [b"$200000\r\n".as_slice(), &[b'1'; 200_000], b"\r\n"].concat();
+        for (answer, why) in [
+            (b"*1\r\n".repeat(1000), "not that of a Redis server"),
+            (b"%1\r\n".repeat(1000), "not that of a Redis server"),
+            (b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(), "not that of a Redis server"),
+            (b"$x\r\n".to_vec(), "not that of a Redis server"),
+            (b"$5\r\n12345\r\n".to_vec(), "not the one of the script"),
+            (b"$5\r\n1x ab\r\n".to_vec(), "not the one of the script"),
+            (b"$-1\r\n".to_vec(), "not the one of the script"),
+            (b":1\r\n".to_vec(), "not the one of the script"),
+            (b"-NOPERM no \x1b[31m permission\r\n".to_vec(), "NOPERM no"),
+            (b"$99999999999\r\n".to_vec(), "the connection ended"),
+            (b"$5\r\n12".to_vec(), "the connection ended"),
+            (long, "the connection ended"),
+            (Vec::new(), "the connection ended"),
+        ] {
+            let shown = String::from_utf8_lossy(&answer[..answer.len().min(40)]).into_owned();
+            let Err(error) = read(answer) else { panic!("{shown}: no error") };
+            assert!(error.message().contains(why) && !error.message().contains('\x1b'), "{shown}: {error:?}");
+        }
     }
 }
