@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use super::{Exchange, Fetch, FetchedBy, Session};
 use crate::attempt::Attempt;
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::credentials::Credentials;
 use crate::error::{Error, Status};
 use crate::jwt::Jwt;
 use crate::policy::{self, Life, Lifetime};
 use crate::process::PerProcess;
 use crate::refusals::Fingerprint;
-use crate::store::{Lock, Opened, Record, Seal, SharedToken, Standing, Store, fault};
+use crate::store::{Lock, Look, Opened, Record, Seal, SharedToken, Standing, Store, fault};
 use crate::sync::{Arc, Mutex, lock};
 
 /// The store of a handle.
@@ -46,6 +46,14 @@ pub struct Outcome {
     pub fault: Option<Error>,
 }
 
+/// One use of the record for some credentials.
+struct Access<'a> {
+    share: &'a Share,
+    seal: Arc<Seal>,
+    clock: &'a dyn Clock,
+    attempt: &'a Attempt,
+}
+
 /// A record, and the time at which it was asked for.
 struct Looked {
     record: Record,
@@ -78,8 +86,7 @@ impl Exchange {
             return Outcome { result: self.refresh(session, held_text, attempt), fault: None };
         };
         session.reread(); // the credentials select the record
-        let seal = self.seal(&session.credentials);
-        let outcome = self.in_turn(share, &seal, session, held, attempt);
+        let outcome = self.in_turn(&self.access(share, &session.credentials, attempt), session, held);
         share.store.rest();
         match outcome {
             Ok(outcome) => outcome,
@@ -92,20 +99,24 @@ impl Exchange {
     /// store could not be used.
     pub fn reject(&self, credentials: &Credentials, token: &str, attempt: &Attempt) -> Option<Error> {
         let share = self.share.as_ref()?;
-        let seal = self.seal(credentials);
+        let access = self.access(share, credentials, attempt);
         let publish = || {
-            self.look(share, &seal, attempt)?; // a store may need to know its time before it locks
-            let Some(mut held) = self.lock_in_time(share, &seal, attempt, |_| false)? else { return Ok(()) };
-            let Looked { mut record, asked, is_of_other_version } = self.look(share, &seal, attempt)?;
+            access.look()?; // a store may need to know its time before it locks
+            let Some(mut held) = self.lock_in_time(&access, |_| false)? else { return Ok(()) };
+            let Looked { mut record, asked, is_of_other_version } = access.look()?;
             if !is_of_other_version && record.token.as_ref().is_some_and(|shared| shared.jwt.text() == token) {
                 record.token = None;
-                self.publish(&mut *held, &seal, record, asked, attempt)?;
+                access.publish(&mut *held, record, asked)?;
             }
             Ok(())
         };
         let fault = publish().err();
         share.store.rest();
         fault
+    }
+
+    fn access<'a>(&'a self, share: &'a Share, credentials: &Credentials, attempt: &'a Attempt) -> Access<'a> {
+        Access { share, seal: self.seal(credentials), clock: &*self.clock, attempt }
     }
 
     /// The key and the name for these credentials.
@@ -125,26 +136,19 @@ impl Exchange {
     }
 
     /// The order of events. An error means that the store cannot be used, and that nothing was sent to the gate.
-    fn in_turn(
-        &self,
-        share: &Share,
-        seal: &Seal,
-        session: &mut Session,
-        held: Option<Held<'_>>,
-        attempt: &Attempt,
-    ) -> Result<Outcome, Error> {
+    fn in_turn(&self, access: &Access<'_>, session: &mut Session, held: Option<Held<'_>>) -> Result<Outcome, Error> {
         let mut taken = None;
         let mut take = |looked: &Looked| {
             taken = self.take(looked, session, held);
             taken.is_some()
         };
-        if take(&self.look(share, seal, attempt)?) {
+        if take(&access.look()?) {
             return Ok(found(taken));
         }
-        let Some(mut lock) = self.lock_in_time(share, seal, attempt, &mut take)? else {
+        let Some(mut lock) = self.lock_in_time(access, &mut take)? else {
             return Ok(found(taken));
         };
-        let looked = self.look(share, seal, attempt)?;
+        let (looked, attempt) = (access.look()?, access.attempt);
         if looked.is_of_other_version {
             return Err(fault("another version of dl_auth has written this record; it is left alone"));
         }
@@ -162,65 +166,47 @@ impl Exchange {
         let mut failed = None;
         // The record's refresh token is the newer one: the session has one only if it was not shared.
         if let Some(refresh_token) = record.refresh_token.take_if(|_| self.rules.refresh_grant) {
-            let marked = self.publish(&mut *lock, seal, record.clone(), asked, attempt);
+            let marked = access.publish(&mut *lock, record.clone(), asked);
             session.refresh_token = marked.is_ok().then_some(refresh_token);
             failed = marked.err();
         }
         let before = self.fingerprint(&session.credentials);
         // Ends earlier than the refreshes of the processes that wait, so that they find the result.
-        let result = self.refresh(session, held.map(|held| held.jwt), &self.shorter(attempt, RESERVE));
+        let result = self.refresh(session, held.map(|held| held.jwt), &access.shorter(RESERVE));
         // The password file may have changed during the refresh: then the result belongs to another record.
         if !attempt.is_cancelled() && self.fingerprint(&session.credentials) == before {
             self.record_result(&mut record, session, &result, asked);
             // From now on, only the record has the refresh token. If it could not be written, a login follows.
             record.refresh_token = session.refresh_token.take().or(record.refresh_token);
-            failed = self.publish(&mut *lock, seal, record, asked, attempt).err().or(failed);
+            failed = access.publish(&mut *lock, record, asked).err().or(failed);
         }
         Ok(Outcome { result, fault: failed })
-    }
-
-    /// Reads the record. A record that does not open counts as empty.
-    fn look(&self, share: &Share, seal: &Seal, attempt: &Attempt) -> Result<Looked, Error> {
-        let asked = self.clock.now(); // before: what is left of a token must not be too much
-        let look = share.store.read(seal.name(), attempt)?;
-        let opened = look.sealed.as_deref().map(|sealed| seal.open(sealed));
-        let is_of_other_version = matches!(opened, Some(Opened::OtherVersion));
-        let record = match opened {
-            Some(Opened::Record(plain)) => Record::decode(&plain).map(|record| record.at(look.at)),
-            _ => None,
-        };
-        let record = record.unwrap_or(Record { at: look.at, ..Record::default() });
-        Ok(Looked { record, asked, is_of_other_version })
     }
 
     /// Takes the lock. While another process has it, reads the record repeatedly, until `is_enough`. `None`:
     /// `is_enough`, or the time is over.
     fn lock_in_time<'a>(
         &self,
-        share: &'a Share,
-        seal: &Seal,
-        attempt: &Attempt,
+        access: &Access<'a>,
         mut is_enough: impl FnMut(&Looked) -> bool,
     ) -> Result<Option<Box<dyn Lock + 'a>>, Error> {
         let mut longest = PAUSE.0;
-        let waiting = self.shorter(attempt, RESERVE / 2); // ends while there is time for a last look
+        let mut before = None;
+        let waiting = access.shorter(RESERVE / 2); // ends while there is time for a last look
         loop {
-            if let Some(lock) = share.store.try_lock(seal.name(), attempt)? {
+            if let Some(lock) = access.share.store.try_lock(access.seal.name(), access.attempt)? {
                 return Ok(Some(lock));
             }
             let pause = longest.mul_f64(0.5 + fastrand::f64() / 2.0);
             longest = (longest * 2).min(PAUSE.1);
             let continues = self.pause_within(pause, &waiting);
-            if is_enough(&self.look(share, seal, attempt)?) || !continues {
+            let (look, asked) = access.read()?;
+            let is_new = before.as_ref() != Some(&look.sealed);
+            before = Some(look.sealed.clone());
+            if (is_new && is_enough(&access.opened(look, asked))) || !continues {
                 return Ok(None);
             }
         }
-    }
-
-    /// The same attempt, which ends earlier by this time, and by at most an eighth of the time that is left.
-    fn shorter(&self, attempt: &Attempt, by: Duration) -> Attempt {
-        let left = attempt.deadline.saturating_sub(self.clock.boot());
-        attempt.until(attempt.deadline.saturating_sub((left / 8).min(by)))
     }
 
     /// Pauses, if the attempt lasts longer. Returns whether it may continue.
@@ -276,19 +262,42 @@ impl Exchange {
             Err(_) => {}
         }
     }
+}
+
+impl Access<'_> {
+    /// Reads the record. A record that does not open counts as empty.
+    fn look(&self) -> Result<Looked, Error> {
+        let (look, asked) = self.read()?;
+        Ok(self.opened(look, asked))
+    }
+
+    fn read(&self) -> Result<(Look, Now), Error> {
+        let asked = self.clock.now(); // before: what is left of a token must not be too much
+        Ok((self.share.store.read(self.seal.name(), self.attempt)?, asked))
+    }
+
+    fn opened(&self, look: Look, asked: Now) -> Looked {
+        let opened = look.sealed.as_deref().map(|sealed| self.seal.open(sealed));
+        let is_of_other_version = matches!(opened, Some(Opened::OtherVersion));
+        let record = match opened {
+            Some(Opened::Record(plain)) => Record::decode(&plain).map(|record| record.at(look.at)),
+            _ => None,
+        };
+        let record = record.unwrap_or(Record { at: look.at, ..Record::default() });
+        Looked { record, asked, is_of_other_version }
+    }
 
     /// Publishes a record whose times are relative to the moment of its look.
-    fn publish(
-        &self,
-        lock: &mut dyn Lock,
-        seal: &Seal,
-        record: Record,
-        asked: Now,
-        attempt: &Attempt,
-    ) -> Result<(), Error> {
+    fn publish(&self, lock: &mut dyn Lock, record: Record, asked: Now) -> Result<(), Error> {
         let moment = record.at.after(self.clock.boot().saturating_sub(asked.boot));
         let record = record.at(moment);
-        lock.publish(&seal.seal(record.encode())?, record.lasts(), attempt)
+        lock.publish(&self.seal.seal(record.encode())?, record.lasts(), self.attempt)
+    }
+
+    /// The same attempt, which ends earlier by this time, and by at most an eighth of the time that is left.
+    fn shorter(&self, by: Duration) -> Attempt {
+        let left = self.attempt.deadline.saturating_sub(self.clock.boot());
+        self.attempt.until(self.attempt.deadline.saturating_sub((left / 8).min(by)))
     }
 }
 
