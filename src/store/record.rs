@@ -154,16 +154,18 @@ impl Record {
         let interval = from.time()?;
         let refresh_token = from.option(|from| Some(Secret::new(from.text()?.to_owned())))?;
         let mut standing = || {
-            from.option(|from| {
+            let read = from.option(|from| {
                 let times = u32::try_from(from.number()?).ok()?;
                 let left = from.time()?;
                 let status = i32::try_from(from.number()?).ok()?;
-                let status = Status::of_number(status)?;
                 let http = u16::try_from(from.number()?).ok()?;
-                let error = Error::new(status, from.text()?);
-                let error = if http == 0 { error } else { error.with_http_status(http) };
-                Some(Standing { times, left, error })
-            })
+                let text = from.text()?;
+                // A later version may have more statuses. The rest of its record is of use.
+                let error = Status::of_number(status).map(|status| Error::new(status, text));
+                let error = error.map(|error| if http == 0 { error } else { error.with_http_status(http) });
+                Some(error.map(|error| Standing { times, left, error }))
+            });
+            read.map(Option::flatten)
         };
         let (failure, refusal) = (standing()?, standing()?);
         from.0.is_empty().then_some(Record { at, token, interval, refresh_token, failure, refusal })
@@ -282,6 +284,18 @@ mod tests {
             let longer = [&bytes[..], &[0]].concat();
             assert!(Record::decode(&longer).is_none());
         }
+    }
+
+    #[test]
+    fn an_unknown_status_costs_only_the_failure() {
+        let mut bytes = full().encode();
+        let (gate, unknown) = ((Status::Gate as i64).to_le_bytes(), 99_i64.to_le_bytes());
+        let times = 3_i64.to_le_bytes();
+        let before = bytes.windows(8).rposition(|part| part == times).unwrap(); // then the pause, then the status
+        assert_eq!(bytes[before + 16..before + 24], gate);
+        bytes[before + 16..before + 24].copy_from_slice(&unknown);
+        let read = Record::decode(&bytes).unwrap();
+        assert!(read.failure.is_none() && read.refusal == full().refusal && read.token.is_some());
     }
 
     #[test]
