@@ -236,7 +236,8 @@ fn make_demo_logs_in_at_the_test_gate_and_at_the_one_that_is_configured() {
 fn make_bench_measures_and_prints_where_the_results_are() {
     let scratch = Scratch::new("bench");
     let at = |name: &str| scratch.0.join(name).display().to_string();
-    let options = format!("BENCH=--quick --without curl,go,dtlpy,cgo --out {} --work {}", at("docs"), at("work"));
+    let options =
+        format!("BENCH=--quick --without curl,go,dtlpy,cgo,no-redis --out {} --work {}", at("docs"), at("work"));
     let told = run(command("make").current_dir(root()).args(["--silent", "bench", &options]));
     assert!(told.contains(&format!("make bench: wrote {}; missing: libcurl", at("docs/benchmarks.md"))), "{told}");
     assert!(

@@ -21,6 +21,9 @@ pub enum Trust {
     Pinned,
 }
 
+/// The directory of the shared token. Each run begins without one.
+const STORE: &str = "store";
+
 pub struct Bench {
     pub plan: Plan,
     pub peers: Peers,
@@ -44,6 +47,7 @@ impl Bench {
             .map_err(|error| format!("cannot start the gate: {error}"))?;
         let plan = if options.quick { Plan::quick() } else { Plan::full() };
         let (work, sources) = (options.work.clone(), options.peers.clone());
+        std::fs::remove_dir_all(work.join(STORE)).ok();
         let bench = Self { plan, peers, book: Book::default(), gate, work, sources, shared_library };
         bench.write_bundle()?;
         Ok(bench)
@@ -67,6 +71,12 @@ impl Bench {
                 command.env("DL_AUTH_CA_FILE", self.gate.ca_file()).env("DL_AUTH_TLS_ROOTS", "ca_file_only")
             }
         };
+    }
+
+    /// The variables `DL_AUTH_*` with which a program of ours shares its token in a directory.
+    pub fn sharing(&self) -> [(&'static str, String); 2] {
+        let store = format!("file:{}", self.work.join(STORE).display());
+        [("DL_AUTH_STORE", store), ("DL_AUTH_STORE_REQUIRED", "true".to_owned())]
     }
 
     /// The program of another implementation, configured for the same login.

@@ -2,9 +2,9 @@
 //! pictures.
 //!
 //! Each figure has a file that states how it is measured, which goals depend on it, and how it is shown: `reading`,
-//! `stall`, `login`, `sdk`, `handles`, `hosts`, `size`. Compared implementations are measured in turns, round by round,
-//! and a ratio is the median of the rounds' ratios. The measured code runs in separate processes, and the gate runs in
-//! this process, so that no measurement includes the gate's CPU time.
+//! `stall`, `login`, `store`, `sdk`, `handles`, `hosts`, `size`. Compared implementations are measured in turns, round
+//! by round, and a ratio is the median of the rounds' ratios. The measured code runs in separate processes. The gate
+//! runs in this process, so that no measurement includes the gate's CPU time.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
@@ -22,12 +22,14 @@ mod peers;
 mod plan;
 mod plots;
 mod reading;
+mod relay;
 mod report;
 mod run;
 mod sdk;
 mod size;
 mod stall;
 mod stats;
+mod store;
 
 use std::process::ExitCode;
 
@@ -56,6 +58,7 @@ fn all(options: &Options) -> Outcome<String> {
         ("cached reads", reading::measure as fn(&mut Bench) -> Outcome<()>),
         ("reads during a refresh", stall::measure),
         ("cold logins", login::measure),
+        ("shared tokens", store::measure),
         ("the vendor's SDK", sdk::measure),
         ("idle handles", handles::measure),
         ("the hosts", hosts::measure),

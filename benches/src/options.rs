@@ -9,6 +9,7 @@ const HELP: &str = "\
 options for the tests and for work on the benchmarks:
   --quick          few and short rounds: a test run without useful numbers
   --without LIST   act as if these peers were missing: curl,go,dtlpy,roots,
+                   redis,no-redis,
                    or these hosts: cpp,cgo,python,csharp,lua
   --out DIR        directory of benchmarks.md (docs)
   --library DIR    directory of libdl_auth.so (next to this program)

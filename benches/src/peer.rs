@@ -13,10 +13,14 @@ pub enum Peer {
     Lua,
     /// Not a peer: the file that logins with the system's roots need.
     Roots,
+    /// Not a peer: the server that has a shared token.
+    Redis,
+    /// Not a peer: our library without the feature `redis`.
+    NoRedis,
 }
 
 impl Peer {
-    pub const ALL: [Peer; 9] = [
+    pub const ALL: [Peer; 11] = [
         Peer::Curl,
         Peer::Go,
         Peer::Dtlpy,
@@ -26,6 +30,8 @@ impl Peer {
         Peer::CSharp,
         Peer::Lua,
         Peer::Roots,
+        Peer::Redis,
+        Peer::NoRedis,
     ];
 
     /// The name on the command line.
@@ -40,6 +46,8 @@ impl Peer {
             Peer::CSharp => "csharp",
             Peer::Lua => "lua",
             Peer::Roots => "roots",
+            Peer::Redis => "redis",
+            Peer::NoRedis => "no-redis",
         }
     }
 
@@ -54,6 +62,8 @@ impl Peer {
             Peer::CSharp => "Mono",
             Peer::Lua => "LuaJIT",
             Peer::Roots => "the system's root certificates",
+            Peer::Redis => "a Redis server",
+            Peer::NoRedis => "the library without Redis",
         }
     }
 }

@@ -80,6 +80,8 @@ fn install(peer: Peer, options: &Options) -> String {
         Peer::CSharp => "apt-get install mono-mcs mono-runtime libmono-cil-dev".to_owned(),
         Peer::Lua => "apt-get install luajit".to_owned(),
         Peer::Roots => "apt-get install ca-certificates".to_owned(),
+        Peer::Redis => "apt-get install redis-server".to_owned(),
+        Peer::NoRedis => "make bench".to_owned(),
     }
 }
 
@@ -94,6 +96,11 @@ fn look(peer: Peer, options: &Options) -> Outcome<Result<PathBuf, String>> {
             let file = PathBuf::from("/etc/ssl/certs/ca-certificates.crt");
             Ok(if file.is_file() { Ok(file) } else { Err(format!("there is no {}", file.display())) })
         }
+        Peer::Redis => Ok(match tool(clean("redis-server").arg("--version")) {
+            Ok(_) => Ok(PathBuf::from("redis-server")),
+            Err(_) => Err("there is no redis-server".to_owned()),
+        }),
+        Peer::NoRedis => without_redis(options).map(Ok),
     }
 }
 
@@ -138,6 +145,16 @@ fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     Ok(Ok(program))
 }
 
+/// Our library without Redis. It has a separate directory, because its file has the same name.
+fn without_redis(options: &Options) -> Outcome<PathBuf> {
+    let directory = options.work.join("without-redis");
+    let mut cargo = Command::new("cargo");
+    cargo.current_dir(crate::options::root()).args(["build", "--release", "--locked", "--quiet"]);
+    cargo.args(["--package", "dl_auth_shared", "--no-default-features", "--target-dir"]);
+    tool(cargo.arg(&directory))?;
+    Ok(directory.join("release/libdl_auth.so"))
+}
+
 fn installed_dtlpy(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let python = venv(options).join("bin/python");
     let find = "import importlib.metadata as m; print(*['dtlpy==' + d.version for d in m.distributions(name='dtlpy')])";
@@ -180,8 +197,8 @@ mod tests {
         let options = Options::read(std::iter::empty()).unwrap();
         let hints = Peer::ALL.map(|peer| install(peer, &options));
         let packages = |hint: &str| -> Vec<String> {
-            let packages = hint.strip_prefix("apt-get install ").unwrap().split(" && ").next().unwrap();
-            packages.split(' ').map(str::to_owned).collect()
+            let packages = hint.strip_prefix("apt-get install ").map(|rest| rest.split(" && ").next().unwrap());
+            packages.into_iter().flat_map(|packages| packages.split(' ')).map(str::to_owned).collect()
         };
         let mut shown: Vec<String> = hints.iter().flat_map(|hint| packages(hint)).collect();
         let lines = include_str!("../../tests/packages.txt").lines();

@@ -1,5 +1,5 @@
 //! Cached reads: the time of one read and the number of reads per second, by the number of threads that read; and
-//! whether many live handles slow a read down.
+//! whether many live handles, or a shared store, slow a read down.
 
 use std::process::Command;
 
@@ -19,6 +19,7 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
     for round in 0..bench.plan.reading_rounds {
         let mut reader = start(bench, 1, round)?;
         let mut among_many = start(bench, bench.plan.live_handles, round)?;
+        let mut sharing = ready(reader_command(bench, 1, round).envs(bench.sharing()))?;
         let mut go = bench.peers.get(Peer::Go).map(|go| ready(clean(go).env("BENCH_TOKEN", &token))).transpose()?;
         for threads in THREADS {
             for (subject, way) in rotated(WAYS, round) {
@@ -31,14 +32,19 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
                 bench.book.note(subject, &throughput(threads), per_second);
             }
         }
-        for what in rotated([ALONE, FIRST_OF_MANY, LAST_OF_MANY], round) {
-            let process = if what == ALONE { &mut reader } else { &mut among_many };
+        for what in rotated([ALONE, FIRST_OF_MANY, LAST_OF_MANY, SHARING], round) {
+            let process = match what {
+                ALONE => &mut reader,
+                SHARING => &mut sharing,
+                _ => &mut among_many,
+            };
             let way = if what == LAST_OF_MANY { "last" } else { "ours" };
             let [_, per_read] = process.ask(&format!("{way} 1 {slice}"))?;
             bench.book.note(Subject::Ours, what, per_read);
         }
         reader.end()?;
         among_many.end()?;
+        sharing.end()?;
         go.map(Process::end).transpose()?;
     }
     Ok(())
@@ -46,7 +52,13 @@ pub fn measure(bench: &mut Bench) -> Outcome<()> {
 
 /// The program that reads in all ways except Go's, with this number of live handles.
 pub fn start(bench: &Bench, handles: usize, round: usize) -> Outcome<Process> {
-    ready(bench.ours("read", Trust::Pinned).args([handles, round].map(|number| number.to_string())))
+    ready(&mut reader_command(bench, handles, round))
+}
+
+fn reader_command(bench: &Bench, handles: usize, round: usize) -> Command {
+    let mut command = bench.ours("read", Trust::Pinned);
+    command.args([handles, round].map(|number| number.to_string()));
+    command
 }
 
 /// Starts a program, and waits until it prints that it is ready.
@@ -78,6 +90,7 @@ fn of(threads: usize) -> String {
 const ALONE: &str = "ns per read, a handle alone";
 const FIRST_OF_MANY: &str = "ns per read, the first of many handles";
 const LAST_OF_MANY: &str = "ns per read, the last of many handles";
+const SHARING: &str = "ns per read, a handle with a store";
 
 /// The time of one read on one thread. It is compared with the SDK.
 pub const ONE_READ: &str = "ns per read, beside the SDK";
@@ -88,7 +101,7 @@ pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
     let ratio = |above, below, threads| book.ratio(&latency(threads), above, below);
     let scaling = |subject| crate::stats::ratios(book.get(subject, &throughput(2)), book.get(subject, &throughput(1)));
     let machine_s = crate::stats::Summary::of(&scaling(Subject::Floor)).map_or(0.0, |summary| summary.median);
-    let many = |which| crate::stats::ratios(book.get(Subject::Ours, which), book.get(Subject::Ours, ALONE));
+    let to_alone = |which| crate::stats::ratios(book.get(Subject::Ours, which), book.get(Subject::Ours, ALONE));
     let mut goals = vec![goal(
         "`dl_auth_token` / the floor, 1 thread".to_owned(),
         Bound::AtMost(1.3),
@@ -109,8 +122,10 @@ pub fn goals(book: &Book, plan: &Plan) -> Vec<Goal> {
     let handles = crate::figure::number(plan.live_handles as f64);
     for (which, key) in [("first", FIRST_OF_MANY), ("last", LAST_OF_MANY)] {
         let what = format!("`dl_auth_token` of the {which} of {handles} live handles / of one alone");
-        goals.push(goal(what, Bound::Between(0.95, 1.05), many(key), &[]));
+        goals.push(goal(what, Bound::Between(0.95, 1.05), to_alone(key), &[]));
     }
+    let what = "`dl_auth_token` of a handle with `store=file:DIR` / of one without a store".to_owned();
+    goals.push(goal(what, Bound::Between(0.95, 1.05), to_alone(SHARING), &[]));
     goals
 }
 
@@ -130,7 +145,8 @@ one, and with the buffers at another offset in their pages. The time counts from
 the last read of the last thread. One or two threads of C have one CPU each, and the first thread has another CPU in \
 each round. With more threads than CPUs, the time of a read includes the wait for a CPU, so it also measures the \
 scheduler. Go's threads are goroutines, on as many threads as there are CPUs, and wait in Go's own queue. Of many \
-handles, the first has logged in, and the others have the same token as a ready token.",
+handles, the first has logged in, and the others have the same token as a ready token. The \
+handle with a store shares its token in a directory.",
         bytes = crate::plan::TOKEN_BYTES,
         slice = plan.slice.as_millis(),
     );

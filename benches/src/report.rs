@@ -11,7 +11,7 @@ use crate::peer::Peer;
 use crate::peers::Missing;
 use crate::run::Outcome;
 use crate::stats::Summary;
-use crate::{handles, hosts, login, plots, reading, sdk, size, stall};
+use crate::{handles, hosts, login, plots, reading, sdk, size, stall, store};
 
 const FOLDER: &str = "benchmarks";
 
@@ -22,6 +22,7 @@ pub fn write(bench: &Bench, machine: &Machine, out: &Path) -> Outcome<()> {
         reading::goals(book, plan),
         stall::goals(book, plan),
         login::goals(book),
+        store::goals(book),
         sdk::goals(book),
         hosts::goals(book),
         size::goals(book),
@@ -32,6 +33,7 @@ pub fn write(bench: &Bench, machine: &Machine, out: &Path) -> Outcome<()> {
         stall::figures(book, plan),
         hosts::figures(book, plan),
         login::figures(book),
+        store::figures(book),
         handles::figures(book, plan),
         size::figures(book),
     ];

@@ -4,18 +4,25 @@ use std::path::{Path, PathBuf};
 
 use crate::bench::Bench;
 use crate::book::{Book, Subject};
-use crate::figure::{Bound, Figure, Goal, Series};
+use crate::figure::{Bound, Figure, Goal, Series, number};
 use crate::peer::Peer;
 use crate::run::{Outcome, clean, tool};
 
 const SHIPPED: &str = "bytes";
+const WITHOUT_REDIS: &str = "bytes without Redis";
 const NAMED: &str = "bytes of the libraries by name";
+
+/// The bytes of the library for x86-64 before there was a shared store (commit 5d1c21f), built by Rust 1.95.0.
+const BEFORE_THE_STORE: f64 = 2_186_144.0;
 
 /// The packages of a new Python environment, which are not shipped.
 const OF_THE_ENVIRONMENT: [&str; 5] = ["pip", "setuptools", "pkg_resources", "_distutils_hack", "distutils-precedence"];
 
 pub fn measure(bench: &mut Bench) -> Outcome<()> {
     bench.book.note(Subject::Ours, SHIPPED, of_file(&bench.shared_library)?);
+    if let Some(library) = bench.peers.get(Peer::NoRedis) {
+        bench.book.note(Subject::Ours, WITHOUT_REDIS, of_file(library)?);
+    }
     if let Some(program) = bench.peers.get(Peer::Curl) {
         let libraries = loaded(program)?;
         let named = |path: &&PathBuf| ["libcurl", "libssl", "libcrypto", "libcjson"].iter().any(|n| starts(path, n));
@@ -70,13 +77,24 @@ fn of_directory(path: &Path, without: &[&str]) -> Outcome<f64> {
 }
 
 pub fn goals(book: &Book) -> Vec<Goal> {
-    vec![Goal {
-        what: "`libdl_auth.so`, stripped".to_owned(),
-        bound: Bound::AtMost(2.65),
-        values: book.get(Subject::Ours, SHIPPED).iter().map(|bytes| bytes / 1e6).collect(),
-        unit: " MB",
-        needs: &[],
-    }]
+    let growth = |with: &str, what, most, needs| Goal {
+        what: format!("`libdl_auth.so` {with}, less its size before the shared store"),
+        bound: Bound::AtMost(most),
+        values: book.get(Subject::Ours, what).iter().map(|bytes| (bytes - BEFORE_THE_STORE) / 1e3).collect(),
+        unit: " KB",
+        needs,
+    };
+    vec![
+        Goal {
+            what: "`libdl_auth.so`, stripped".to_owned(),
+            bound: Bound::AtMost(2.65),
+            values: book.get(Subject::Ours, SHIPPED).iter().map(|bytes| bytes / 1e6).collect(),
+            unit: " MB",
+            needs: &[],
+        },
+        growth("with Redis", SHIPPED, 400.0, &[]),
+        growth("without Redis", WITHOUT_REDIS, 60.0, &[Peer::NoRedis]),
+    ]
 }
 
 pub fn figures(book: &Book) -> Vec<Figure> {
@@ -89,14 +107,18 @@ pub fn figures(book: &Book) -> Vec<Figure> {
         groups: vec!["files on disk".to_owned()],
         series: vec![
             series(Subject::Ours, SHIPPED, "libdl_auth.so"),
+            series(Subject::Ours, WITHOUT_REDIS, "libdl_auth.so without Redis").pale(),
             series(Subject::Curl, NAMED, "libcurl, libssl, libcrypto, libcjson").pale(),
             series(Subject::Curl, SHIPPED, "all libraries that these load"),
             series(Subject::Go, SHIPPED, "a Go program that holds a token"),
             series(Subject::Dtlpy, SHIPPED, "dtlpy and its Python packages"),
         ],
-        text: "The C library and the compiler's libgcc_s are not counted anywhere, and Python itself is not \
+        text: format!(
+            "The C library and the compiler's libgcc_s are not counted anywhere, and Python itself is not \
 either. The Go program ([main.go](../benches/peers/go/main.go)) is stripped, and holds a token but cannot log in. libcurl \
-loads some libraries that TLS does not need."
-            .to_owned(),
+loads some libraries that TLS does not need. *Without Redis*: the same library, built without the cargo feature `redis`. \
+Before the shared store, the library for x86-64 had {before} bytes: a constant, measured once at commit 5d1c21f.",
+            before = number(BEFORE_THE_STORE),
+        ),
     }]
 }

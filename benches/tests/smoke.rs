@@ -42,7 +42,7 @@ fn without_peers_only_dl_auth_is_measured_and_the_peers_are_reported_as_missing(
     let output = bench(&scratch)
         .arg("--library")
         .arg(library())
-        .args(["--without", "curl,go,dtlpy,cpp,cgo,csharp,lua"])
+        .args(["--without", "curl,go,dtlpy,cpp,cgo,csharp,lua,no-redis"])
         .output()
         .unwrap();
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
@@ -54,6 +54,7 @@ fn without_peers_only_dl_auth_is_measured_and_the_peers_are_reported_as_missing(
         ("libcurl + OpenSSL + cJSON", "apt-get install libcurl4-openssl-dev"),
         ("Go's oauth2 package", "go mod download"),
         ("the vendor's SDK (dtlpy)", "/bin/pip install dtlpy=="),
+        ("the library without Redis", "make bench"),
         ("Go with cgo", "(cd benches/hosts/go && go mod download)"),
     ] {
         let hint = stderr.split(&format!("missing: {peer}: ")).nth(1).and_then(|rest| rest.lines().nth(1));
@@ -69,7 +70,13 @@ fn without_peers_only_dl_auth_is_measured_and_the_peers_are_reported_as_missing(
         assert_ne!(rows, [""; 0], "no row of {name} in {page}");
         rows
     };
-    for name in ["Go ReuseTokenSource", "libcurl + OpenSSL + cJSON", "dtlpy", "a Go program that holds a token"] {
+    for name in [
+        "Go ReuseTokenSource",
+        "libcurl + OpenSSL + cJSON",
+        "dtlpy",
+        "a Go program that holds a token",
+        "libdl_auth.so without Redis",
+    ] {
         let is_missing = |row: &&str| row.contains("missing") && !row.contains(|letter: char| letter.is_ascii_digit());
         assert!(rows(name).iter().all(is_missing), "{name}: {page}");
     }
@@ -80,6 +87,8 @@ fn without_peers_only_dl_auth_is_measured_and_the_peers_are_reported_as_missing(
         ("the host's own idiom", 1),
         ("resident", 1),
         ("libdl_auth.so", 1),
+        ("wall clock, to printed token", 1),
+        ("CPU of the process", 1),
     ] {
         assert_eq!(rows(name).len(), tables, "{name}: {page}");
         assert!(rows(name).iter().all(|row| row.contains(|letter: char| letter.is_ascii_digit())), "{name}: {page}");
