@@ -51,7 +51,7 @@ pub enum Opened {
 }
 
 impl Seal {
-    /// The seal of these credentials at this gate. Computes for some tens of milliseconds.
+    /// The seal of these credentials at this gate. Computes for about 20 ms.
     pub fn new(gate: &str, credentials: &Credentials) -> Seal {
         let mut salt = digest::Context::new(&digest::SHA256);
         salt.update(&[VERSION]);
