@@ -12,6 +12,8 @@ mod directory;
 mod fleet;
 #[path = "store/outages.rs"]
 mod outages;
+#[path = "store/passwords.rs"]
+mod passwords;
 #[path = "store/redis.rs"]
 mod redis;
 

@@ -3,6 +3,7 @@
  *   token      prints the status of dl_auth_token, the HTTP status, and the token or the message
  *   rounds N   calls dl_auth_token until it has had N tokens; prints OK, or the first failure
  *   invalidate invalidates the last token
+ *   password P sets the password of the handle
  *   counts     prints the counts of dl_auth_info: logins, refreshes, shared_hits, store_failures, and store_message
  *   fork N     starts N children while other threads work. Each child prints what `token` prints.
  *   sleeper    starts a child that does nothing, until the standard input ends
@@ -76,6 +77,11 @@ static void go_through_rounds(dl_auth_t *auth, int rounds) {
   fflush(stdout);
 }
 
+static void set_password(dl_auth_t *auth, char *password) {
+  password[strcspn(password, "\n")] = 0;
+  dl_auth_set_credentials(auth, NULL, password, NULL);
+}
+
 static void print_counts(dl_auth_t *auth) {
   dl_auth_info_t info = DL_AUTH_INFO_INIT;
   dl_auth_info(auth, &info, NULL);
@@ -118,6 +124,7 @@ int main(void) {
     if (strcmp(line, "token\n") == 0) print_token(auth);
     else if (sscanf(line, "rounds %d", &number) == 1) go_through_rounds(auth, number);
     else if (strcmp(line, "invalidate\n") == 0) dl_auth_invalidate(auth, token, NULL);
+    else if (strncmp(line, "password ", 9) == 0) set_password(auth, line + 9);
     else if (strcmp(line, "counts\n") == 0) print_counts(auth);
     else if (sscanf(line, "fork %d", &number) == 1) start_children(auth, number);
     else if (strcmp(line, "begin\n") == 0) dl_auth_token_within(auth, 0, 0, token, sizeof token, NULL, NULL);
