@@ -6,6 +6,8 @@
 
 mod common;
 
+#[path = "store/damage.rs"]
+mod damage;
 #[path = "store/directory.rs"]
 mod directory;
 #[path = "store/fleet.rs"]

@@ -3,6 +3,8 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
+use serde_json::json;
+
 use crate::fleet::{PASSWORD, Program, USER, files};
 use crate::new_gate;
 
@@ -101,18 +103,26 @@ fn a_damaged_record_is_never_an_error_and_never_a_token() {
     let (program, gate) = (Program::compile("damaged"), new_gate());
     let directory = program.scratch.0.join("store");
     let store = format!("file:{}", directory.display());
-    let mut first = program.member(&gate, &store, &[]);
-    first.token();
-    let (name, sealed) = files(&directory).into_iter().find(|(name, _)| !name.ends_with(".lock")).unwrap();
+    let record = |name: &str| {
+        let record = |file: &(String, Vec<u8>)| !file.0.ends_with(".lock") && file.0 != name;
+        files(&directory).into_iter().find(record).unwrap()
+    };
+    gate.set(json!({"username": "canary-other"}));
+    program.member(&gate, &store, &[("DL_AUTH_USERNAME", "canary-other")]).token();
+    let (other, of_another_account) = record("");
+    gate.set(json!({"username": USER}));
+    program.member(&gate, &store, &[]).token();
+    let (name, sealed) = record(&other);
     let path = directory.join(&name);
     let mut damages: Vec<Vec<u8>> = vec![vec![], vec![1], sealed[..sealed.len() / 2].to_vec(), vec![1; 100_000]];
+    damages.extend([of_another_account, vec![1; 1 << 20]]);
     damages.push([&sealed[..sealed.len() - 1], &[sealed[sealed.len() - 1] ^ 1]].concat());
     for damage in damages {
         fs::write(&path, &damage).unwrap();
         let before = gate.counts().logins;
         let mut member = program.member(&gate, &store, &[]);
-        member.token();
-        assert_eq!((member.counts(), gate.counts().logins), ([1, 0, 0, 0], before + 1));
+        assert_eq!(member.token(), gate.last_token().unwrap());
+        assert_eq!((member.counts(), gate.counts().logins), ([1, 0, 0, 0], before + 1), "{}", member.store_message());
         assert_ne!(fs::read(&path).unwrap(), damage);
     }
     let other = [&[2], &sealed[1..]].concat();

@@ -1,6 +1,6 @@
 //! A running Redis server, configured for one test.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
@@ -69,5 +69,40 @@ impl Redis {
         let mut answer = vec![0; 1 << 20];
         let length = connection.read(&mut answer).unwrap();
         String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    /// The keys of the records.
+    pub fn records(&self) -> Vec<String> {
+        let keys = self.command("KEYS dl_auth:*");
+        keys.lines()
+            .filter(|line| line.starts_with("dl_auth:") && !line.ends_with(":lock"))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// The value of a key. `None`: there is no such key.
+    pub fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.exchange(&[b"GET", key.as_bytes()])
+    }
+
+    /// Replaces a key by this value. It has no end.
+    pub fn set(&self, key: &str, value: &[u8]) {
+        assert_eq!(self.exchange(&[b"SET", key.as_bytes(), value]).unwrap(), b"+OK");
+    }
+
+    /// Sends one command of any bytes. Returns the string or the line that is its answer.
+    fn exchange(&self, words: &[&[u8]]) -> Option<Vec<u8>> {
+        let mut command = format!("*{}\r\n", words.len()).into_bytes();
+        for word in words {
+            command.extend_from_slice(&[format!("${}\r\n", word.len()).as_bytes(), word, b"\r\n"].concat());
+        }
+        let mut connection = BufReader::new(self.connect());
+        connection.get_mut().write_all(&command).unwrap();
+        let mut line = String::new();
+        connection.read_line(&mut line).unwrap();
+        let Some(length) = line.trim_end().strip_prefix('$') else { return Some(line.trim_end().into()) };
+        let mut value = vec![0; usize::try_from(length.parse::<i64>().unwrap()).ok()?];
+        connection.read_exact(&mut value).unwrap();
+        Some(value)
     }
 }
