@@ -18,6 +18,10 @@ mod outages;
 mod passwords;
 #[path = "store/redis.rs"]
 mod redis;
+#[path = "store/relay.rs"]
+mod relay;
+#[path = "store/scan.rs"]
+mod scan;
 
 use std::time::Duration;
 

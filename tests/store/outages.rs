@@ -1,13 +1,13 @@
-//! What is particular to a Redis server: outages, passwords, TLS, and what a scan of the server finds.
+//! What is particular to a Redis server: outages, passwords and TLS.
 
-use std::io::{Read, Write};
 use std::time::Duration;
 
 use dl_auth_gate::Settings;
+use serde_json::json;
 
-use crate::fleet::{PASSWORD, Program, USER, gate, tokens_at_once};
-use crate::new_gate;
+use crate::fleet::{Member, Program, gate, tokens_at_once};
 use crate::redis::Redis;
+use crate::{new_gate, relay};
 
 #[test]
 fn a_server_that_is_stopped_or_starts_again_empty_costs_no_token() {
@@ -130,28 +130,124 @@ fn a_fail_over_behind_one_address_costs_at_most_one_login() {
     assert_eq!(gate.counts().issued, before.issued + 1);
 }
 
+/// A slow network: each answer takes 300 ms.
 #[test]
-fn neither_the_memory_nor_the_commands_of_the_server_contain_a_secret() {
-    let (program, gate) = (Program::compile("scan"), new_gate());
-    let server = Redis::start("scan", &[]);
-    let mut monitor = server.connect();
-    monitor.write_all(b"MONITOR\r\n").unwrap();
-    let mut member = program.member(&gate, &server.url(), &[]);
-    let token = member.token();
-    assert_eq!(member.counts()[3], 0, "{}", member.store_message());
-    assert!(server.command("SAVE").starts_with("+OK"));
-    let mut seen = vec![0; 1 << 20];
-    monitor.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
-    let mut length = 0;
-    while let Ok(more) = monitor.read(&mut seen[length..]) {
-        length += more;
+fn a_slow_server_shares_as_a_fast_one_does() {
+    let gate = gate(Settings { lifetime: 10, rotate: true, ..Settings::default() });
+    let (program, server) = (Program::compile("slow"), Redis::start("slow", &[]));
+    let store = format!("redis://127.0.0.1:{}", relay::delay(server.port, Duration::from_millis(150)));
+    let mut members = program.fleet(5, &gate, &store, &[("DL_AUTH_REFRESH_AT", "0.2")]);
+    assert_eq!((tokens_at_once(&mut members).len(), gate.counts().issued), (1, 1));
+    members.iter_mut().for_each(|member| member.tell("rounds 4"));
+    members.iter_mut().for_each(|member| assert_eq!(member.line(), "OK"));
+    let counts = gate.counts();
+    assert_eq!((counts.logins, counts.refused_refreshes), (1, 0), "{counts:?}");
+    let each: Vec<[u64; 4]> = members.iter_mut().map(Member::counts).collect();
+    let sum = |at: usize| each.iter().map(|counts| counts[at]).sum::<u64>();
+    assert_eq!(([sum(0), sum(1)], sum(3)), ([1, counts.refreshes], 0), "{}", members[0].store_message());
+    assert!(sum(2) >= 4, "{each:?}");
+}
+
+#[test]
+fn a_server_that_pauses_during_a_refresh_costs_no_token() {
+    let (program, gate) = (Program::compile("held"), new_gate());
+    let server = Redis::start("held", &[]);
+    let mut members = program.fleet(5, &gate, &server.url(), &[]);
+    gate.plan(json!({"do": "hang"}));
+    members[0].tell("token");
+    gate.wait(|counts| counts.hanging == 1);
+    members[1..].iter_mut().for_each(|member| member.tell("token"));
+    std::thread::sleep(Duration::from_secs(1)); // they wait for the lock
+    assert!(server.command("CLIENT PAUSE 10000 ALL").starts_with("+OK"));
+    gate.release();
+    let answers: Vec<String> = members.iter_mut().map(Member::line).collect();
+    assert!(answers.iter().all(|answer| answer.starts_with("DL_AUTH_OK 0 eyJ")), "{answers:?}");
+    let each: Vec<[u64; 4]> = members.iter_mut().map(Member::counts).collect();
+    assert_eq!(each, vec![[1, 0, 0, 1]; 5], "each process logs in once");
+    // The server answers again. The process with the lock could not release it.
+    let mut late = program.fleet(2, &gate, &server.url(), &[("DL_AUTH_TIMEOUT", "30s")]);
+    let answers = tokens_at_once(&mut late);
+    assert!(answers.len() == 1 && answers.first().unwrap().starts_with("DL_AUTH_OK 0 eyJ"), "{answers:?}");
+    assert!(gate.counts().logins <= 6, "{:?}", gate.counts());
+}
+
+#[test]
+fn a_server_that_is_full_when_a_process_publishes_costs_no_token() {
+    let (program, gate) = (Program::compile("fills"), new_gate());
+    let server = Redis::start("fills", &["--maxmemory-policy", "noeviction"]);
+    let mut members = program.fleet(5, &gate, &server.url(), &[]);
+    gate.plan(json!({"do": "hang"}));
+    members[0].tell("token");
+    gate.wait(|counts| counts.hanging == 1);
+    assert!(server.command("CONFIG SET maxmemory 1").starts_with("+OK"));
+    members[1..].iter_mut().for_each(|member| member.tell("token"));
+    // The others cannot take the lock, and log in.
+    let mut answers: Vec<String> = members[1..].iter_mut().map(Member::line).collect();
+    gate.release();
+    answers.push(members[0].line());
+    assert!(answers.iter().all(|answer| answer.starts_with("DL_AUTH_OK 0 eyJ")), "{answers:?}");
+    for member in &mut members {
+        assert_eq!(member.counts(), [1, 0, 0, 1]);
+        assert!(member.store_message().contains("OOM"), "{}", member.store_message());
     }
-    let commands = String::from_utf8_lossy(&seen[..length]).into_owned();
-    let memory = std::fs::read(server.path("dump.rdb")).unwrap();
-    assert!(commands.contains("KEYS[1],ARGV[2],'PX'"), "the monitor has seen the publication: {commands}");
-    assert!(memory.windows(8).any(|part| part == b"dl_auth:"), "the dump has the record");
-    let memory = String::from_utf8_lossy(&memory).into_owned();
-    for secret in [USER, PASSWORD, "canary", "rt-"].into_iter().chain(token.split('.')) {
-        assert!(!commands.contains(secret) && !memory.contains(secret));
-    }
+    assert!(server.records().is_empty());
+    assert!(server.command("CONFIG SET maxmemory 0").starts_with("+OK"));
+    let mut late = program.fleet(2, &gate, &server.url(), &[]);
+    assert_eq!((tokens_at_once(&mut late).len(), gate.counts().issued), (1, 6), "it is shared again");
+}
+
+/// The new primary has an older record: the mark that its refresh token is used is missing. The gate refuses the token
+/// then, and a login follows.
+#[test]
+fn a_fail_over_to_older_data_costs_no_token() {
+    std::thread::scope(|scope| {
+        for (name, rotate) in [("older", true), ("older-fixed", false)] {
+            scope.spawn(move || fails_over_to_older_data(name, rotate));
+        }
+    });
+}
+
+fn fails_over_to_older_data(name: &str, rotate: bool) {
+    let gate = gate(Settings { lifetime: 5, rotate, ..Settings::default() });
+    let (program, server) = (Program::compile(name), Redis::start(name, &[]));
+    let mut members = program.fleet(5, &gate, &server.url(), &[]);
+    assert_eq!(tokens_at_once(&mut members).len(), 1);
+    let key = server.records().remove(0);
+    let older = server.get(&key).unwrap();
+    std::thread::sleep(Duration::from_secs(5));
+    assert_eq!((tokens_at_once(&mut members).len(), gate.counts().refreshes), (1, 1));
+    server.set(&key, &older);
+    std::thread::sleep(Duration::from_secs(5));
+    let before = gate.counts();
+    assert_eq!(tokens_at_once(&mut members).len(), 1);
+    let counts = gate.counts();
+    let issued = counts.issued - before.issued;
+    let expected = if rotate { (1, 2, 1) } else { (1, 1, 0) };
+    assert_eq!((issued, counts.logins, counts.reused_refresh_tokens), expected, "{counts:?}");
+}
+
+/// The new primary has neither the lock of the process that refreshes, nor the mark of its refresh token.
+#[test]
+fn a_fail_over_to_older_data_during_a_refresh_costs_no_token() {
+    let gate = gate(Settings { lifetime: 6, rotate: true, ..Settings::default() });
+    let (program, server) = (Program::compile("midway"), Redis::start("midway", &[]));
+    let mut members = program.fleet(5, &gate, &server.url(), &[]);
+    assert_eq!(tokens_at_once(&mut members).len(), 1);
+    let key = server.records().remove(0);
+    let older = server.get(&key).unwrap();
+    std::thread::sleep(Duration::from_secs(6));
+    gate.plan(json!({"do": "hang"}));
+    members[0].tell("token");
+    gate.wait(|counts| counts.hanging == 1);
+    assert!(server.get(&key).as_ref() != Some(&older), "the refresh token is marked as used");
+    assert!(server.command("FLUSHALL").starts_with("+OK"));
+    server.set(&key, &older);
+    let others = tokens_at_once(&mut members[1..]);
+    assert!(others.len() == 1 && others.first().unwrap().starts_with("DL_AUTH_OK"), "{others:?}");
+    gate.release();
+    let told = members[0].line();
+    assert!(told.starts_with("DL_AUTH_OK"), "{told}");
+    assert_eq!(members[0].counts()[3], 1, "its lock is lost");
+    let counts = gate.counts();
+    assert_eq!((counts.logins, counts.reused_refresh_tokens), (2, 1), "{counts:?}");
 }
