@@ -92,7 +92,7 @@ fn two_hundred_processes_share_the_failure_of_a_dead_gate() {
 }
 
 #[test]
-fn a_gate_that_hangs_gets_one_request_and_all_fail_in_time() {
+fn a_gate_that_hangs_gets_one_request_and_its_time_out_is_shared() {
     both("hang", |program, store| {
         let gate = new_gate();
         gate.plan(json!({"do": "hang", "times": 1000}));
@@ -106,6 +106,9 @@ fn a_gate_that_hangs_gets_one_request_and_all_fail_in_time() {
         assert!(answers.iter().all(|answer| answer.starts_with("DL_AUTH_E_TIMEOUT 0 ")), "{answers:?}");
         assert!(took < timeout + common::patience(6), "{took:?}");
         assert_eq!(gate.counts().requests, 1);
+        // The failure of the request is shared for at least half a second. A slow process may miss it.
+        let shared = answers.iter().filter(|answer| answer.contains("did not answer in time")).count();
+        assert!(shared > members.len() / 2, "{shared} processes have the failure of the request: {answers:?}");
     });
 }
 

@@ -65,7 +65,7 @@ fn a_damaged_record_on_a_server_is_never_an_error_and_never_a_token() {
 }
 
 #[test]
-fn a_key_that_the_library_never_writes_is_never_an_error() {
+fn a_key_that_the_library_never_writes_is_never_an_error_and_is_replaced() {
     let (program, gate) = (Program::compile("type"), new_gate());
     let server = Redis::start("type", &[]);
     program.member(&gate, &server.url(), &[]).token();
@@ -75,6 +75,9 @@ fn a_key_that_the_library_never_writes_is_never_an_error() {
         assert!(server.command(&command.replace("KEY", &key)).starts_with(":1"));
         let mut member = program.member(&gate, &server.url(), &[]);
         assert_eq!(member.token(), gate.last_token().unwrap());
-        assert_eq!(member.counts(), LEFT_ALONE, "{command}: {}", member.store_message());
+        assert_eq!(member.counts(), REPLACED, "{command}: {}", member.store_message());
+        let mut next = program.member(&gate, &server.url(), &[]);
+        next.token();
+        assert_eq!(next.counts(), [0, 0, 1, 0], "{command}: {}", next.store_message());
     }
 }
