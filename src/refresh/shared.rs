@@ -172,7 +172,7 @@ impl Exchange {
         }
         let before = self.fingerprint(&session.credentials);
         // Ends earlier than the refreshes of the processes that wait, so that they find the result.
-        let result = self.refresh(session, held.map(|held| held.jwt), &access.shorter(RESERVE));
+        let result = self.refresh(session, held.map(|held| held.jwt), &access.shorter(1));
         // The password file may have changed during the refresh: then the result belongs to another record.
         if !attempt.is_cancelled() && self.fingerprint(&session.credentials) == before {
             self.record_result(&mut record, session, &result, asked);
@@ -192,7 +192,7 @@ impl Exchange {
     ) -> Result<Option<Box<dyn Lock + 'a>>, Error> {
         let mut longest = PAUSE.0;
         let mut before = None;
-        let waiting = access.shorter(RESERVE / 2); // ends while there is time for a last look
+        let waiting = access.shorter(2); // ends while there is time for a last look
         loop {
             if let Some(lock) = access.share.store.try_lock(access.seal.name(), access.attempt)? {
                 return Ok(Some(lock));
@@ -294,10 +294,11 @@ impl Access<'_> {
         lock.publish(&self.seal.seal(record.encode())?, record.lasts(), self.attempt)
     }
 
-    /// The same attempt, which ends earlier by this time, and by at most an eighth of the time that is left.
-    fn shorter(&self, by: Duration) -> Attempt {
+    /// The same attempt, which ends earlier by a part of the reserve. If little time is left, the reserve is an eighth
+    /// of it.
+    fn shorter(&self, part: u32) -> Attempt {
         let left = self.attempt.deadline.saturating_sub(self.clock.boot());
-        self.attempt.until(self.attempt.deadline.saturating_sub((left / 8).min(by)))
+        self.attempt.until(self.attempt.deadline.saturating_sub((left / 8).min(RESERVE) / part))
     }
 }
 
