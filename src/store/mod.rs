@@ -40,9 +40,9 @@ pub trait Store: Send + Sync {
     /// Reads the record with this name.
     fn read(&self, name: &str, attempt: &Attempt) -> Result<Look, Error>;
 
-    /// Takes the lock of the record, if no other process has it. The lock lasts until it is dropped. After its process is
-    /// killed, it lasts at most for half of the time that the attempt had left, or 15 s. Does not wait for another
-    /// process.
+    /// Takes the lock of the record, if no other process has it. The lock lasts until it is dropped. If its process is
+    /// killed, it lasts at most for half of the time that the attempt had left, and at most 15 s. Does not wait for
+    /// another process.
     fn try_lock(&self, name: &str, attempt: &Attempt) -> Result<Option<Box<dyn Lock + '_>>, Error>;
 
     /// The store is not used for some time: closes a connection.

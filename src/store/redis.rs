@@ -7,8 +7,8 @@
 //! and `dl_auth:{NAME}:lock` is the lock. The value of the lock is random. Each change is a script that does nothing
 //! unless the lock has this value: so a process whose lock has run out never replaces a newer record.
 //!
-//! A lock lasts for a short time. A thread of its holder renews it until it is released, so the lock of a killed process
-//! runs out soon.
+//! A lock lasts for a short time. A thread of its holder renews it until it is released. So the lock of a killed
+//! process runs out soon.
 //!
 //! The time of a record is that of the server (`TIME`). A script that arrives late takes no lock: after a pause, a
 //! server also runs the commands of clients that gave up.
@@ -56,9 +56,11 @@ const ANSWER_MAX: u64 = 128 << 10;
 /// The clock of all records.
 const SERVER: [u8; 16] = *b"redis server    ";
 
-/// The answer is a single string, so that an answer never has another one inside.
+/// The answer is a single string, so that an answer never has another one inside. A value of another type, or one that
+/// is too long, counts as missing.
 const LOOK: &str = "local t=redis.call('TIME') \
-    return t[1]*1000+math.floor(t[2]/1000)..' '..(redis.call('GET',KEYS[1]) or '')";
+    local r=redis.pcall('GETRANGE',KEYS[1],0,98303) if type(r)~='string' or #r>98303 then r='' end \
+    return t[1]*1000+math.floor(t[2]/1000)..' '..r";
 
 /// The lock is taken also if this process has it already: the answer to the first command may have been lost.
 const TRY_LOCK: &str = "local t=redis.call('TIME') \
