@@ -104,9 +104,9 @@ impl Record {
         let token = self.token.as_ref().map_or(Duration::ZERO, |token| token.life.left);
         // The number of refusals counts for a day after the pause.
         let refusal = self.refusal.as_ref().map(|refusal| refusal.left.saturating_add(REMEMBERED));
-        let failure = self.failure.as_ref().map(|failure| failure.left.saturating_add(Duration::from_secs(3600)));
-        // A refresh token is of use after the token has expired. Its life is unknown.
-        let length = self.token.as_ref().map_or(Duration::ZERO, |token| token.life.length);
+        let failure = self.failure.as_ref().map(|failure| failure.left.saturating_add(RETAINED));
+        // A refresh token is of use after the token has expired, or was rejected. Its life is unknown.
+        let length = self.token.as_ref().map_or(RETAINED, |token| token.life.length);
         let refresh_token = self.refresh_token.as_ref().map(|_| token.saturating_add(length));
         [refusal, failure, refresh_token].into_iter().flatten().fold(token.max(self.interval), Duration::max)
     }
@@ -174,6 +174,9 @@ impl Record {
 
 /// A refusal counts for this long after its pause.
 const REMEMBERED: Duration = Duration::from_secs(24 * 3600);
+
+/// A failure counts for this long after its pause. A refresh token without a token is kept for this long.
+const RETAINED: Duration = Duration::from_secs(3600);
 
 struct Writer(Zeroizing<Vec<u8>>);
 
@@ -341,6 +344,7 @@ mod tests {
         assert_eq!(token.lasts(), s(210));
         assert_eq!(full().lasts(), s(300) + REMEMBERED);
         assert_eq!(Record { refusal: None, ..full() }.lasts(), s(3620));
-        assert_eq!(Record { refresh_token: None, ..token }.lasts(), s(100));
+        assert_eq!(Record { refresh_token: None, ..token.clone() }.lasts(), s(100));
+        assert_eq!(Record { token: None, ..token }.lasts(), s(3600), "the token was rejected");
     }
 }
