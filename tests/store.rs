@@ -262,6 +262,22 @@ fn a_rejected_token_is_taken_by_no_other_process() {
 }
 
 #[test]
+fn the_refresh_token_of_a_rejected_token_is_used() {
+    both("kept", |program, store| {
+        let gate = gate(Settings { lifetime: 9, rotate: true, ..Settings::default() });
+        let mut member = program.member(&gate, &store.url, &[]);
+        let rejected = member.token();
+        // After the minimum interval of a second. Then nothing refreshes the token until it is asked for.
+        std::thread::sleep(Duration::from_millis(1500));
+        member.tell("invalidate");
+        std::thread::sleep(Duration::from_millis(1500));
+        assert_ne!(member.token(), rejected);
+        let counts = gate.counts();
+        assert_eq!((counts.logins, counts.refreshes, counts.reused_refresh_tokens), (1, 1, 0), "{counts:?}");
+    });
+}
+
+#[test]
 fn five_hundred_children_of_a_fork_get_a_token_and_none_hangs() {
     both("fork", |program, store| {
         for hangs in [true, false] {
@@ -284,8 +300,13 @@ fn five_hundred_children_of_a_fork_get_a_token_and_none_hangs() {
                 let told = parent.line();
                 assert!(told.starts_with("DL_AUTH_OK 0 eyJ"), "child {child}: {told}");
             }
-            assert_eq!(parent.line(), "end");
-            assert_eq!(gate.counts().logins, 1);
+            // A server that does not answer within 5 s on a loaded machine costs a login, but no token.
+            let end = parent.line();
+            let children: u64 = end.strip_prefix("end ").unwrap_or_else(|| panic!("{end}")).parse().unwrap();
+            let alone = children + parent.counts()[3];
+            assert!(store.url.starts_with("redis:") || alone == 0, "{end}");
+            let logins = gate.counts().logins;
+            assert!((1..=1 + alone).contains(&logins), "{logins} logins, {end}");
         }
     });
 }

@@ -5,7 +5,8 @@
  *   invalidate invalidates the last token
  *   password P sets the password of the handle
  *   counts     prints the counts of dl_auth_info: logins, refreshes, shared_hits, store_failures, and store_message
- *   fork N     starts N children while other threads work. Each child prints what `token` prints.
+ *   fork N     starts N children while other threads work. Each child prints what `token` prints. The last line is
+ *              "end", and the number of children that could not use the store.
  *   sleeper    starts a child that does nothing, until the standard input ends
  *
  * KILLED_AT is a moment at which the process kills itself: "before rename", "after rename" (the record is in a file),
@@ -97,14 +98,18 @@ static void start_children(dl_auth_t *auth, int number) {
     if (child == 0) {
       alarm(600); /* only detects a hang */
       print_token(auth);
-      _exit(0);
+      dl_auth_info_t info = DL_AUTH_INFO_INIT;
+      dl_auth_info(auth, &info, NULL);
+      _exit(info.store_failures > 0);
     }
   }
+  int alone = 0;
   for (int n = 0; n < number; n++) {
     int how;
-    if (wait(&how) < 0 || how) printf("a child failed: %#x\n", (unsigned)how);
+    if (wait(&how) < 0 || !WIFEXITED(how) || WEXITSTATUS(how) > 1) printf("a child failed: %#x\n", (unsigned)how);
+    else alone += WEXITSTATUS(how);
   }
-  printf("end\n");
+  printf("end %d\n", alone);
   fflush(stdout);
 }
 
