@@ -10,7 +10,9 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, panicking_library, root, run};
+use common::{
+    Scratch, as_from_a_shell, header, in_a_clean_environment, library, panicking_library, root, run, symbols,
+};
 
 /// Warnings of gcc and clang, in C and C++.
 const STRICT: [&str; 12] = [
@@ -63,9 +65,8 @@ fn only_the_listed_symbols_are_exported_and_each_is_in_the_header() {
     let nm =
         run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library().join("libdl_auth.so")));
     let exported: Vec<&str> = nm.lines().filter_map(|line| line.split(' ').next()).collect();
-    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
-    let listed: Vec<&str> = listed.lines().collect();
-    assert_eq!(exported, listed, "tests/abi/symbols.txt lists what the library exports");
+    let listed = symbols();
+    assert_eq!(exported, listed.keys().collect::<Vec<_>>(), "tests/abi/dl_auth.symbols lists what the library exports");
     let header = header();
     for symbol in exported {
         assert!(symbol.starts_with("dl_auth_") && header.contains(&format!("{symbol}(")), "{symbol}");
@@ -151,8 +152,7 @@ fn the_static_archive_is_one_object_whose_only_global_names_are_those_of_the_c_a
     assert_eq!(run(Command::new("ar").arg("t").arg(&archive)), "dl_auth.o\n");
     let nm = run(Command::new("nm").args(["--extern-only", "--defined-only", "--format=posix"]).arg(&archive));
     let global: Vec<&str> = nm.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
-    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
-    assert_eq!(global, listed.lines().collect::<Vec<_>>());
+    assert_eq!(global, symbols().keys().collect::<Vec<_>>());
     // Code that was left out refers to `pidfd_spawnp`, which only glibc 2.39 and later have. std works without it.
     let undefined = run(Command::new("nm").args(["--undefined-only"]).arg(panicking_library().join("libdl_auth.a")));
     assert!(undefined.contains("getaddrinfo") && !undefined.contains("pidfd_spawnp"), "{undefined}");
