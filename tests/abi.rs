@@ -61,6 +61,42 @@ fn compile(compiler: &str, options: &[&str], standard: &str) {
 }
 
 #[test]
+fn the_structs_have_one_layout_on_all_machines() {
+    let scratch = Scratch::new("abi-layout");
+    let check = |target: &str, include: &Path| {
+        // Freestanding: the headers of these machines' C libraries are not needed.
+        let mut clang = Command::new("clang");
+        clang.args(["-target", target, "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I"]);
+        clang.arg(include).arg(root().join("tests/abi/layout.c")).output().unwrap()
+    };
+    let right = header();
+    for (is_64_bits, target) in [
+        (true, "x86_64-linux-gnu"),
+        (true, "aarch64-linux-gnu"),
+        (true, "x86_64-w64-windows-gnu"),
+        (true, "x86_64-pc-windows-msvc"),
+        (true, "arm64-apple-macos11"),
+        (false, "i686-linux-gnu"),
+        (false, "armv7-linux-gnueabihf"),
+        (false, "i686-pc-windows-msvc"),
+    ] {
+        let output = check(target, &root().join("include"));
+        assert!(output.status.success(), "{target}: {}", String::from_utf8_lossy(&output.stderr));
+        // The last edit changes only the machines with 32 bits.
+        for (field, instead, differs) in [
+            ("  uint64_t wait_ms;\n", "  uint64_t wait_ms, more;\n", true),
+            ("  int32_t activity;\n", "  int64_t activity;\n", true),
+            ("  uint64_t generation;\n", "  size_t generation;\n", !is_64_bits),
+        ] {
+            let edited = right.replacen(field, instead, 1);
+            assert_ne!(edited, right, "{field}");
+            fs::write(scratch.0.join("dl_auth.h"), edited).unwrap();
+            assert_eq!(check(target, &scratch.0).status.success(), !differs, "{target}: {instead}");
+        }
+    }
+}
+
+#[test]
 fn only_the_listed_symbols_are_exported_and_each_is_in_the_header() {
     let nm =
         run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library().join("libdl_auth.so")));
