@@ -6,6 +6,9 @@
 
 mod common;
 
+#[path = "abi/baseline.rs"]
+mod baseline;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -65,6 +65,8 @@ pub fn panicking_library() -> &'static Path {
 
 fn build(arguments: &[&str]) {
     let mut cargo = Command::new(env!("CARGO"));
+    // The test of the ABI reads the types of the library that panics. `tests/parts.sh` sets the same.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "full");
     cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib"]).args(arguments);
     succeeded("cargo build", as_from_a_shell(&mut cargo).output());
 }
