@@ -4,7 +4,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
 
 .PHONY: help demo check test test-c test-fork test-models test-hosts test-abi test-store stress bench bench-peers bench-reads \
-	lib generate docs lint setup setup-demo setup-bench clean
+	lib generate abi docs lint setup setup-demo setup-bench clean
 
 help: ## Lists the targets. Changes nothing.
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -65,6 +65,9 @@ lib: ## Builds the shared library and the static archive in target/release.
 
 generate: ## Writes what the option and status tables generate: header, README tables, names in the bindings.
 	DL_AUTH_WRITE=1 cargo test --workspace --quiet --locked --test generated
+
+abi: setup ## Writes what was added to the ABI into tests/abi/dl_auth.abi.xml. Refuses what breaks a program.
+	DL_AUTH_WRITE=1 cargo test --workspace --quiet --locked --test abi baseline::the_declarations_have_the_committed_abi
 
 docs: ## Writes docs/fleet.md and docs/fleet.svg.
 	DL_AUTH_WRITE_DOCS=1 cargo test --locked --package dl_auth_bench --test fleet

@@ -6,11 +6,16 @@
 
 mod common;
 
+#[path = "abi/baseline.rs"]
+mod baseline;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use common::{Scratch, as_from_a_shell, header, in_a_clean_environment, library, panicking_library, root, run};
+use common::{
+    Scratch, as_from_a_shell, header, in_a_clean_environment, library, panicking_library, root, run, symbols,
+};
 
 /// Warnings of gcc and clang, in C and C++.
 const STRICT: [&str; 12] = [
@@ -59,13 +64,48 @@ fn compile(compiler: &str, options: &[&str], standard: &str) {
 }
 
 #[test]
+fn the_structs_have_one_layout_on_all_machines() {
+    let scratch = Scratch::new("abi-layout");
+    let check = |target: &str, include: &Path| {
+        // Freestanding: the headers of these machines' C libraries are not needed.
+        let mut clang = Command::new("clang");
+        clang.args(["-target", target, "-ffreestanding", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", "-I"]);
+        clang.arg(include).arg(root().join("tests/abi/layout.c")).output().unwrap()
+    };
+    let right = header();
+    for (is_64_bits, target) in [
+        (true, "x86_64-linux-gnu"),
+        (true, "aarch64-linux-gnu"),
+        (true, "x86_64-w64-windows-gnu"),
+        (true, "x86_64-pc-windows-msvc"),
+        (true, "arm64-apple-macos11"),
+        (false, "i686-linux-gnu"),
+        (false, "armv7-linux-gnueabihf"),
+        (false, "i686-pc-windows-msvc"),
+    ] {
+        let output = check(target, &root().join("include"));
+        assert!(output.status.success(), "{target}: {}", String::from_utf8_lossy(&output.stderr));
+        // The last edit changes only the machines with 32 bits.
+        for (field, instead, differs) in [
+            ("  uint64_t wait_ms;\n", "  uint64_t wait_ms, more;\n", true),
+            ("  int32_t activity;\n", "  int64_t activity;\n", true),
+            ("  uint64_t generation;\n", "  size_t generation;\n", !is_64_bits),
+        ] {
+            let edited = right.replacen(field, instead, 1);
+            assert_ne!(edited, right, "{field}");
+            fs::write(scratch.0.join("dl_auth.h"), edited).unwrap();
+            assert_eq!(check(target, &scratch.0).status.success(), !differs, "{target}: {instead}");
+        }
+    }
+}
+
+#[test]
 fn only_the_listed_symbols_are_exported_and_each_is_in_the_header() {
     let nm =
         run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library().join("libdl_auth.so")));
     let exported: Vec<&str> = nm.lines().filter_map(|line| line.split(' ').next()).collect();
-    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
-    let listed: Vec<&str> = listed.lines().collect();
-    assert_eq!(exported, listed, "tests/abi/symbols.txt lists what the library exports");
+    let listed = symbols();
+    assert_eq!(exported, listed.keys().collect::<Vec<_>>(), "tests/abi/dl_auth.symbols lists what the library exports");
     let header = header();
     for symbol in exported {
         assert!(symbol.starts_with("dl_auth_") && header.contains(&format!("{symbol}(")), "{symbol}");
@@ -151,8 +191,7 @@ fn the_static_archive_is_one_object_whose_only_global_names_are_those_of_the_c_a
     assert_eq!(run(Command::new("ar").arg("t").arg(&archive)), "dl_auth.o\n");
     let nm = run(Command::new("nm").args(["--extern-only", "--defined-only", "--format=posix"]).arg(&archive));
     let global: Vec<&str> = nm.lines().skip(1).filter_map(|line| line.split(' ').next()).collect();
-    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
-    assert_eq!(global, listed.lines().collect::<Vec<_>>());
+    assert_eq!(global, symbols().keys().collect::<Vec<_>>());
     // Code that was left out refers to `pidfd_spawnp`, which only glibc 2.39 and later have. std works without it.
     let undefined = run(Command::new("nm").args(["--undefined-only"]).arg(panicking_library().join("libdl_auth.a")));
     assert!(undefined.contains("getaddrinfo") && !undefined.contains("pidfd_spawnp"), "{undefined}");

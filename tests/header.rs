@@ -10,7 +10,7 @@ use std::fs;
 use std::process::Command;
 
 use common::manual::{self, Function, functions, statuses};
-use common::{Scratch, header, root, run};
+use common::{Scratch, header, root, run, symbols, symbols_of};
 
 const WIDTH: usize = 80;
 
@@ -43,8 +43,8 @@ fn each_exported_function_is_documented_completely() {
     let header = header();
     let functions = functions(&header);
     let documented: BTreeSet<&str> = functions.iter().map(|function| function.name.as_str()).collect();
-    let exported = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
-    assert_eq!(documented, exported.lines().collect());
+    let symbols = symbols();
+    assert_eq!(documented, symbols.keys().map(String::as_str).collect());
     let incomplete: Vec<String> = functions.iter().flat_map(gaps).collect();
     assert!(incomplete.is_empty(), "{incomplete:#?}");
 
@@ -60,6 +60,39 @@ fn each_exported_function_is_documented_completely() {
         };
         assert_eq!(gaps(&spoiled).len(), 1, "without {line}");
     }
+}
+
+#[test]
+fn each_function_names_the_version_that_brought_it() {
+    let numbers = |version: &str| version.split('.').map(|part| part.parse().unwrap()).collect::<Vec<u32>>();
+    let (header, symbols) = (header(), symbols());
+    for function in functions(&header) {
+        let version = &symbols[&function.name];
+        let since: Vec<&str> = function.lines.iter().filter_map(|line| line.strip_prefix("@since ")).collect();
+        assert_eq!(since, [version], "{}: the header and tests/abi/dl_auth.symbols", function.name);
+        assert!(numbers(version) <= numbers(env!("CARGO_PKG_VERSION")), "{} is of a later version", function.name);
+    }
+}
+
+/// The functions of the first ABI.
+const FIRST: usize = 20;
+
+#[test]
+fn the_abi_version_counts_the_functions_that_were_added() {
+    let header = header();
+    let version = header.lines().find_map(|line| line.strip_prefix("#define DL_AUTH_ABI_VERSION ")).unwrap();
+    assert_eq!(version.parse(), Ok(1 + symbols().len() - FIRST), "DL_AUTH_ABI_VERSION, and tests/abi/dl_auth.symbols");
+}
+
+#[test]
+fn a_list_of_symbols_with_a_mistake_is_refused() {
+    let refused = |list: &str| std::panic::catch_unwind(|| symbols_of(list)).is_err();
+    let right = "libdl_auth.so.0 libdl-auth0 #MINVER#\n* Build-Depends-Package: libdl-auth-dev\n a@Base 0.1.0\n";
+    assert_eq!(symbols_of(right)["a"], "0.1.0");
+    for wrong in ["", "b\n", " b 0.1.0\n", " a@Base 0.2.0\n"] {
+        assert!(refused(&format!("{right}{wrong}")) != wrong.is_empty(), "{wrong:?}");
+    }
+    assert!(refused(&right.replace("so.0", "so.1")));
 }
 
 /// The parts that are missing in the documentation of a function.

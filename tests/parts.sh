@@ -25,7 +25,8 @@ part() {
   case $1 in
     build)
       tests --no-run --bins --test '*'
-      cargo build --lib --locked --features test-panic # for tests of the C API
+      # For the tests of the C API, and with full debug information for that of the ABI.
+      CARGO_PROFILE_DEV_DEBUG=full cargo build --lib --locked --features test-panic
       ;;
     lint) make --silent lint ;;
     library) make --silent lib ;;

@@ -1,4 +1,5 @@
-/* The header alone, twice, with its initialisers, and the size and offset of each field. Valid C89 to C23, and C++.
+/* The header alone, twice, with its initialisers, and the offset and size of each field. Valid C89 to C23, and C++.
+ * The structs are the same on each machine, with 32 or with 64 bits.
  * With CDEF: the declarations without a preprocessor, which have no initialisers. */
 #ifdef CDEF
 #include <stddef.h>
@@ -13,38 +14,44 @@
 #endif
 
 #define HOLDS(name, truth) typedef char name[(truth) ? 1 : -1]
-#define AT(type, field, offset) HOLDS(type##_##field, offsetof(type, field) == (offset))
+/* A field of the struct `dl_auth_ ## name ## _t`. */
+#define AT(name, field, offset, size) \
+  HOLDS(at_##name##_##field, offsetof(dl_auth_##name##_t, field) == (offset)); \
+  HOLDS(size_of_##name##_##field, sizeof(the_##name.field) == (size))
 
-HOLDS(error_size, sizeof(dl_auth_error_t) == 536);
-AT(dl_auth_error_t, size, 0);
-AT(dl_auth_error_t, status, 4);
-AT(dl_auth_error_t, http_status, 8);
-AT(dl_auth_error_t, reserved, 12);
-AT(dl_auth_error_t, retry_after_ms, 16);
-AT(dl_auth_error_t, message, 24);
+extern dl_auth_error_t the_error;
+extern dl_auth_info_t the_info;
 
-HOLDS(info_size, sizeof(dl_auth_info_t) == 392);
-AT(dl_auth_info_t, size, 0);
-AT(dl_auth_info_t, state, 4);
-AT(dl_auth_info_t, activity, 8);
-AT(dl_auth_info_t, reserved, 12);
-AT(dl_auth_info_t, generation, 16);
-AT(dl_auth_info_t, issued_at, 24);
-AT(dl_auth_info_t, expires_at, 32);
-AT(dl_auth_info_t, expires_in_ms, 40);
-AT(dl_auth_info_t, refresh_in_ms, 48);
-AT(dl_auth_info_t, clock_skew_ms, 56);
-AT(dl_auth_info_t, logins, 64);
-AT(dl_auth_info_t, refreshes, 72);
-AT(dl_auth_info_t, failures, 80);
-AT(dl_auth_info_t, shared_hits, 88);
-AT(dl_auth_info_t, store_failures, 96);
-AT(dl_auth_info_t, waiting, 104);
-AT(dl_auth_info_t, last_status, 112);
-AT(dl_auth_info_t, last_http_status, 116);
-AT(dl_auth_info_t, retry_in_ms, 120);
-AT(dl_auth_info_t, wait_ms, 128);
-AT(dl_auth_info_t, store_message, 136);
+HOLDS(size_of_error, sizeof(dl_auth_error_t) == 536);
+AT(error, size, 0, 4);
+AT(error, status, 4, 4);
+AT(error, http_status, 8, 4);
+AT(error, reserved, 12, 4);
+AT(error, retry_after_ms, 16, 8);
+AT(error, message, 24, 512);
+
+HOLDS(size_of_info, sizeof(dl_auth_info_t) == 392);
+AT(info, size, 0, 4);
+AT(info, state, 4, 4);
+AT(info, activity, 8, 4);
+AT(info, reserved, 12, 4);
+AT(info, generation, 16, 8);
+AT(info, issued_at, 24, 8);
+AT(info, expires_at, 32, 8);
+AT(info, expires_in_ms, 40, 8);
+AT(info, refresh_in_ms, 48, 8);
+AT(info, clock_skew_ms, 56, 8);
+AT(info, logins, 64, 8);
+AT(info, refreshes, 72, 8);
+AT(info, failures, 80, 8);
+AT(info, shared_hits, 88, 8);
+AT(info, store_failures, 96, 8);
+AT(info, waiting, 104, 8);
+AT(info, last_status, 112, 4);
+AT(info, last_http_status, 116, 4);
+AT(info, retry_in_ms, 120, 8);
+AT(info, wait_ms, 128, 8);
+AT(info, store_message, 136, 256);
 
 int main(void) {
   dl_auth_error_t error = DL_AUTH_ERROR_INIT;

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test program uses only some of the functions
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -64,6 +65,8 @@ pub fn panicking_library() -> &'static Path {
 
 fn build(arguments: &[&str]) {
     let mut cargo = Command::new(env!("CARGO"));
+    // The test of the ABI reads the types of the library that panics. `tests/parts.sh` sets the same.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "full");
     cargo.current_dir(root()).args(["build", "--quiet", "--locked", "--lib"]).args(arguments);
     succeeded("cargo build", as_from_a_shell(&mut cargo).output());
 }
@@ -121,6 +124,26 @@ fn succeeded(name: &str, output: std::io::Result<Output>) -> Output {
 /// The library's header from the source tree.
 pub fn header() -> String {
     std::fs::read_to_string(root().join("include/dl_auth.h")).expect("the header")
+}
+
+/// The exported functions, each with the version that brought it.
+pub fn symbols() -> BTreeMap<String, String> {
+    symbols_of(&std::fs::read_to_string(root().join("tests/abi/dl_auth.symbols")).expect("the list of symbols"))
+}
+
+/// Reads a list in the format of Debian's `symbols` files: the names of the library and of its package, and lines such
+/// as ` dl_auth_new@Base 0.1.0`. `Base` means that the symbols have no version in the library.
+pub fn symbols_of(list: &str) -> BTreeMap<String, String> {
+    let mut lines = list.lines();
+    let first = lines.next().unwrap_or_default();
+    assert!(first.starts_with("libdl_auth.so.0 "), "the list of symbols begins with {first:?}");
+    let mut symbols = BTreeMap::new();
+    for line in lines.filter(|line| !line.starts_with('*')) {
+        let symbol = line.strip_prefix(' ').and_then(|line| line.split_once("@Base "));
+        let (name, version) = symbol.unwrap_or_else(|| panic!("the list of symbols has the line {line:?}"));
+        assert!(symbols.insert(name.to_owned(), version.to_owned()).is_none(), "the list of symbols has {name} twice");
+    }
+    symbols
 }
 
 /// A separate directory for the files of a test. Drop removes it.
