@@ -243,10 +243,10 @@
  *     Default: none. Environment: DL_AUTH_CA_FILE.
  *
  * tls_roots
- *     The root certificates to trust. `auto`: the system's roots, or the
- *     bundled roots if the system has no roots; `system`: only the system's
- *     roots; `bundled`: only the roots in this library; `ca_file_only`: only
- *     the certificates in `ca_file`.
+ *     The root certificates to trust. `auto`: the system's roots; the bundled
+ *     roots if the system has none, and on Windows also if it lacks the issuer;
+ *     `system`: only the system's roots; `bundled`: only the roots in this
+ *     library; `ca_file_only`: only the certificates in `ca_file`.
  *     Must be `auto`, `system`, `bundled` or `ca_file_only`.
  *     Default: `auto`. Environment: DL_AUTH_TLS_ROOTS.
  *

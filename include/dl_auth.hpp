@@ -573,11 +573,11 @@ inline constexpr const char *url = "url";
  */
 inline constexpr const char *ca_file = "ca_file";
 /**
- * The root certificates to trust. `auto`: the system's roots, or the bundled
- * roots if the system has no roots; `system`: only the system's roots;
- * `bundled`: only the roots in this library; `ca_file_only`: only the
- * certificates in `ca_file`. Must be `auto`, `system`, `bundled` or
- * `ca_file_only`. Default: `auto`.
+ * The root certificates to trust. `auto`: the system's roots; the bundled roots
+ * if the system has none, and on Windows also if it lacks the issuer; `system`:
+ * only the system's roots; `bundled`: only the roots in this library;
+ * `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`,
+ * `bundled` or `ca_file_only`. Default: `auto`.
  */
 inline constexpr const char *tls_roots = "tls_roots";
 /**

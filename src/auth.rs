@@ -63,6 +63,7 @@ impl Auth {
 
     /// Makes a handle that also publishes its token in a seqlock.
     pub(crate) fn placed(config: &Config, place: Option<Place>) -> Result<Auth, Error> {
+        process::stay_mapped();
         process::watch_forks();
         let now = System.wall_ms().div_euclid(1000);
         let settings = match config.environ() {

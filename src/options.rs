@@ -220,7 +220,10 @@ pub static OPTIONS: &[OptionRow] = &[
     row(
         c"tls_roots",
         Kind::Choice(&[
-            choice("auto", "the system's roots, or the bundled roots if the system has no roots"),
+            choice(
+                "auto",
+                "the system's roots; the bundled roots if the system has none, and on Windows also if it lacks the issuer",
+            ),
             choice("system", "only the system's roots"),
             choice("bundled", "only the roots in this library"),
             choice("ca_file_only", "only the certificates in `ca_file`"),

@@ -67,6 +67,24 @@ pub fn watch_forks() {
 #[cfg(not(unix))]
 pub fn watch_forks() {}
 
+/// From now on, the library stays mapped: a thread of a refresh may still run when the program unloads it. Other systems
+/// have a flag of the linker for this (packaging/shared/build.rs).
+#[cfg(windows)]
+pub fn stay_mapped() {
+    use windows_sys::Win32::System::LibraryLoader::{
+        GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, GET_MODULE_HANDLE_EX_FLAG_PIN, GetModuleHandleExW,
+    };
+
+    static HERE: u8 = 0;
+    let flags = GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS | GET_MODULE_HANDLE_EX_FLAG_PIN;
+    let mut module = std::ptr::null_mut();
+    // SAFETY: with this flag, the second argument is any address of the module, and the call writes to `module`.
+    unsafe { GetModuleHandleExW(flags, std::ptr::from_ref(&HERE).cast(), &mut module) };
+}
+
+#[cfg(not(windows))]
+pub fn stay_mapped() {}
+
 /// A static with a separate value in each epoch of the process. A thread that gets the value never waits for another
 /// one.
 pub struct PerProcess<T>(ArcSwapOption<Value<T>>);

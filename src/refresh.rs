@@ -258,7 +258,7 @@ impl Exchange {
         request.secrets.clone_from(secrets);
         let response = self.transport.send(&request, attempt).map_err(|failure| (failure.error, failure.sent))?;
         let ended = self.clock.now();
-        let wall_ms = wall_started.midpoint(ended.wall_ms);
+        let wall_ms = wall_started.saturating_add(ended.wall_ms.saturating_sub(wall_started) / 2);
 
         let tokens = gate::read(&response, secrets, wall_ms).map_err(|error| (error, true))?;
         let issued_at = tokens.jwt.issued_at();

@@ -88,9 +88,8 @@ impl Secrets {
             }
             Secret::new(text)
         };
-        if let Some(colon) = login.iter().position(|byte| *byte == b':').filter(|_| decoded.is_ok())
-            && let Some((user, password)) = login.split_at_checked(colon)
-        {
+        let colon = login.iter().position(|byte| *byte == b':').filter(|_| decoded.is_ok());
+        if let Some((user, password)) = colon.and_then(|colon| login.split_at_checked(colon)) {
             self.add_login(&text(user), &text(password.get(1..).unwrap_or_default()));
         }
         self.add(encoded);

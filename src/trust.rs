@@ -67,22 +67,22 @@ impl Trust {
         self.anchors.get_or_try_init(|| Ok(self.build(self.first_roots()?))).cloned()
     }
 
-    /// More trusted certificates, if [`Trust::anchors`] has no certificate of the issuer: those of the file and of the
-    /// directories. `None`: the directories have no other root.
+    /// More trusted certificates, if [`Trust::anchors`] has no certificate of the issuer: also those of the system's
+    /// directories, or the bundled ones. `None`: there are no others.
     pub fn wider(&self) -> Option<Arc<Anchors>> {
-        let make = || match &self.roots.base {
-            Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
-                // The file is not read again: it may have changed, or be a pipe.
-                let anchors = self.anchors().ok()?;
-                let mut store = Store { roots: anchors.roots.clone(), unreadable: anchors.unreadable };
-                let before = store.roots.len();
-                paths.add_directories(&mut store);
-                if store.roots.len() == before {
-                    return None;
+        let make = || {
+            // What was read is not read again: it may have changed, or be a pipe.
+            let anchors = self.anchors().ok()?;
+            let mut store = Store { roots: anchors.roots.clone(), unreadable: anchors.unreadable };
+            let before = store.roots.len();
+            match &self.roots.base {
+                Base::SystemElseBundled(paths) if paths.may_lack_roots => store.add_bundled(),
+                Base::System(paths) | Base::SystemElseBundled(paths) if paths.file.is_some() => {
+                    paths.add_directories(&mut store);
                 }
-                Some(self.build(store))
+                _ => {}
             }
-            _ => None,
+            (store.roots.len() > before).then(|| self.build(store))
         };
         self.wider.get_or_init(make).clone()
     }

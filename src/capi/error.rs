@@ -67,7 +67,7 @@ pub unsafe fn write(error: *mut dl_auth_error_t, failure: &Error) {
 /// characters. The last byte stays a NUL.
 pub fn put(field: &mut [c_char], text: &str, known: usize) {
     let room = known.min(field.len()).saturating_sub(1);
-    let end = text.floor_char_boundary(room);
+    let end = (0..=room.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
     for (to, from) in field.iter_mut().zip(text.bytes().take(end)) {
         *to = from as c_char;
     }

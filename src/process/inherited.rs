@@ -43,7 +43,7 @@ pub fn not_inherited<T: AsRawFd>(make: impl Fn() -> io::Result<T>) -> io::Result
         let (begun, over) = (BEGUN.load(Ordering::SeqCst), OVER.load(Ordering::SeqCst));
         if begun == over {
             let file = make()?;
-            let number = file.as_raw_fd().cast_unsigned() + 1;
+            let number = file.as_raw_fd() as u32 + 1; // a descriptor is not negative
             let free =
                 |place: &&AtomicU32| place.compare_exchange(0, number, Ordering::SeqCst, Ordering::SeqCst).is_ok();
             let place = OPEN.iter().find(free).ok_or_else(|| io::Error::other("too many files are locked"))?;
@@ -83,7 +83,7 @@ pub fn close_in_child() {
         let number = place.swap(0, Ordering::SeqCst);
         if number > 0 {
             // SAFETY: the descriptor is a copy of one that the parent's library has open. No code of the child has it.
-            unsafe { libc::close((number - 1).cast_signed()) };
+            unsafe { libc::close((number - 1) as i32) };
         }
     }
 }

@@ -217,9 +217,8 @@ impl Exchange {
     /// What the record says about this refresh; `None`: the gate must be asked.
     fn take(&self, looked: &Looked, session: &Session, held: Option<Held<'_>>) -> Option<Result<Fetch, Error>> {
         let Looked { record, asked, .. } = looked;
-        if let Some(SharedToken { jwt, life }) = &record.token
-            && is_better(jwt, *life, held)
-        {
+        let token = record.token.as_ref().filter(|shared| is_better(&shared.jwt, shared.life, held));
+        if let Some(SharedToken { jwt, life }) = token {
             let lifetime = Lifetime::shared(*life, *asked).with_jitter(fastrand::f64());
             let (jwt, min_interval) = (jwt.clone(), record.interval);
             return Some(Ok(Fetch { jwt, lifetime, by: FetchedBy::Store, clock_skew_ms: None, min_interval }));

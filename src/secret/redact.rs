@@ -230,9 +230,8 @@ impl Finder {
         let runs = Zeroizing::new(vec![Run::default(); (2 * count + 1).next_power_of_two()]);
         let mut finder = Finder { forms, runs };
         finder.each_run(|finder, form, at| {
-            if let Some(slot) = finder.run(form, at).map(|run| finder.slot(run))
-                && let Some(run @ Run { at: 0, .. }) = finder.runs.get_mut(slot)
-            {
+            let slot = finder.run(form, at).map(|run| finder.slot(run));
+            if let Some(run @ Run { at: 0, .. }) = slot.and_then(|slot| finder.runs.get_mut(slot)) {
                 (run.form, run.at) = (form as u32, at as u32 + 1);
             }
         });

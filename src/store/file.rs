@@ -8,11 +8,13 @@
 //! No other user can read or change the files: the directory and the files must belong to this user, and only this user
 //! may write to them. A link is not followed. The files are opened in non-blocking mode, so a pipe blocks no process.
 
-use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
+
+use fs4::{FileExt, TryLockError};
 
 use super::{Lock, Look, Moment, Store, fault};
 use crate::attempt::Attempt;
@@ -164,7 +166,7 @@ impl Store for Directory {
         };
         let opened = not_inherited(|| self.open(&path, &mut options()).map(|(file, _)| file));
         let file = opened.map_err(|error| self.fault("the lock file cannot be opened", error))?;
-        match file.get().try_lock() {
+        match FileExt::try_lock(file.get()) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(self.fault("the lock file cannot be locked", error)),
@@ -213,7 +215,7 @@ impl Lock for Locked<'_> {
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         // Before the descriptor is closed: a child that was forked a moment ago may still have a copy of it.
-        self.file.get().unlock().ok();
+        FileExt::unlock(self.file.get()).ok();
     }
 }
 

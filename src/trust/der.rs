@@ -226,9 +226,14 @@ pub fn called(name: &[u8]) -> Option<String> {
         .map(|(_, text)| text)
 }
 
+/// Each two bytes. A single byte at the end is left out.
+pub fn pairs(bytes: &[u8]) -> impl Iterator<Item = [u8; 2]> {
+    bytes.chunks_exact(2).filter_map(|two| two.try_into().ok())
+}
+
 fn text(element: &Element<'_>) -> String {
     if element.tag == BMP_STRING {
-        let units = element.value.as_chunks::<2>().0.iter().map(|unit| u16::from_be_bytes(*unit));
+        let units = pairs(element.value).map(u16::from_be_bytes);
         return char::decode_utf16(units).map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect();
     }
     String::from_utf8_lossy(element.value).into_owned()

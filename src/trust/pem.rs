@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
 
 use super::Certificate;
-use super::der::{Elements, SEQUENCE, X509};
+use super::der::{Elements, SEQUENCE, X509, pairs};
 
 /// A certificate, and its place in the file.
 pub struct Block {
@@ -296,9 +296,7 @@ fn text(file: &[u8]) -> Cow<'_, str> {
         _ => None,
     };
     let text = match unit {
-        Some(unit) => {
-            String::from_utf16_lossy(&file.as_chunks::<2>().0.iter().map(|two| unit(*two)).collect::<Vec<_>>()).into()
-        }
+        Some(unit) => String::from_utf16_lossy(&pairs(file).map(unit).collect::<Vec<_>>()).into(),
         None => std::str::from_utf8(file).map_or_else(|_| String::from_utf8_lossy(file), Cow::Borrowed),
     };
     if text.is_ascii() { text } else { text.replace(['\u{2013}', '\u{2014}'], "-").into() }

@@ -77,6 +77,9 @@ pub struct SystemPaths {
     pub directories: Vec<PathBuf>,
     /// Whether the user named these places. If so, only the roots in them are trusted.
     pub named: bool,
+    /// Whether the system's store may lack a root that the system trusts. Windows fetches a root when one of its own
+    /// programs needs it first.
+    pub may_lack_roots: bool,
     /// The length and the time of the last change of the file that the user named. Handles share the roots of a file
     /// only if both are equal.
     pub(super) stamp: Option<(u64, SystemTime)>,
@@ -119,7 +122,7 @@ impl SystemPaths {
             return SystemPaths { file, directories, named: true, stamp, ..SystemPaths::default() };
         }
         if cfg!(any(windows, target_vendor = "apple")) {
-            return SystemPaths::default(); // see `add_platform`
+            return SystemPaths { may_lack_roots: cfg!(windows), ..SystemPaths::default() }; // see `add_platform`
         }
         let found = |places: &[&str]| places.iter().map(PathBuf::from).filter(|place| place.exists()).collect();
         let files: Vec<PathBuf> = found(&FILES);
@@ -264,7 +267,10 @@ impl Store {
         self.unreadable += usize::from(read.is_err());
     }
 
+    /// Adds the bundled roots that it does not have.
     pub fn add_bundled(&mut self) {
-        self.roots.extend(webpki_roots::TLS_SERVER_ROOTS.to_vec());
+        let others = webpki_roots::TLS_SERVER_ROOTS.iter().filter(|root| !self.roots.roots.contains(root));
+        let others: Vec<_> = others.cloned().collect();
+        self.roots.extend(others);
     }
 }

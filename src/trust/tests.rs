@@ -134,6 +134,23 @@ fn more_roots_are_read_without_a_second_read_of_the_file() {
     std::fs::remove_dir_all(directory).unwrap();
 }
 
+#[test]
+fn a_store_that_may_lack_roots_is_completed_by_the_bundled_ones() {
+    let file = scratch("windows.pem", &certificate());
+    let store = |may_lack_roots| SystemPaths { file: Some(file.clone()), may_lack_roots, ..SystemPaths::default() };
+    let trust = |base| Trust::shared(Roots { base, ca: Vec::new() });
+    let completed = trust(Base::SystemElseBundled(store(true)));
+    assert_eq!(completed.anchors().unwrap().roots.len(), 1, "not before an issuer is unknown");
+    assert!(completed.wider().unwrap().roots.len() > 100);
+    for only in [Base::SystemElseBundled(store(false)), Base::System(store(true))] {
+        assert!(trust(only).wider().is_none());
+    }
+    std::fs::remove_file(file).unwrap();
+    let bundled = trust(Base::SystemElseBundled(SystemPaths { may_lack_roots: true, ..SystemPaths::default() }));
+    assert!(bundled.anchors().unwrap().roots.len() > 100);
+    assert!(bundled.wider().is_none(), "it has them already");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_instead_of_a_file_of_roots_never_blocks() {

@@ -68,7 +68,7 @@ const INTERNAL: &str = "DL_AUTH_E_INTERNAL";
 pub fn recorded(file: &Path) -> BTreeMap<String, BTreeSet<i32>> {
     const ROW: usize = 32 + 128;
     let record = std::fs::read(file).expect("the program records the statuses");
-    assert!(!record.is_empty() && record.len().is_multiple_of(ROW), "{} bytes", record.len());
+    assert!(!record.is_empty() && record.chunks_exact(ROW).remainder().is_empty(), "{} bytes", record.len());
     record
         .chunks(ROW)
         .map(|row| {

@@ -19,7 +19,7 @@ namespace Dataloop.DlAuth
         public const string Url = "url";
         /// <summary>Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none.</summary>
         public const string CaFile = "ca_file";
-        /// <summary>The root certificates to trust. `auto`: the system's roots, or the bundled roots if the system has no roots; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`.</summary>
+        /// <summary>The root certificates to trust. `auto`: the system's roots; the bundled roots if the system has none, and on Windows also if it lacks the issuer; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`.</summary>
         public const string TlsRoots = "tls_roots";
         /// <summary>The proxy to the gate. Percent-encode special characters of user and password. `none`: no proxy, even if the environment sets one. `NO_PROXY` is a list of hosts, read as curl reads it: the library bypasses the proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`.</summary>
         public const string Proxy = "proxy";

@@ -72,7 +72,7 @@ class Options(TypedDict, total=False):
     ca_file: Optional[Union[str, os.PathLike[str]]]
     """Certificates to trust in addition to the roots, or a self-signed server certificate itself. The file is read when a handle is made. Must be the path of a file with at least one certificate: PEM, or one certificate as DER. Default: none."""
     tls_roots: Optional[str]
-    """The root certificates to trust. `auto`: the system's roots, or the bundled roots if the system has no roots; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`."""
+    """The root certificates to trust. `auto`: the system's roots; the bundled roots if the system has none, and on Windows also if it lacks the issuer; `system`: only the system's roots; `bundled`: only the roots in this library; `ca_file_only`: only the certificates in `ca_file`. Must be `auto`, `system`, `bundled` or `ca_file_only`. Default: `auto`."""
     proxy: Optional[str]
     """The proxy to the gate. Percent-encode special characters of user and password. `none`: no proxy, even if the environment sets one. `NO_PROXY` is a list of hosts, read as curl reads it: the library bypasses the proxy of `HTTPS_PROXY` for these hosts and their subdomains. Must be an http or https URL, or `none`. Default: `HTTPS_PROXY`, `NO_PROXY`."""
     connect_timeout: Optional[Union[str, timedelta]]
