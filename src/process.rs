@@ -67,8 +67,8 @@ pub fn watch_forks() {
 #[cfg(not(unix))]
 pub fn watch_forks() {}
 
-/// From now on, the library stays mapped: a thread of a refresh may still run when the program unloads it. Other systems
-/// have a flag of the linker for this (packaging/shared/build.rs).
+/// From now on, the library stays mapped: a thread of a refresh may still run when the program unloads it. Other
+/// systems have a flag of the linker for this (packaging/shared/build.rs).
 #[cfg(windows)]
 pub fn stay_mapped() {
     use windows_sys::Win32::System::LibraryLoader::{

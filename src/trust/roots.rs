@@ -77,8 +77,8 @@ pub struct SystemPaths {
     pub directories: Vec<PathBuf>,
     /// Whether the user named these places. If so, only the roots in them are trusted.
     pub named: bool,
-    /// Whether the system's store may lack a root that the system trusts. Windows fetches a root when one of its own
-    /// programs needs it first.
+    /// Whether the system's store may lack a root that the system trusts. Windows fetches a root when a program that
+    /// uses the TLS of Windows needs it first.
     pub may_lack_roots: bool,
     /// The length and the time of the last change of the file that the user named. Handles share the roots of a file
     /// only if both are equal.
