@@ -1,10 +1,12 @@
 # `make` lists the targets. A target that needs Debian packages installs the missing ones, and prints their names. `check`,
 # `lint` and `lib` install nothing.
 BUILT := $(or $(CARGO_TARGET_DIR),target)
+# TARGET is a target of Rust. Without it, cargo builds for this machine.
+RELEASE = $(BUILT)/$(if $(TARGET),$(TARGET)/)release
 .DEFAULT_GOAL := help
 
 .PHONY: help demo check test test-c test-fork test-models test-hosts test-abi test-store stress bench bench-peers bench-reads \
-	lib generate abi docs lint setup setup-demo setup-bench clean
+	lib install uninstall generate abi docs lint setup setup-demo setup-bench clean
 
 help: ## Lists the targets. Changes nothing.
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -55,15 +57,23 @@ bench-peers: ## Installs the peers for `make bench`.
 bench-reads: setup-bench ## Measures the read path with Criterion. Prints the change since the last run.
 	cargo bench --locked --package dl_auth_bench --bench reads
 
-# Also writes the name that programs load at run time (libdl_auth.so.0) and the files for pkg-config. Use these files with
+# Also writes the name that programs load at run time (libdl_auth.so.0) and dl_auth.pc for pkg-config. Use this file with
 # PKG_CONFIG_PATH=target/release.
 lib: ## Builds the shared library and the static archive in target/release.
-	cargo build --release --locked
-	@ln -sf libdl_auth.so "$(BUILT)/release/libdl_auth.so.0"
-	@packaging/archive.sh "$(BUILT)/release"
-	@packaging/pkg-config.sh "$(BUILT)/release"
+	cargo build --release --locked $(if $(TARGET),--target "$(TARGET)")
+	@ln -sf libdl_auth.so "$(RELEASE)/libdl_auth.so.0"
+	@packaging/archive.sh "$(RELEASE)"
+	@packaging/pkg-config.sh "$(RELEASE)"
 
-generate: ## Writes what the option and status tables generate: header, README tables, names in the bindings.
+# The script takes PREFIX (default: /usr/local), DESTDIR and LIBDIR (default: lib) from the environment, to which make adds
+# the variables of its command line. docs/install.md has examples.
+install: ## Builds the library and installs it in PREFIX.
+	@BUILT="$(BUILT)" packaging/install.sh install "$(RELEASE)"
+
+uninstall: ## Removes from PREFIX what `make install` has installed there.
+	@packaging/install.sh uninstall
+
+generate: ## Writes what the sources generate: header, manual pages, README tables, names in the bindings.
 	DL_AUTH_WRITE=1 cargo test --workspace --quiet --locked --test generated
 
 abi: setup ## Writes what was added to the ABI into tests/abi/dl_auth.abi.xml. Refuses what breaks a program.

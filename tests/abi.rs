@@ -158,11 +158,15 @@ fn programs_of_the_shared_and_of_the_static_library_print_the_header_s_version()
     }
 }
 
-/// The output of pkg-config for the static archive in a directory: the file, and libraries that come with the C
-/// compiler.
+/// The options of pkg-config that select the static archive.
+const ARCHIVE: [&str; 2] = ["--static", "--define-variable=library=:libdl_auth.a"];
+
+/// The output of pkg-config for the static archive in a directory: two options for the archive, and libraries that come
+/// with the C compiler.
 fn link_static(directory: &Path) -> Vec<String> {
     run(Command::new(root().join("packaging/pkg-config.sh")).arg(directory));
-    let libs = run(Command::new("pkg-config").args(["--libs", "dl_auth_static"]).env("PKG_CONFIG_PATH", directory));
+    let mut pkg_config = Command::new("pkg-config");
+    let libs = run(pkg_config.args(["--libs", "dl_auth"]).args(ARCHIVE).env("PKG_CONFIG_PATH", directory));
     libs.split_whitespace().map(str::to_owned).collect()
 }
 
@@ -233,13 +237,15 @@ fn make_lib_works_if_the_output_directory_has_a_space_in_its_name() {
         .env("PATH", path)
         .env("CARGO_TARGET_DIR", release.parent().unwrap());
     assert_eq!(run(&mut make), "");
-    for library in ["dl_auth", "dl_auth_static"] {
-        let program = scratch.0.join(library);
-        // The shell must evaluate the quotes in the output of pkg-config.
-        let script = "eval cc tests/abi/version.c $(pkg-config --cflags --libs $1) -o '\"$2\"'";
+    for options in [&[][..], &ARCHIVE] {
+        let program = scratch.0.join(format!("program-{}", options.len()));
+        // The shell must evaluate the backslashes in the output of pkg-config.
+        let script = "program=$1; shift; eval cc tests/abi/version.c $(pkg-config --cflags --libs dl_auth \"$@\") -o '\"$program\"'";
         let mut sh = Command::new("sh");
-        sh.current_dir(root()).args(["-c", script, "sh", library]).arg(&program).env("PKG_CONFIG_PATH", &release);
-        run(&mut sh);
+        sh.current_dir(root()).args(["-c", script, "sh"]).arg(&program).args(options);
+        run(sh.env("PKG_CONFIG_PATH", &release));
+        let needed = run(Command::new("readelf").arg("-d").arg(&program));
+        assert_eq!(needed.contains("libdl_auth.so.0"), options.is_empty(), "{needed}");
         let told = run(Command::new(&program).env("LD_LIBRARY_PATH", &release));
         assert_eq!(told, format!("{} 1\n", env!("CARGO_PKG_VERSION")));
     }
@@ -255,7 +261,7 @@ fn the_static_archive_links_beside_another_rust_archive() {
         run(rustc.arg(root().join("tests/abi/other.rs")).arg("-o").arg(&other));
         for (directory, defines) in archives() {
             let (ours, other) = (link_static(directory), std::slice::from_ref(&other));
-            for libraries in [[other, &ours].concat(), [&ours, other, &ours[1..]].concat()] {
+            for libraries in [[other, &ours].concat(), [&ours, other, &ours[2..]].concat()] {
                 for compiler in ["gcc", "clang", "g++"] {
                     let program = scratch.0.join("program");
                     let compiler = [&[compiler, "-DOTHER_RUST"], defines].concat();

@@ -1,13 +1,16 @@
 //! Generates text from the table of options and the list of statuses: the names in the bindings, the tables of the
-//! README, and the C header. `make generate` writes all of it into the source tree. These tests compare it with the
-//! source tree.
+//! README, the C header, and the manual pages. `make generate` writes all of it into the source tree. These tests
+//! compare it with the source tree.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod common;
+#[path = "../packaging/man.rs"]
+mod man;
 #[path = "../packaging/wrap.rs"]
 mod wrap;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -181,6 +184,22 @@ fn the_header_matches_the_sources() {
 #[test]
 fn the_declarations_match_the_sources() {
     compare("include/dl_auth.cdef.h", include_str!(concat!(env!("OUT_DIR"), "/dl_auth.cdef.h")));
+}
+
+/// A page for each exported function, and one for the library. A page of a function that is gone is an error too.
+#[test]
+fn the_manual_pages_match_the_header() {
+    let pages = man::pages(include_str!(concat!(env!("OUT_DIR"), "/dl_auth.h")));
+    let directory = root().join("packaging/man");
+    fs::create_dir_all(&directory).unwrap();
+    for (name, wanted) in &pages {
+        compare(&format!("packaging/man/{name}"), wanted);
+    }
+    let found = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(found.collect::<BTreeSet<_>>(), pages.keys().cloned().collect(), "remove the pages that nothing makes");
+    let exported = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
+    let wanted = exported.lines().chain(["dl_auth"]).map(|name| format!("{name}.3"));
+    assert_eq!(pages.into_keys().collect::<BTreeSet<_>>(), wanted.collect());
 }
 
 /// One test for both tables, because both are parts of one file.

@@ -2,5 +2,5 @@
 
 package dlauth
 
-// #cgo pkg-config: dl_auth_static
+// #cgo pkg-config: --static --define-variable=library=:libdl_auth.a dl_auth
 import "C"
