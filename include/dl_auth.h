@@ -298,12 +298,14 @@
  *
  * store
  *     Where processes share a token, a failure and a refusal. `file:DIR`: a
- *     directory that the processes of one user on one machine use. `redis://`,
- *     or `rediss://` with TLS: a Redis server that the machines of a fleet use.
- *     What is shared is encrypted with the credentials. A library that was
- *     built without Redis refuses such a URL with `DL_AUTH_E_UNSUPPORTED`.
+ *     directory (an absolute path) that the processes of one user on one
+ *     machine use. `redis://`, or `rediss://` with TLS: a Redis server that the
+ *     machines of a fleet use. What is shared is encrypted with the
+ *     credentials. A library that was built without Redis refuses such a URL
+ *     with `DL_AUTH_E_UNSUPPORTED`.
  *     Must be `none`, `file:DIR` or
- *     `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`.
+ *     `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (with TLS:
+ *     `rediss://`).
  *     Default: `none`. Environment: DL_AUTH_STORE.
  *
  * store_required

@@ -195,12 +195,17 @@ fn secret(text: &str) -> Value {
 /// A store.
 fn store(text: &str) -> Result<store::Place, String> {
     if let Some(directory) = text.strip_prefix("file:") {
-        // Not a URL: `file:///tmp` would be a directory with two slashes too many.
-        if directory.is_empty() || directory.contains('\0') || directory.starts_with("//") {
-            return Err("`file:` needs the path of a directory, such as `file:/var/lib/robot`".to_owned());
+        let directory = std::path::Path::new(directory);
+        // Not a URL: `file:///tmp` would be a directory with two slashes too many. A relative path would be another
+        // directory in each process.
+        if !directory.is_absolute() || text.starts_with("file://") || text.contains('\0') {
+            return Err(
+                "after `file:`, write the absolute path of a directory, such as `file:/var/lib/robot`; a `~`, a \
+                        variable or `//` is not replaced"
+                    .to_owned(),
+            );
         }
-        let absolute = std::path::absolute(directory).map_err(|error| format!("its path cannot be used: {error}"))?;
-        return Ok(store::Place::File(absolute));
+        return Ok(store::Place::File(directory.to_owned()));
     }
     if !["redis:", "rediss:", "redis+"].iter().any(|form| text.starts_with(form)) {
         return Err(String::new());

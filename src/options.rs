@@ -113,7 +113,10 @@ impl OptionRow {
                 }
             }
             Kind::Flag { .. } => "`true` or `false`".to_owned(),
-            Kind::Store => "`none`, `file:DIR` or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`".to_owned(),
+            Kind::Store => {
+                "`none`, `file:DIR` or `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (with TLS: `rediss://`)"
+                    .to_owned()
+            }
             Kind::Ascii { max } => format!("visible ASCII characters and spaces, at most {max}"),
         }
     }
@@ -274,8 +277,8 @@ pub static OPTIONS: &[OptionRow] = &[
     row(
         c"store",
         Kind::Store,
-        "Where processes share a token, a failure and a refusal. `file:DIR`: a directory that the processes of one user \
-         on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the machines of a fleet use. What is \
+        "Where processes share a token, a failure and a refusal. `file:DIR`: a directory (an absolute path) that the \
+         processes of one user on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the machines of a fleet use. What is \
          shared is encrypted with the credentials. A library that was built without Redis refuses such a URL with \
          `DL_AUTH_E_UNSUPPORTED`.",
     ),

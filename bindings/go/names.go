@@ -60,11 +60,11 @@ const (
 	// MaxAttempts: The maximum number of attempts in one refresh. Only failures that may be temporary are retried.
 	// Must be a whole number from 1 to 10. Default: `3`.
 	MaxAttempts Key = "max_attempts"
-	// Store: Where processes share a token, a failure and a refusal. `file:DIR`: a directory that the processes of
-	// one user on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the machines of a fleet
-	// use. What is shared is encrypted with the credentials. A library that was built without Redis refuses such a
-	// URL with `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or
-	// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]`. Default: `none`.
+	// Store: Where processes share a token, a failure and a refusal. `file:DIR`: a directory (an absolute path) that
+	// the processes of one user on one machine use. `redis://`, or `rediss://` with TLS: a Redis server that the
+	// machines of a fleet use. What is shared is encrypted with the credentials. A library that was built without
+	// Redis refuses such a URL with `DL_AUTH_E_UNSUPPORTED`. Must be `none`, `file:DIR` or
+	// `redis://[[USER]:PASSWORD@]HOST[:PORT][/DATABASE]` (with TLS: `rediss://`). Default: `none`.
 	Store Key = "store"
 	// StoreRequired: Whether a refresh fails with `DL_AUTH_E_STORE` if the store cannot be used, instead of a login
 	// that is not shared. It has no effect without a `store`. Must be `true` or `false`. Default: `false`.

@@ -326,6 +326,9 @@ impl Peers<'_> {
                 Stage::Resolving | Stage::Connecting => "check the network",
                 Stage::ProxyTls => "check the network, and whether the proxy's URL must begin with http://",
                 Stage::Tunnel => "check the proxy",
+                Stage::Tls if self.gate.option == "store" => {
+                    "check the network; without TLS, `store` begins with `redis://`"
+                }
                 Stage::Tls => "check the network, and that `url` names an https port",
                 Stage::Sending | Stage::Waiting => "check the network and the gate's state",
             };

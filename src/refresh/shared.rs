@@ -157,8 +157,9 @@ impl Exchange {
         }
         let Looked { mut record, asked, .. } = looked;
         let left = attempt.deadline.saturating_sub(self.clock.boot());
-        if left < self.rules.timeout / 4 {
-            return Ok(found(None)); // too late for a request: it would use up the refresh token
+        // A request that ends too early may use up the refresh token.
+        if left < self.rules.timeout / 4 && self.rules.refresh_grant && record.refresh_token.is_some() {
+            return Ok(found(Some(Err(too_late()))));
         }
         if !record.interval.is_zero() && (record.interval > left / 2 || !self.pause_within(record.interval, attempt)) {
             return Ok(found(Some(Err(too_soon(record.interval)))));
@@ -172,7 +173,7 @@ impl Exchange {
         }
         let before = self.fingerprint(&session.credentials);
         // Ends earlier than the refreshes of the processes that wait, so that they find the result.
-        let result = self.refresh(session, held.map(|held| held.jwt), &access.shorter(1));
+        let result = self.refresh(session, held.map(|held| held.jwt), &self.shorter(attempt, 1));
         // The password file may have changed during the refresh: then the result belongs to another record.
         if !attempt.is_cancelled() && self.fingerprint(&session.credentials) == before {
             self.record_result(&mut record, session, &result, asked);
@@ -192,7 +193,7 @@ impl Exchange {
     ) -> Result<Option<Box<dyn Lock + 'a>>, Error> {
         let mut longest = PAUSE.0;
         let mut before = None;
-        let waiting = access.shorter(2); // ends while there is time for a last look
+        let waiting = self.shorter(access.attempt, 2); // ends while there is time for a last look
         loop {
             if let Some(lock) = access.share.store.try_lock(access.seal.name(), access.attempt)? {
                 return Ok(Some(lock));
@@ -207,6 +208,12 @@ impl Exchange {
                 return Ok(None);
             }
         }
+    }
+
+    /// The same attempt, which ends earlier by a part of the reserve: an eighth of `timeout`, or half of what is left.
+    fn shorter(&self, attempt: &Attempt, part: u32) -> Attempt {
+        let left = attempt.deadline.saturating_sub(self.clock.boot());
+        attempt.until(attempt.deadline.saturating_sub((self.rules.timeout / 8).min(RESERVE).min(left / 2) / part))
     }
 
     /// Pauses, if the attempt lasts longer. Returns whether it may continue.
@@ -292,13 +299,6 @@ impl Access<'_> {
         let record = record.at(moment);
         lock.publish(&self.seal.seal(record.encode())?, record.lasts(), self.attempt)
     }
-
-    /// The same attempt, which ends earlier by a part of the reserve. If little time is left, the reserve is an eighth
-    /// of it.
-    fn shorter(&self, part: u32) -> Attempt {
-        let left = self.attempt.deadline.saturating_sub(self.clock.boot());
-        self.attempt.until(self.attempt.deadline.saturating_sub((left / 8).min(RESERVE) / part))
-    }
 }
 
 /// Whether a shared token is better than the token that the handle has.
@@ -323,6 +323,11 @@ fn found(taken: Option<Result<Fetch, Error>>) -> Outcome {
 
 fn busy() -> Error {
     let message = "another process holds the lock of the shared store, and has not published a token within `timeout`";
+    Error::new(Status::Timeout, message)
+}
+
+fn too_late() -> Error {
+    let message = "too little of `timeout` was left for a request after the wait for the lock of the shared store";
     Error::new(Status::Timeout, message)
 }
 

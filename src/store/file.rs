@@ -69,7 +69,12 @@ impl Directory {
     }
 
     fn fault(&self, what: &str, error: io::Error) -> Error {
-        fault(format!("the store {} cannot be used: {what}: {error}", self.path.display()))
+        self.unusable(&format!("{what}: {error}"))
+    }
+
+    /// The reason comes first: the path may be too long for the message.
+    fn unusable(&self, why: &str) -> Error {
+        fault(format!("the store cannot be used: {why}; the directory is {}", self.path.display()))
     }
 
     /// Makes the directory if it is missing. Checks that no other user can change it.
@@ -86,8 +91,14 @@ impl Directory {
             meta => meta,
         };
         let meta = meta.map_err(|error| self.fault("the directory cannot be read", error))?;
-        let wrong = if meta.is_dir() { foreign(&meta) } else { Some("it is not a directory, or it is a link") };
-        wrong.map_or(Ok(()), |wrong| Err(fault(format!("the store {} cannot be used: {wrong}", self.path.display()))))
+        let wrong = if meta.is_symlink() {
+            Some("it is a link; name the directory itself")
+        } else if meta.is_dir() {
+            foreign(&meta)
+        } else {
+            Some("it is a file; name a directory")
+        };
+        wrong.map_or(Ok(()), |wrong| Err(self.unusable(wrong)))
     }
 
     fn file(&self, name: &str, end: &str) -> PathBuf {
@@ -113,7 +124,7 @@ impl Directory {
 fn foreign(meta: &Metadata) -> Option<&'static str> {
     use std::os::unix::fs::MetadataExt;
     if meta.uid() != crate::process::effective_user() {
-        return Some("it belongs to another user");
+        return Some("it belongs to another user; name a directory of this user");
     }
     (meta.mode() & 0o022 != 0).then_some("other users may write to it; remove their permission (chmod go-w)")
 }

@@ -34,6 +34,9 @@ use crate::trust::Roots;
 /// most a quarter of the time that is left.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The maximum time for the publication of a record.
+const PUBLISH_PATIENCE: Duration = Duration::from_secs(2);
+
 /// The maximum time for the release of a lock.
 const RELEASE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -46,8 +49,8 @@ fn patience(attempt: &Attempt, now: Boot) -> Duration {
 /// time that is left for the refresh, so the other half is left for a process that waits.
 const LEASE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
-fn lease(attempt: &Attempt, now: Boot) -> Duration {
-    (attempt.deadline.saturating_sub(now) / 2).clamp(LEASE.0, LEASE.1)
+fn lease(deadline: Boot, now: Boot) -> Duration {
+    (deadline.saturating_sub(now) / 2).clamp(LEASE.0, LEASE.1)
 }
 
 /// The maximum size of an answer.
@@ -59,14 +62,18 @@ const SERVER: [u8; 16] = *b"redis server    ";
 /// The answer is a single string, so that an answer never has another one inside. A value of another type, or one that
 /// is too long, counts as missing.
 const LOOK: &str = "local t=redis.call('TIME') \
-    local r=redis.pcall('GETRANGE',KEYS[1],0,98303) if type(r)~='string' or #r>98303 then r='' end \
+    local r=redis.pcall('GETRANGE',KEYS[1],0,98303) \
+    if type(r)=='table' then if string.find(r.err,'WRONGTYPE') then r='' else return r end end \
+    if #r>98303 then r='' end \
     return t[1]*1000+math.floor(t[2]/1000)..' '..r";
 
-/// The lock is taken also if this process has it already: the answer to the first command may have been lost.
+/// The lock is taken also if this process has it already: the answer to the first command may have been lost. No lock
+/// lasts longer than a lease, also if the server's clock was set back, or another program has written the key.
 const TRY_LOCK: &str = "local t=redis.call('TIME') \
     if t[1]*1000+t[2]/1000>tonumber(ARGV[2]) then return 0 end \
     if redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[3]) then return 1 end \
     if redis.call('GET',KEYS[1])==ARGV[1] then return 1 end \
+    local p=redis.call('PTTL',KEYS[1]) if p<0 or p>15000 then redis.call('PEXPIRE',KEYS[1],15000) end \
     return 0";
 
 const PUBLISH: &str = "if redis.call('GET',KEYS[2])~=ARGV[1] then return 0 end \
@@ -76,6 +83,20 @@ const RENEW: &str =
     "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end return redis.call('PEXPIRE',KEYS[1],ARGV[2])";
 
 const RELEASE: &str = "if redis.call('GET',KEYS[1])~=ARGV[1] then return 0 end return redis.call('DEL',KEYS[1])";
+
+const CHECK_LOGIN: &str = "; check the user, the password and the number of the database in `store`";
+
+const CHECK_RIGHTS: &str = "; docs/sharing.md lists the commands that the user in `store` needs";
+
+/// The errors of Redis that need an explanation, and what to do.
+const CODES: [(&str, &str); 6] = [
+    ("WRONGPASS", CHECK_LOGIN),
+    ("NOAUTH", CHECK_LOGIN),
+    ("NOPERM", CHECK_RIGHTS),
+    ("OOM", "; the server is full: give it more memory, or let it evict keys"),
+    ("READONLY", "; name the primary server in `store`"),
+    ("ERR", ""),
+];
 
 /// A store on a Redis server.
 pub struct Redis(Arc<Server>);
@@ -158,7 +179,8 @@ impl Server {
     }
 
     fn ask(&self, connection: &mut Connection, command: &[u8], attempt: &Attempt) -> io::Result<Value> {
-        let foreign = || io::Error::other("the answer is not that of a Redis server");
+        let foreign =
+            || io::Error::other("the answer is not that of a Redis server; check the host and the port in `store`");
         connection.exchange(command, attempt, |answer| {
             let mut first = [0];
             answer.read_exact(&mut first)?;
@@ -188,8 +210,21 @@ impl Server {
         value.extract_error().map_err(|error| {
             let mut secrets = Secrets::default();
             [&self.url.user, &self.url.password].into_iter().flatten().for_each(|secret| secrets.add(secret.expose()));
-            let text = [error.code(), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-            self.fault(&quote(&text, &[&secrets]))
+            // Words of Redis, which a password may contain. Any other code may repeat a part of the password.
+            let code = error.code().unwrap_or("ERR");
+            let known = CODES.iter().find(|(known, _)| *known == code);
+            let text = if known.is_some() {
+                error.detail().unwrap_or_default().to_owned()
+            } else {
+                [error.code(), error.detail()].into_iter().flatten().collect::<Vec<_>>().join(" ")
+            };
+            let (code, advice) = known.copied().unwrap_or_default();
+            let advice = match advice {
+                "" if text.contains("AUTH") => CHECK_LOGIN,
+                "" if text.contains("can't run this command") => CHECK_RIGHTS,
+                advice => advice,
+            };
+            self.fault(format!("{code} {}{advice}", quote(&text, &[&secrets])).trim_start())
         })
     }
 
@@ -253,14 +288,14 @@ impl Store for Redis {
             return Err(self.0.fault("its time is unknown"));
         };
         let latest = server_ms.saturating_add(millis(now.saturating_sub(read).saturating_add(patience(attempt, now))));
-        let lease = lease(attempt, now);
-        let arguments = [value.as_bytes(), &decimal(latest), &decimal(millis(lease))];
+        let arguments = [value.as_bytes(), &decimal(latest), &decimal(millis(lease(attempt.deadline, now)))];
         let answer = self.0.run(TRY_LOCK, &[&lock_key(name)], &arguments, attempt)?;
         if !self.0.done(&answer)? {
             return Ok(None);
         }
-        let locked = Locked { server: self.0.clone(), name: name.to_owned(), value, released: Arc::default() };
-        locked.renew_until_released(lease);
+        let (server, renewal, answers) = (self.0.clone(), Arc::default(), true);
+        let locked = Locked { server, name: name.to_owned(), value, renewal, answers };
+        locked.renew_until_released(attempt.deadline);
         Ok(Some(Box::new(locked)))
     }
 
@@ -278,25 +313,39 @@ struct Locked {
     server: Arc<Server>,
     name: String,
     value: String,
-    released: Arc<Changes>,
+    renewal: Arc<Renewal>,
+    /// The server has answered to the last command.
+    answers: bool,
+}
+
+#[derive(Default)]
+struct Renewal {
+    released: Changes,
+    /// Why the last renewal failed.
+    failed: Mutex<Option<Error>>,
 }
 
 impl Locked {
     /// Starts the thread that renews the lock. If the system has no thread left, the lock may run out too early: then
     /// the result is not shared.
-    fn renew_until_released(&self, lease: Duration) {
+    fn renew_until_released(&self, deadline: Boot) {
         let (server, lock_key, value) = (self.server.clone(), lock_key(&self.name), self.value.clone());
-        let released = self.released.clone();
+        let renewal = self.renewal.clone();
         let renew = move || {
-            released.wait(0, lease / 3);
-            while released.count() == 0 {
+            loop {
+                renewal.released.wait(0, lease(deadline, System.boot()) / 3);
+                if renewal.released.count() > 0 {
+                    return;
+                }
+                let now = System.boot();
+                let lease = lease(deadline, now);
                 // A failure of one renewal leaves time for another one.
-                let attempt = Attempt::new(System.boot().saturating_add(lease), Arc::default());
-                server.run(RENEW, &[&lock_key], &[value.as_bytes(), &decimal(millis(lease))], &attempt).ok();
-                if released.count() > 0 {
+                let attempt = Attempt::new(now.saturating_add(lease), Arc::default());
+                let renewed = server.run(RENEW, &[&lock_key], &[value.as_bytes(), &decimal(millis(lease))], &attempt);
+                *lock(&renewal.failed) = renewed.err();
+                if renewal.released.count() > 0 {
                     lock(&server.used).connection = None; // the handle may have closed the others already
                 }
-                released.wait(0, lease / 3);
             }
         };
         spawn(renew).ok();
@@ -307,17 +356,27 @@ impl Lock for Locked {
     fn publish(&mut self, sealed: &[u8], lasts: Duration, attempt: &Attempt) -> Result<(), Error> {
         let keys = [&*key(&self.name), &*lock_key(&self.name)];
         let lasts = decimal(millis(lasts).max(1));
-        let answer = self.server.run(PUBLISH, &keys, &[self.value.as_bytes(), sealed, &lasts], attempt)?;
-        match self.server.done(&answer)? {
-            true => Ok(()),
-            false => Err(self.server.fault("the lock has run out before the record was written")),
+        // The caller waits for this, and may have a token already.
+        let now = System.boot();
+        let attempt = attempt.until(attempt.deadline.min(now.saturating_add(4 * PUBLISH_PATIENCE)));
+        let answer = self.server.run(PUBLISH, &keys, &[self.value.as_bytes(), sealed, &lasts], &attempt);
+        self.answers = answer.is_ok();
+        if self.server.done(&answer?)? {
+            return Ok(());
         }
+        let why = "the lock has run out before the record was written";
+        let failed =
+            lock(&self.renewal.failed).as_ref().map(|failed| format!("{why}; its renewal: {}", failed.message()));
+        Err(self.server.fault(&failed.unwrap_or_else(|| why.to_owned())))
     }
 }
 
 impl Drop for Locked {
     fn drop(&mut self) {
-        self.released.announce();
+        self.renewal.released.announce();
+        if !self.answers {
+            return; // the lock runs out
+        }
         // Also after the deadline of the refresh, and if it was cancelled: other processes wait for this lock. If this
         // fails, the lock runs out.
         let attempt = Attempt::new(System.boot().saturating_add(4 * RELEASE_PATIENCE), Arc::default());

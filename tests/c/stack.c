@@ -9,6 +9,7 @@
 
 enum { PAGE = 4096, PAINTED = 512 << 10, WITHOUT_REFRESH = 16 << 10, WITH_REFRESH = 48 << 10, WITH_A_LONG_CHAIN = 64 << 10, PAINT = 0xa5 };
 
+static char store[4096] = "file:";
 static dl_auth_t *auth;
 static dl_auth_config_t *config;
 static char token[DL_AUTH_BEARER_MAX];
@@ -135,7 +136,7 @@ static void no_call_needs_more_stack_than_the_header_states(void) {
      .value = "GATE_WRONG_HOST_URL"},
     {.name = "a self-signed certificate", .call = call_that_fails, .by_the_caller = true, .option = "url",
      .value = "GATE_SELF_SIGNED_URL"},
-    {.name = "with a store", .call = call_token, .by_the_caller = true, .option = "store", .value = "file:store"},
+    {.name = "with a store", .call = call_token, .by_the_caller = true, .option = "store", .value = store},
     {.name = "with a server that is down", .call = call_token, .by_the_caller = true, .option = "store",
      .value = "redis://127.0.0.1:1"},
     {.name = "two intermediates", .call = call_token, .by_the_caller = true, .option = "url",
@@ -167,6 +168,8 @@ int main(void) {
   begin();
   CHECK_STATUS(DL_AUTH_E_NULL_ARGUMENT, dl_auth_token(NULL, NULL, 0, NULL, &failure)); /* a message for the driver */
   if (!is_plain()) return done();
+  if (!getcwd(store + 5, sizeof store - 16)) give_up("no working directory");
+  strcat(store, "/store");
   FILE *file = fopen("password", "w");
   if (!file || fputs(gate("GATE_PASSWORD"), file) < 0 || fclose(file)) give_up("cannot write a file");
   no_call_needs_more_stack_than_the_header_states();

@@ -47,8 +47,8 @@ fn a_directory_that_cannot_be_trusted_is_refused_and_the_handle_logs_in_by_itsel
     std::os::unix::fs::chown(at("foreign"), Some(65534), None).unwrap(); // the tests run as root
     for (name, why) in [
         ("shared", "other users may write to it"),
-        ("link", "not a directory, or it is a link"),
-        ("file", "not a directory, or it is a link"),
+        ("link", "it is a link; name"),
+        ("file", "it is a file; name"),
         ("foreign", "belongs to another user"),
         ("file/below", "the directory cannot be read"),
     ] {

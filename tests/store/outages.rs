@@ -251,3 +251,42 @@ fn a_fail_over_to_older_data_during_a_refresh_costs_no_token() {
     let counts = gate.counts();
     assert_eq!((counts.logins, counts.reused_refresh_tokens), (2, 1), "{counts:?}");
 }
+
+/// A user of the server that may do only what the documentation lists.
+#[test]
+fn a_user_with_few_rights_shares_and_one_with_too_few_is_told() {
+    let (program, gate) = (Program::compile("rights"), new_gate());
+    let server = Redis::start("rights", &[]);
+    let listed = "+eval +time +get +getrange +set +pttl +pexpire +del";
+    assert!(include_str!("../../docs/sharing.md").contains(listed));
+    let store = format!("redis://bot:canary-bot@127.0.0.1:{}", server.port);
+    let allow = |rights: &str| {
+        let told = server.command(&format!("ACL SETUSER bot reset on >canary-bot ~dl_auth:* {rights}"));
+        assert!(told.starts_with("+OK"), "{told}");
+    };
+    allow(listed);
+    let mut members = program.fleet(3, &gate, &store, &[]);
+    assert_eq!((tokens_at_once(&mut members).len(), gate.counts().logins), (1, 1));
+    members.iter_mut().for_each(|member| assert_eq!(member.counts()[3], 0, "{}", member.store_message()));
+    for missing in ["+eval ", "+time ", "+getrange "] {
+        allow(&listed.replace(missing, ""));
+        let mut member = program.member(&gate, &store, &[]);
+        member.token();
+        let message = member.store_message();
+        assert!(member.counts()[3] == 1 && message.contains("sharing.md lists"), "{missing}: {message}");
+    }
+}
+
+/// A key that has the name of the lock, and no end.
+#[test]
+fn a_lock_without_an_end_ends() {
+    let (program, gate) = (Program::compile("endless"), new_gate());
+    let server = Redis::start("endless", &[]);
+    program.member(&gate, &server.url(), &[]).token();
+    let key = server.records().remove(0);
+    assert!(server.command(&format!("DEL {key}")).starts_with(":1"));
+    assert!(server.command(&format!("SET {key}:lock x")).starts_with("+OK"));
+    let mut member = program.member(&gate, &server.url(), &[]);
+    member.token();
+    assert_eq!(member.counts(), [1, 0, 0, 0], "{}", member.store_message());
+}
