@@ -4,7 +4,7 @@ BUILT := $(or $(CARGO_TARGET_DIR),target)
 .DEFAULT_GOAL := help
 
 .PHONY: help demo check test test-c test-fork test-models test-hosts test-abi test-store stress bench bench-peers bench-reads \
-	lib generate docs lint setup setup-demo setup-bench clean
+	lib packages generate docs lint setup setup-demo setup-bench clean
 
 help: ## Lists the targets. Changes nothing.
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -62,6 +62,11 @@ lib: ## Builds the shared library and the static archive in target/release.
 	@ln -sf libdl_auth.so "$(BUILT)/release/libdl_auth.so.0"
 	@packaging/archive.sh "$(BUILT)/release"
 	@packaging/pkg-config.sh "$(BUILT)/release"
+
+# DIST names the directory of the libraries. packaging/build.sh writes them into target/dist.
+packages: ## Packs the built libraries for Python, Go, Unity, NuGet and LuaRocks into target/packages.
+	@packaging/pack.sh all "$(BUILT)/packages"
+	@packaging/pack.sh sizes "$(BUILT)/packages" docs/packages.md
 
 generate: ## Writes what the option and status tables generate: header, README tables, names in the bindings.
 	DL_AUTH_WRITE=1 cargo test --workspace --quiet --locked --test generated

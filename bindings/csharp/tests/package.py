@@ -29,7 +29,7 @@ def assets():
 
 
 def meta(path, package, importer):
-    """The text of the .meta of an asset with this path in the package. packaging/pack uses it for the native libraries."""
+    """The text of the .meta of an asset with this path in the package. packaging/pack.sh uses it for the native libraries."""
     guid = hashlib.md5(f"{package}/{path}".encode()).hexdigest()
     rest = "  externalObjects: {}\n  userData: \n  assetBundleName: \n  assetBundleVariant: \n"
     return f"fileFormatVersion: 2\nguid: {guid}\n{importer}{rest}"
