@@ -8,7 +8,7 @@ from common import give_up
 PAGE = """\
 # Sizes of the packages
 
-`make dist-all` writes this page (`packaging/pack.sh sizes`). "Unpacked" is the sum of the files in the package.
+`make packages` writes this page. "Unpacked" is the sum of the files in the package.
 
 | package | MB | unpacked, MB |
 |---|---|---|
