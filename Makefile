@@ -6,7 +6,7 @@ RELEASE = $(BUILT)/$(if $(TARGET),$(TARGET)/)release
 .DEFAULT_GOAL := help
 
 .PHONY: help demo check test test-c test-fork test-models test-hosts test-abi test-store stress bench bench-peers bench-reads \
-	lib install uninstall generate abi docs lint setup setup-demo setup-bench clean
+	lib install uninstall packages generate abi docs lint setup setup-demo setup-bench clean
 
 help: ## Lists the targets. Changes nothing.
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -72,6 +72,11 @@ install: ## Builds the library and installs it in PREFIX.
 
 uninstall: ## Removes from PREFIX what `make install` has installed there.
 	@packaging/install.sh uninstall
+
+# DIST names the directory of the libraries. packaging/build.sh writes them into target/dist.
+packages: ## Packs the built libraries for Python, Go, Unity, NuGet and LuaRocks into target/packages.
+	@packaging/pack.sh all "$(BUILT)/packages"
+	@packaging/pack.sh sizes "$(BUILT)/packages" docs/packages.md
 
 generate: ## Writes what the sources generate: header, manual pages, README tables, names in the bindings.
 	DL_AUTH_WRITE=1 cargo test --workspace --quiet --locked --test generated

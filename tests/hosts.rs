@@ -8,25 +8,18 @@ mod common;
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::OnceLock;
 
-use common::{Scratch, as_from_a_shell, in_a_clean_environment, library, root, run, target};
-use dl_auth_gate::{Gate, Settings};
+use common::host::command;
+use common::{Scratch, root, run, target};
+use dl_auth_gate::Gate;
 
 /// The names in the table of scenarios.
 fn scenarios() -> Vec<String> {
     let page = fs::read_to_string(root().join("tests/hosts/scenarios.md")).unwrap();
     let names = page.lines().filter_map(|line| Some(line.strip_prefix("| `")?.split('`').next()?.to_owned()));
     names.collect()
-}
-
-/// The directory of the library and of its files for pkg-config.
-fn library_directory() -> &'static Path {
-    static TOLD: OnceLock<()> = OnceLock::new();
-    TOLD.get_or_init(|| drop(run(Command::new(root().join("packaging/pkg-config.sh")).arg(library()))));
-    library()
 }
 
 /// The directory of a library with this ABI number that returns the errors that a test requests (`tests/hosts/stub.c`).
@@ -52,18 +45,6 @@ fn stub(scratch: &Scratch, abi: u32) -> PathBuf {
         .arg(directory.join("libdl_auth.so")));
     symlink("libdl_auth.so", directory.join("libdl_auth.so.0")).unwrap();
     directory
-}
-
-/// A command of a binding's tests. Its environment names the gate, the libraries, and a directory for its files.
-fn command(program: impl AsRef<std::ffi::OsStr>, gate: &Gate) -> Command {
-    let mut command = Command::new(program);
-    as_from_a_shell(in_a_clean_environment(&mut command));
-    let Settings { username, password, .. } = Settings::default();
-    command.envs([("GATE_URL", gate.url()), ("GATE_REFUSED_URL", gate.refused_url())]);
-    command.envs([("GATE_USERNAME", username), ("GATE_PASSWORD", password)]);
-    command.env("GATE_CONTROL_URL", gate.control_url()).env("GATE_CA_FILE", gate.ca_file());
-    command.env("LIBRARY_DIR", library_directory()).env("PKG_CONFIG_PATH", library_directory());
-    command
 }
 
 /// Runs the tests of a binding, and checks that all scenarios have passed.
@@ -118,7 +99,7 @@ fn the_benchmark_of_the_go_host_compiles() {
     let (gate, scratch) = (Gate::start(), Scratch::new("benchmark-go"));
     let mut go = command("go", &gate);
     go.current_dir(root().join("benches/hosts/go"))
-        .args(["build", "-buildvcs=false", "-o"])
+        .args(["build", "-tags", "dlauth_pkgconfig", "-buildvcs=false", "-o"])
         .arg(scratch.0.join("read"));
     run(go.arg("."));
 }

@@ -50,7 +50,8 @@ fn go(options: &Options) -> Outcome<Result<PathBuf, String>> {
     let mut compiler = Command::new("go"); // it needs the environment to find its caches
     compiler.current_dir(root().join(SOURCES).join("go")).env("PKG_CONFIG_PATH", &options.built);
     compiler.envs([("GOPROXY", "off"), ("GOFLAGS", "-mod=readonly"), ("GOTOOLCHAIN", "local"), ("CGO_ENABLED", "1")]);
-    match tool(compiler.args(["build", "-buildvcs=false", "-o"]).arg(&executable).arg(".")) {
+    match tool(compiler.args(["build", "-tags", "dlauth_pkgconfig", "-buildvcs=false", "-o"]).arg(&executable).arg("."))
+    {
         Ok(_) => Ok(Ok(executable)),
         // Go looked for the module on the network, which is not allowed.
         Err(why) if why.contains("disabled by GOPROXY=off") => Ok(Err("its module has not been downloaded".to_owned())),

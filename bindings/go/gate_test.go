@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"dlauth"
+	dlauth "github.com/dataloop-ai/dl_auth/bindings/go"
 )
 
 // gate is the test gate's control endpoint (tests/gate/README.md).

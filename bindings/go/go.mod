@@ -1,4 +1,4 @@
-module dlauth
+module github.com/dataloop-ai/dl_auth/bindings/go
 
 go 1.19
 

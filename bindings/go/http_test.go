@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"dlauth"
+	dlauth "github.com/dataloop-ai/dl_auth/bindings/go"
 )
 
 // platform is a server that requires a token other than those in refused. It returns the body that it receives.

@@ -4,6 +4,11 @@ package dlauth
 
 /*
 #cgo linux LDFLAGS: -ldl
+#ifdef DLAUTH_ARCHIVE // link_archive.go makes the compiler search in the directory of the archive
+#if !__has_include("libdl_auth.a")
+#error "dl_auth: this module has no libdl_auth.a for this platform: use the module of a release, or install the library and build with -tags dlauth_pkgconfig"
+#endif
+#endif
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif

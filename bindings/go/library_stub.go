@@ -5,7 +5,8 @@ package dlauth
 import "time"
 
 var errNoCgo = &Error{Status: ErrUnsupported, Message: "this program was built without cgo, and dl_auth is a C library: " +
-	"build it with CGO_ENABLED=1, a C compiler, pkg-config, and libdl_auth with its dl_auth.pc on PKG_CONFIG_PATH"}
+	"build it with CGO_ENABLED=1 and a C compiler; without the module of a release, also with -tags dlauth_pkgconfig, " +
+	"pkg-config, and the directory of dl_auth.pc in PKG_CONFIG_PATH"}
 
 type handle struct{}
 

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"dlauth"
+	dlauth "github.com/dataloop-ai/dl_auth/bindings/go"
 )
 
 // A test runs this program again with another library. DLAUTH_TEST_QUESTION says what it does then.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"dlauth"
+	dlauth "github.com/dataloop-ai/dl_auth/bindings/go"
 )
 
 var ctx = context.Background()

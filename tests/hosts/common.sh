@@ -43,6 +43,15 @@ tells_the_story() {
   logins_are 1
 }
 
+# Packs for this machine, with the library of LIBRARY_DIR: `pack_for_this_machine KIND OUT`. Prints the packages.
+pack_for_this_machine() {
+  local target dist=$2/dist
+  target=$(uname -m)-unknown-linux-gnu
+  mkdir -p "$dist/$target"
+  cp "$LIBRARY_DIR"/libdl_auth.{so,a} "$dist/$target"
+  DIST=$dist "$repository/packaging/pack.sh" "$1" "$2" "$target"
+}
+
 # Prints the fenced blocks of a page in a language, one after the other: `blocks sh README.md`.
 blocks() { awk -v begin="^\`\`\`$1\$" '/^```$/ {on = 0} on; $0 ~ begin {on = 1}' "$2"; }
 

@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"dlauth"
+	dlauth "github.com/dataloop-ai/dl_auth/bindings/go"
 
 	"golang.org/x/oauth2"
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
 
+FOLDER = "folderAsset: yes\nDefaultImporter:\n"
 IMPORTERS = {
     ".cs": "MonoImporter:\n  serializedVersion: 2\n  defaultReferences: []\n  executionOrder: 0\n  icon: {instanceID: 0}\n",
     ".asmdef": "AssemblyDefinitionImporter:\n",
@@ -27,15 +28,17 @@ def assets():
             yield path
 
 
-def meta(path, package):
-    """The text of an asset's .meta."""
-    guid = hashlib.md5(f"{package}/{path.relative_to(PACKAGE).as_posix()}".encode()).hexdigest()
-    if path.is_dir():
-        importer = "folderAsset: yes\nDefaultImporter:\n"
-    else:
-        importer = IMPORTERS.get(path.suffix, "DefaultImporter:\n")
+def meta(path, package, importer):
+    """The text of the .meta of an asset with this path in the package. packaging/pack.sh uses it for the native libraries."""
+    guid = hashlib.md5(f"{package}/{path}".encode()).hexdigest()
     rest = "  externalObjects: {}\n  userData: \n  assetBundleName: \n  assetBundleVariant: \n"
     return f"fileFormatVersion: 2\nguid: {guid}\n{importer}{rest}"
+
+
+def importer(path):
+    if path.is_dir():
+        return FOLDER
+    return IMPORTERS.get(path.suffix, "DefaultImporter:\n")
 
 
 def main():
@@ -46,7 +49,10 @@ def main():
     definition = json.loads((PACKAGE / "Runtime/Dataloop.DlAuth.asmdef").read_text())
     assert definition["name"] == "Dataloop.DlAuth" and definition["allowUnsafeCode"] is False
 
-    wanted = {path.with_name(path.name + ".meta"): meta(path, manifest["name"]) for path in assets()}
+    wanted = {
+        path.with_name(path.name + ".meta"): meta(path.relative_to(PACKAGE).as_posix(), manifest["name"], importer(path))
+        for path in assets()
+    }
     if "--write" in sys.argv:
         for path, text in wanted.items():
             path.write_text(text)
@@ -55,4 +61,5 @@ def main():
     assert not wrong, f"run tests/package.py --write, and delete what is left over: {wrong}"
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -109,6 +109,14 @@ compile "${references[@]}" "-r:$made/core/Dataloop.DlAuth.dll" "-out:$made/core/
 compile "${references[@]}" "-out:$made/core/standard.exe" "$programs/Standard.cs"
 core "$made/core/standard.exe" "$framework/netstandard.dll" "$made/core/Dataloop.DlAuth.dll"
 echo "ok the_types_of_netstandard_suffice"
+# The package for NuGet: its assembly, and its library of this machine. There is no .NET SDK to install it.
+mkdir "$made/package"
+python3 -m zipfile -e "$(pack_for_this_machine nuget "$made/nuget")" "$made/nuget"
+cp "$made/nuget/lib/netstandard2.1/Dataloop.DlAuth.dll" "$made/core/tests.exe" "$made/package"
+core "$made/core/standard.exe" "$framework/netstandard.dll" "$made/package/Dataloop.DlAuth.dll"
+compile "${references[@]}" "-out:$made/package/members.exe" "$programs/Members.cs"
+core "$made/package/members.exe" "$made/package/Dataloop.DlAuth.dll"
+LD_LIBRARY_PATH=$made/nuget/runtimes/linux-x64/native core "$made/package/tests.exe" | sed 's/^/NuGet: /'
 {
   core "$made/core/tests.exe"
   started core "$made/core/tests.exe"

@@ -9,7 +9,7 @@ import (
 	"os"
 	"time"
 
-	"dlauth"
+	dlauth "github.com/dataloop-ai/dl_auth/bindings/go"
 )
 
 func main() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests of the Go binding: vet, the scenarios as they are and under the race detector, the static archive, the
-# stub without cgo, the example, and the program and the commands of README.md. It needs root, for chroot and setpriv.
+# Runs all tests of the Go binding: vet, the scenarios as they are and under the race detector, the module of a release
+# with this machine's archive, the stub without cgo, the example, and the program and the commands of README.md. It needs
+# root, for chroot and setpriv.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ../../tests/hosts/common.sh
@@ -11,12 +12,13 @@ echo "go: downloading the modules of bindings/go/go.mod, if they are not there y
 go mod download
 unformatted=$(gofmt -l .)
 [ -z "$unformatted" ] || { gofmt -d .; exit 1; }
-go vet ./...
+pkgconfig=(-tags dlauth_pkgconfig)
+go vet "${pkgconfig[@]}" ./...
 CGO_ENABLED=0 go vet .
 CGO_ENABLED=0 go test -count=1 -run TestWithoutCgo .
 
 # For 30 s, in parallel with the other tests.
-go test -c -o "$SCRATCH/plain.test" .
+go test "${pkgconfig[@]}" -c -o "$SCRATCH/plain.test" .
 DLAUTH_TEST_SECONDS=30 patiently 900 "$SCRATCH/plain.test" -test.v -test.run TestHandlesAreMadeWhileTheEnvironmentChanges \
   >"$SCRATCH/environment" 2>&1 &
 environment=$!
@@ -24,17 +26,26 @@ environment=$!
 # The race detector, with the collector at work all the time, and a check of each pointer that could get from Go into C.
 checks=(GOEXPERIMENT=cgocheck2)
 case $(go env GOVERSION) in go1.19* | go1.20*) checks=(GODEBUG=cgocheck=2) ;; esac
-env "${checks[@]}" go test -race -c -o "$SCRATCH/race.test" .
+env "${checks[@]}" go test "${pkgconfig[@]}" -race -c -o "$SCRATCH/race.test" .
 patiently 1800 env "${checks[@]}" GOGC=1 "$SCRATCH/race.test" -test.timeout 0
-patiently 1800 go test -count=1 -timeout 0 -v . >"$SCRATCH/told" || { cat "$SCRATCH/told"; exit 1; }
+patiently 1800 go test "${pkgconfig[@]}" -count=1 -timeout 0 -v . >"$SCRATCH/told" || { cat "$SCRATCH/told"; exit 1; }
 sed -n 's/^ *--- PASS: TestScenarios\/\([a-z0-9_]*\) .*/ok \1/p' "$SCRATCH/told"
 
-go build -o "$SCRATCH/example" ./example
+go build "${pkgconfig[@]}" -o "$SCRATCH/example" ./example
 tells_the_story 6 "$SCRATCH/example" "$GATE_CONTROL_URL/counts"
-go build -tags dlauth_static -o "$SCRATCH/example_static" ./example
+# Without the tag, a build needs the module of a release, and says so.
+! go build -o "$SCRATCH/none" ./example 2>"$SCRATCH/told" && grep -q 'no libdl_auth.a.*-tags dlauth_pkgconfig' "$SCRATCH/told" ||
+  { cat "$SCRATCH/told"; exit 1; }
+# In a new directory each time: Go's build cache has the path of an archive, not its contents.
+rm -rf "$SCRATCH"/released.*
+released=$(mktemp -d "$SCRATCH/released.XXXXXX")
+pack_for_this_machine go "$released" >/dev/null
+module=$(echo "$released"/dl_auth-go-*/)
+build() { (cd "$module" && env -u PKG_CONFIG_PATH -u LD_LIBRARY_PATH PKG_CONFIG=/nowhere go build "$@" ./example); }
+build -o "$SCRATCH/example_static"
 LD_LIBRARY_PATH='' tells_the_story 6 "$SCRATCH/example_static" "$GATE_CONTROL_URL/counts"
 if ldd "$SCRATCH/example_static" | grep -E 'dl_auth|libgcc'; then echo "the static example needs more than the C library"; exit 1; fi
-go build -tags dlauth_static -ldflags '-linkmode external -extldflags "-static"' -o "$SCRATCH/example_alone" ./example 2>"$SCRATCH/told" ||
+build -ldflags '-linkmode external -extldflags "-static"' -o "$SCRATCH/example_alone" 2>"$SCRATCH/told" ||
   { cat "$SCRATCH/told"; exit 1; }
 # In a directory as the root: with the C library alone, and with nothing. The login needs names and a certificate.
 for example in static alone; do
@@ -62,6 +73,7 @@ user=$SCRATCH/readme
 beside_the_library "$user"
 unpack "$PWD/README.md" "$user"
 printf '%s\n' "$GATE_PASSWORD" >"$user/password.txt"
+cp "$released"/*.tar.gz "$user"
 follow() { # BLOCK LOGINS PATTERN...: the block causes this number of logins, and prints a line for each pattern
   control POST /reset >/dev/null
   (cd "$user" && PLATFORM=$GATE_CONTROL_URL/counts as_a_user env -u LD_LIBRARY_PATH -u PKG_CONFIG_PATH \

@@ -12,6 +12,7 @@ import tempfile
 import unittest
 import zipfile
 from pathlib import Path
+from platform import machine
 
 import dl_auth
 from dl_auth import Status
@@ -105,6 +106,19 @@ class WheelTest(unittest.TestCase):
             told = {f"{about}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt")}
             others = {"dl_auth/py.typed", "dl_auth/libdl_auth.so"}
             self.assertEqual(set(archive.namelist()), modules | licences | told | others)
+
+    def test_auditwheel_agrees_with_the_tag_of_a_release(self) -> None:
+        """The tag of a release names the glibc that the library needs. auditwheel finds the same one."""
+        library = Path(os.environ["LIBRARY_DIR"], "libdl_auth.so")
+        major, minor = backend.glibc_of(library.read_bytes())
+        tag = f"manylinux_{major}_{minor}_{machine()}"
+        program = "import sys, backend; print(backend.build_wheel(sys.argv[1]))"
+        variables = {"WHEEL_TAG": tag, "WHEEL_VERSION": dl_auth.version(), "PYTHONPATH": str(HERE)}
+        with tempfile.TemporaryDirectory() as directory:
+            ran = run([sys.executable, "-c", program, directory], env={**os.environ, **variables})
+            self.assertEqual(ran.stdout, f"dl_auth-{dl_auth.version()}-py3-none-{tag}.whl\n")
+            ran = run([sys.executable, "-m", "auditwheel", "show", f"{directory}/{ran.stdout.strip()}"])
+        self.assertIn(f'platform tag: "{tag}".', " ".join(ran.stdout.split()))
 
     def test_the_platform_s_tag_is_pip_s(self) -> None:
         for platform, narrow, tag in [

@@ -1,4 +1,4 @@
-//go:build cgo && !dlauth_static
+//go:build cgo && dlauth_pkgconfig
 
 package dlauth
 

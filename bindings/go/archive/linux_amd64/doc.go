@@ -1,0 +1,3 @@
+// Package archive has no code. In the module of a release, its directory contains libdl_auth.a for
+// Linux on x86-64 with glibc.
+package archive
