@@ -3,7 +3,7 @@
 # command with the toolchain. Otherwise it prints the environment of the toolchain, for `eval`. With --test, it also
 # installs what the tests need. The table `targets` says what each target needs.
 #
-# The parts of a toolchain, and where they come from:
+# The parts of a toolchain, and their sources:
 #   tools    Debian packages; installed in the system
 #   zig      cargo-zigbuild and zig from PyPI (requirements.txt); in target/toolchains/zig
 #   rustc    the current one, if it has the standard library of the target
@@ -66,7 +66,7 @@ tools() {
     fail "cannot install ${missing[*]}; see $cache/apt.log"
 }
 
-# zig in an environment of its own. It is made again if requirements.txt has changed.
+# zig in a separate Python environment. It is made again if requirements.txt has changed.
 zig() {
   local directory=$cache/zig
   if ! cmp -s "$here/requirements.txt" "$directory/requirements.txt"; then
@@ -206,7 +206,16 @@ tools $("$here/column.sh" "$target" build)
 [ -z "$with_tests" ] || tools $("$here/column.sh" "$target" test)
 [ "$linker" != zig ] || zig
 if [ "${DL_AUTH_RUST:-}" = debian ]; then by_debian; else has_std || by_rustup || by_debian; fi
-[[ $target != *-musl ]] || unwinder
+case $target in
+  *-musl) unwinder ;;
+  *-apple-darwin)
+    # Without a Mac's SDK, stubs of it are enough to link.
+    if [ -z "${SDKROOT:-}" ] && ! command -v xcrun >/dev/null; then
+      "$here/frameworks.sh" "$cache/macos"
+      environment+=("SDKROOT=$cache/macos")
+    fi
+    ;;
+esac
 
 environment+=("PATH=$path$PATH")
 if [ $# = 0 ]; then

@@ -45,7 +45,10 @@ case $target in
     suffix=.exe
     shared=("-L$library" -ldl_auth)
     ;;
-  *-apple-darwin) cc=("$built/toolchains/zig/bin/python" -m ziglang cc -target "${target%%-*}-macos") ;;
+  *-apple-darwin)
+    static=("$library/libdl_auth.a" "-F$built/toolchains/macos/System/Library/Frameworks" -framework Security -framework CoreFoundation -liconv)
+    cc=("$built/toolchains/zig/bin/python" -m ziglang cc -target "${target%%-*}-macos")
+    ;;
 esac
 
 # Compiles a program: `compile NAME OUTPUT LIBRARIES...`.
@@ -79,15 +82,19 @@ case $target in
   *-linux-*) compile unload unload -ldl ;;
   *) compile unload unload ;;
 esac
+if [ "$runner" = none ]; then
+  echo "$target: the programs link; no test ran them"
+  exit
+fi
 
-[ -z "${runner##*wine*}" ] && [ -n "$runner" ] && {
+if [[ $runner = *wine* ]]; then
   export WINEPREFIX=$built/toolchains/wine WINEDEBUG=-all
   wine=yes
   mkdir -p "$WINEPREFIX"
   cp "$library/dl_auth.dll" "$work/"
   x86_64-w64-mingw32-gcc -shared -O1 -o "$work/bcryptprimitives.dll" tests/dist/bcryptprimitives.c -ladvapi32
   module=dl_auth.dll
-}
+fi
 
 "$built/release/dl_auth_gate" --max-seconds 3600 >"$work/gate.json" &
 gate=$!

@@ -32,7 +32,7 @@ int main(void) {
   if (claims[0] != '{') return fprintf(stderr, "login.c: the claims are not a JSON object\n"), 1;
 
   /* The handle keeps its token if the new password is wrong. */
-  if (dl_auth_set_credentials(auth, "nobody@example.com", "wrong", &error)) return failed("dl_auth_set_credentials", &error);
+  if (dl_auth_set_credentials(auth, "other@example.com", "wrong", &error)) return failed("dl_auth_set_credentials", &error);
   dl_auth_status_t status = dl_auth_token(auth, again, sizeof again, NULL, &error);
   if (status != DL_AUTH_E_DENIED || error.http_status != 401) return failed("a wrong password was not refused", &error);
   dl_auth_free(auth);
