@@ -63,11 +63,8 @@ case $target in
     ln -sf libdl_auth.so.0 "$out/libdl_auth.so"
     ;;
   *-apple-*)
-    # zig's default is a newer system. The last `-target` counts.
-    version=${target%%-*}-macos.${system#macOS }-none
-    export "CFLAGS_${target//-/_}=-target $version"
     # The program finds the library by its own rpath. The default name is the path of this build.
-    build "-C link-arg=-Wl,-install_name,@rpath/libdl_auth.dylib -C link-arg=-target -C link-arg=$version"
+    build '-C link-arg=-Wl,-install_name,@rpath/libdl_auth.dylib'
     install -m 755 "$from/libdl_auth.dylib" "$out/"
     install -m 644 "$from/libdl_auth_objects.a" "$out/libdl_auth.a"
     ;;

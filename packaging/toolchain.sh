@@ -79,7 +79,7 @@ zig() {
     cp "$here/requirements.txt" "$directory/"
   fi
   path=$directory/bin:$path
-  environment+=("CARGO_ZIGBUILD_CACHE_DIR=$cache/zig-cache")
+  environment+=("CARGO_ZIGBUILD_CACHE_DIR=$cache/zig-$target")
 }
 
 # The unwinder for a static program with musl: rustup's, otherwise zig's. Debian's libgcc_eh.a needs glibc.
@@ -209,6 +209,14 @@ if [ "${DL_AUTH_RUST:-}" = debian ]; then by_debian; else has_std || by_rustup |
 case $target in
   *-musl) unwinder ;;
   *-apple-darwin)
+    # zig's default is a newer system than the table's, and cargo-zigbuild does not pass a version. It runs
+    # `python -m ziglang ARGUMENTS`; this `python` adds the version.
+    system=$("$here/column.sh" "$target" system)
+    mkdir -p "$cache/zig-$target/bin"
+    printf '#!/usr/bin/env bash\nexec %q "${@/#%s-macos-none/%s-macos.%s-none}"\n' \
+      "$cache/zig/bin/python" "${target%%-*}" "${target%%-*}" "${system#macOS }" >"$cache/zig-$target/bin/python"
+    chmod +x "$cache/zig-$target/bin/python"
+    environment+=("CARGO_ZIGBUILD_PYTHON_PATH=$cache/zig-$target/bin/python")
     # Without a Mac's SDK, stubs of it are enough to link.
     if [ -z "${SDKROOT:-}" ] && ! command -v xcrun >/dev/null; then
       "$here/frameworks.sh" "$cache/macos"

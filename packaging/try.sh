@@ -46,7 +46,7 @@ case $target in
     shared=("-L$library" -ldl_auth)
     ;;
   *-apple-darwin)
-    static=("$library/libdl_auth.a" "-F$built/toolchains/macos/System/Library/Frameworks" -framework Security -framework CoreFoundation -liconv)
+    static=("$library/libdl_auth.a" "-F$built/toolchains/macos/System/Library/Frameworks" -framework Security -framework CoreFoundation)
     cc=("$built/toolchains/zig/bin/python" -m ziglang cc -target "${target%%-*}-macos")
     ;;
 esac
