@@ -169,7 +169,7 @@ by_debian() {
     packages=$(apt-get -s install --reinstall --no-install-recommends {rustc-web,cargo-web,libstd-rust-web-dev}="$version" |
       sed -n 's/^Inst \([^ ]*\) \(\[[^]]*\] \)\?(\([^ ]*\) .*/\1=\3/p')
     unpack "$rust/root" $packages
-    libraries=$(find "$rust/root/usr/lib" -name '*.so*' -printf '%h\n' | grep -v rustlib | sort -u | paste -sd :)
+    libraries=$(find "$rust/root" -name '*.so*' -printf '%h\n' | grep -v rustlib | sort -u | paste -sd :)
     mkdir "$rust/bin"
     for name in rustc cargo; do
       printf '#!/bin/sh\nLD_LIBRARY_PATH=%s${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} exec %s "$@"\n' "$libraries" "$rust/root/usr/bin/$name" >"$rust/bin/$name"
