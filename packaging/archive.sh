@@ -5,8 +5,9 @@
 # code: each Rust archive has its own copy of the Rust runtime (`rust_eh_personality` and many more), and two copies
 # with global names do not link.
 #
-# The script uses the tools of the C compiler. For another machine, set CC, NM, OBJCOPY and AR. It makes symbols local
-# only in the format ELF. On other systems, it copies cargo's archive.
+# The script uses the tools of the C compiler. For another machine, set CC, NM, OBJCOPY and AR. UNWINDER is an archive
+# with an unwinder, which becomes part of the object; without it, the program links one. The script makes symbols local only
+# in the format ELF. On other systems, it copies cargo's archive.
 set -euo pipefail
 cd "$1"
 work=$(mktemp -d "$PWD/archive.XXXXXX")
@@ -19,7 +20,7 @@ else
   [ -n "$roots" ] || { echo "archive.sh: libdl_auth_objects.a defines no dl_auth_*" >&2; exit 1; }
   # Links all code that the C API needs into one object. The object must have no section groups: if another object of
   # the program had a group of the same name, the linker would drop this one, although its names are local.
-  "${CC:-cc}" -r -nostdlib -fuse-ld=bfd -Wl,--gc-sections,--force-group-allocation $roots libdl_auth_objects.a -o "$work/dl_auth.o"
+  "${CC:-cc}" -r -nostdlib -fuse-ld=bfd -Wl,--gc-sections,--force-group-allocation $roots libdl_auth_objects.a ${UNWINDER:+"$UNWINDER"} -o "$work/dl_auth.o"
   # Removes debug information, the bitcode of std, and names that the object does not need. Code that was left out may
   # refer to names that the C library does not have.
   "${OBJCOPY:-objcopy}" --strip-unneeded --remove-section='.llvm*' --wildcard --keep-global-symbol='dl_auth_*' "$work/dl_auth.o"

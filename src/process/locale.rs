@@ -4,6 +4,13 @@
 
 #[cfg(target_os = "linux")]
 mod system {
+    /// All categories of a locale.
+    #[cfg(not(target_env = "musl"))]
+    const ALL: libc::c_int = libc::LC_ALL_MASK;
+    /// The value of `LC_ALL_MASK` in musl's `locale.h`. The crate `libc` lacks it.
+    #[cfg(target_env = "musl")]
+    const ALL: libc::c_int = 0x7fff_ffff;
+
     /// The locale to restore.
     pub struct Untranslated(libc::locale_t);
 
@@ -11,9 +18,7 @@ mod system {
         pub fn new() -> Untranslated {
             // SAFETY: the name is a NUL-terminated string. glibc and musl have "C" as a constant, which is not freed.
             // `uselocale` changes only this thread. After a failure it gets NULL, and then changes nothing.
-            unsafe {
-                Untranslated(libc::uselocale(libc::newlocale(libc::LC_ALL_MASK, c"C".as_ptr(), std::ptr::null_mut())))
-            }
+            unsafe { Untranslated(libc::uselocale(libc::newlocale(ALL, c"C".as_ptr(), std::ptr::null_mut()))) }
         }
     }
 
