@@ -225,8 +225,8 @@ fn make_install_lays_down_exactly_these_files_and_uninstall_leaves_what_was_ther
     fs::write(prefix.join("include/mine.h"), "").unwrap();
     fs::create_dir_all(prefix.join("share/empty")).unwrap();
     let before = tree(&prefix);
-    let listed = fs::read_to_string(root().join("tests/abi/symbols.txt")).unwrap();
-    let pages = listed.lines().chain(["dl_auth"]).map(|name| format!("share/man/man3/{name}.3"));
+    let pages = common::symbols().into_keys().chain(["dl_auth".to_owned()]);
+    let pages = pages.map(|name| format!("share/man/man3/{name}.3"));
     let files = "include/dl_auth.h include/dl_auth.hpp include/dl_auth.cdef.h lib/libdl_auth.a lib/libdl_auth.so.0 \
         lib/libdl_auth.so lib/pkgconfig/dl_auth.pc lib/cmake/dl_auth/dl_auth-config.cmake \
         lib/cmake/dl_auth/dl_auth-config-version.cmake lib/cmake/dl_auth/dl_auth-targets.cmake share/dl_auth/manifest.txt";

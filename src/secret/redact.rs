@@ -257,9 +257,10 @@ impl Finder {
         };
         let mask = self.runs.len() - 1;
         let mut slot = run.iter().fold(0, mix) as usize & mask;
-        while let Some(known @ Run { at: 1.., .. }) = self.runs.get(slot)
-            && !self.run(known.form as usize, known.at as usize - 1).is_some_and(|known| equal(known, run))
-        {
+        while let Some(known @ Run { at: 1.., .. }) = self.runs.get(slot) {
+            if self.run(known.form as usize, known.at as usize - 1).is_some_and(|known| equal(known, run)) {
+                break;
+            }
             slot = (slot + 1) & mask;
         }
         slot

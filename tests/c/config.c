@@ -292,10 +292,10 @@ static void missing_credentials_are_named(void) {
 }
 
 static void a_store_is_checked_for_its_form_and_not_opened(void) {
-  static const char *const good[] = {"none", "file:/nowhere/canary", "file:canary", "redis://:canary@localhost:1/2",
+  static const char *const good[] = {"none", "file:/nowhere/canary", "redis://:canary@localhost:1/2",
                                      "rediss://localhost"};
   static const struct { const char *value, *why; } bad[] = {
-    {"file:", "the path of a directory"}, {"file://canary", "the path of a directory"}, {"redis:canary", "no scheme"},
+    {"file:", "the absolute path"}, {"file://canary", "the absolute path"}, {"file:canary", "the absolute path"}, {"redis:canary", "no scheme"},
     {"redis+sentinel://canary", "not supported"}, {"redis://canary:0", "no valid host and port"},
     {"redis://canary@localhost", "has no password"}, {"redis://localhost/canary", "number of a database"},
   };
