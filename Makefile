@@ -6,7 +6,7 @@ RELEASE = $(BUILT)/$(if $(TARGET),$(TARGET)/)release
 .DEFAULT_GOAL := help
 
 .PHONY: help demo check test test-c test-fork test-models test-hosts test-abi test-store stress bench bench-peers bench-reads \
-	lib install uninstall packages generate abi docs lint setup setup-demo setup-bench clean
+	lib install uninstall dist dist-all packages generate abi docs lint setup setup-demo setup-bench clean
 
 help: ## Lists the targets. Changes nothing.
 	@sed -n 's/^\([a-z-]*\):.* ## /\1\t/p' Makefile | expand -t 14
@@ -72,6 +72,13 @@ install: ## Builds the library and installs it in PREFIX.
 
 uninstall: ## Removes from PREFIX what `make install` has installed there.
 	@packaging/install.sh uninstall
+
+dist: ## Builds, tries and packs the library for TARGET, such as TARGET=aarch64-unknown-linux-gnu.
+	@packaging/dist.sh "$(TARGET)"
+
+dist-all: ## Does this for all targets, and makes and tries all packages.
+	@tests/setup.sh dist
+	@packaging/dist-all.sh
 
 # DIST names the directory of the libraries. packaging/build.sh writes them into target/dist.
 packages: ## Packs the built libraries for Python, Go, Unity, NuGet and LuaRocks into target/packages.

@@ -20,19 +20,23 @@ eval "$environment"
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 
-# cargo reads flags for one target from the variable with its name in capitals.
-flags=CARGO_TARGET_$(tr a-z- A-Z_ <<<"$target")_RUSTFLAGS
+# The library contains the paths of its source files. With these flags, they do not name this machine, so the same source
+# makes the same library. The time of the build is that of the last commit.
+export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
+remap=(--remap-path-prefix="${CARGO_HOME:-$HOME/.cargo}/registry/src=registry" --remap-path-prefix="$PWD=dl_auth")
 
-# Builds packages: `build RUSTFLAGS CARGO_ARGUMENTS...`. The name of the target ends with the version of glibc, for zig.
+# Builds packages: `build RUSTFLAG CARGO_ARGUMENTS...`. The name of the target ends with the version of glibc, for zig.
 build() {
-  local flags_now=$1
+  local flags
+  flags=$(printf '%s\x1f' "${remap[@]}" $1) # a flag may contain a space
+  export CARGO_ENCODED_RUSTFLAGS=${flags%$'\x1f'}
   shift
   if [ "$linker" = zig ]; then
     local version=
     [[ $system != glibc* ]] || version=.${system#glibc }
-    env "$flags=$flags_now" cargo zigbuild --release --locked --target "$target$version" "$@"
+    cargo zigbuild --release --locked --target "$target$version" "$@"
   else
-    env "$flags=$flags_now" cargo build --release --locked --target "$target" "$@"
+    cargo build --release --locked --target "$target" "$@"
   fi
 }
 
@@ -49,8 +53,8 @@ case $target in
       # By default, Rust links musl statically, and then makes no shared library. The archive keeps the default: it
       # contains the unwinder, so that a static program needs only musl.
       *-musl)
-        build '-C target-feature=-crt-static' --package dl_auth_shared
-        build '-C target-feature=+crt-static' --package dl_auth_static
+        build -Ctarget-feature=-crt-static --package dl_auth_shared
+        build -Ctarget-feature=+crt-static --package dl_auth_static
         ;;
       *) build '' ;;
     esac
@@ -60,11 +64,12 @@ case $target in
       armv7-*) archive arm-linux-gnueabihf- ;;
     esac
     install -m 755 "$from/libdl_auth.so" "$out/libdl_auth.so.0"
+    # The name of musl's library on musl systems. Its loader takes it for itself in any case.
+    [[ $target != *-musl ]] || "$built/toolchains/zig/bin/patchelf" --replace-needed libc.so libc.musl-x86_64.so.1 "$out/libdl_auth.so.0"
     ln -sf libdl_auth.so.0 "$out/libdl_auth.so"
     ;;
   *-apple-*)
-    # The program finds the library by its own rpath. The default name is the path of this build.
-    build '-C link-arg=-Wl,-install_name,@rpath/libdl_auth.dylib'
+    build ''
     install -m 755 "$from/libdl_auth.dylib" "$out/"
     install -m 644 "$from/libdl_auth_objects.a" "$out/libdl_auth.a"
     ;;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Lays down all files of an installed library: `stage.sh BUILT STAGE [LIBDIR]`. `make install`, CMake and packages use it.
-# BUILT is the directory in which `make lib` has built. STAGE stands for the prefix. LIBDIR is relative to it (default:
+# BUILT is the directory in which `make lib` or packaging/build.sh has built. It contains a library for Linux, Windows or
+# macOS. STAGE stands for the prefix. LIBDIR is relative to it (default:
 # lib). No file contains a path of this machine, so the tree can be moved.
 #
 # If STAGE exists, it is replaced. A file that is the same keeps its time, so that nothing that depends on it is built
@@ -17,9 +18,17 @@ new=$stage.new.$$
 trap 'rm -rf "$new" "$new.list"' EXIT
 
 mkdir -p "$new/include" "$new/$libdir/pkgconfig" "$new/$libdir/cmake/dl_auth" "$new/share/man/man3" "$new/share/dl_auth"
-install -p -m 755 "$built/libdl_auth.so" "$new/$libdir/libdl_auth.so.$version"
-ln -s "libdl_auth.so.$version" "$new/$libdir/libdl_auth.so.$major"
-ln -s "libdl_auth.so.$major" "$new/$libdir/libdl_auth.so"
+if [ -e "$built/dl_auth.dll" ]; then
+  mkdir "$new/bin"
+  install -p -m 755 "$built/dl_auth.dll" "$new/bin"
+  install -p -m 644 "$built/libdl_auth.dll.a" "$built/dl_auth.def" "$new/$libdir"
+elif [ -e "$built/libdl_auth.dylib" ]; then
+  install -p -m 755 "$built/libdl_auth.dylib" "$new/$libdir"
+else
+  install -p -m 755 "$built/libdl_auth.so" "$new/$libdir/libdl_auth.so.$version"
+  ln -s "libdl_auth.so.$version" "$new/$libdir/libdl_auth.so.$major"
+  ln -s "libdl_auth.so.$major" "$new/$libdir/libdl_auth.so"
+fi
 install -p -m 644 "$built/libdl_auth.a" "$new/$libdir"
 install -p -m 644 "$source"/include/dl_auth.{h,hpp,cdef.h} "$new/include"
 install -p -m 644 "$source"/packaging/man/*.3 "$new/share/man/man3"

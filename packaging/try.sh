@@ -32,21 +32,21 @@ fail() { echo "try.sh: $target: $*" >&2; exit 1; }
 suffix=
 options=(-O1 -Wall -Wextra -Iinclude)
 shared=("-L$library" -ldl_auth "-Wl,-rpath,$library")
-static=(-static "$library/libdl_auth.a")
+read -ra libs < <(TARGET=$target packaging/native-libs.sh)
+static=(-static "$library/libdl_auth.a" "${libs[@]}")
 module=$library/libdl_auth.so.0
 case $target in
-  x86_64-*-linux-gnu) cc=(cc) static+=(-lgcc_eh -lpthread -lm -ldl) ;;
-  aarch64-*-linux-gnu) cc=(aarch64-linux-gnu-gcc) static+=(-lgcc_eh -lpthread -lm -ldl) ;;
-  armv7-*-linux-gnueabihf) cc=(arm-linux-gnueabihf-gcc) static+=(-lgcc_eh -lpthread -lm -ldl) ;;
-  *-linux-musl) cc=(musl-gcc) static+=(-Wl,--eh-frame-hdr) ;; # without it, a panic cannot unwind
+  x86_64-*-linux-gnu) cc=(cc) ;;
+  aarch64-*-linux-gnu) cc=(aarch64-linux-gnu-gcc) ;;
+  armv7-*-linux-gnueabihf) cc=(arm-linux-gnueabihf-gcc) ;;
+  *-linux-musl) cc=(musl-gcc) ;;
   *-windows-gnu)
     cc=(x86_64-w64-mingw32-gcc)
-    static+=(-lws2_32 -lcrypt32 -lbcrypt -ladvapi32 -lntdll -luserenv)
     suffix=.exe
     shared=("-L$library" -ldl_auth)
     ;;
   *-apple-darwin)
-    static=("$library/libdl_auth.a" "-F$built/toolchains/macos/System/Library/Frameworks" -framework Security -framework CoreFoundation)
+    static=("$library/libdl_auth.a" "-F$built/toolchains/macos/System/Library/Frameworks" "${libs[@]}")
     cc=("$built/toolchains/zig/bin/python" -m ziglang cc -target "${target%%-*}-macos")
     ;;
 esac

@@ -201,10 +201,50 @@ fn the_manual_pages_match_the_header() {
     assert_eq!(pages.into_keys().collect::<BTreeSet<_>>(), wanted.collect());
 }
 
-/// One test for both tables, because both are parts of one file.
+/// The targets of packaging/targets: the columns with these names.
+fn targets<const N: usize>(columns: [&str; N]) -> Vec<[String; N]> {
+    let column = |name: &str| {
+        let told = common::run(std::process::Command::new(root().join("packaging/column.sh")).args(["--all", name]));
+        told.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let columns = columns.map(column);
+    (0..columns[0].len()).map(|row| columns.each_ref().map(|column| column[row].clone())).collect()
+}
+
+fn table_of_platforms() -> String {
+    let mut text = "| target | oldest system | tried |\n|---|---|---|\n".to_owned();
+    for [target, system, runner] in targets(["target", "system", "runner"]) {
+        let tried = match runner.split(' ').next().unwrap() {
+            "native" => "on this processor",
+            "none" => "built, never run",
+            qemu if qemu.contains("qemu") => "by qemu",
+            wine if wine.contains("wine") => "by wine",
+            other => panic!("{other}"),
+        };
+        writeln!(text, "| {target} | {system} | {tried} |").unwrap();
+    }
+    text
+}
+
+fn table_of_targets() -> String {
+    let mut text = "| target | oldest system | linker | tried | missing |\n|---|---|---|---|---|\n".to_owned();
+    for row in targets(["target", "system", "linker", "tested", "missing"]) {
+        writeln!(text, "| {} |", row.join(" | ")).unwrap();
+    }
+    text
+}
+
+const COMMENT: [&str; 2] = ["<!--", " -->"];
+
+#[test]
+fn the_table_of_targets_is_generated() {
+    compare_part("docs/platforms.md", "targets", COMMENT, &table_of_targets());
+}
+
+/// One test for all tables, because they are parts of one file.
 #[test]
 fn the_tables_of_the_readme_are_generated() {
-    const COMMENT: [&str; 2] = ["<!--", " -->"];
+    compare_part("README.md", "platforms", COMMENT, &table_of_platforms());
     compare_part("README.md", "options", COMMENT, &table_of_options());
     compare_part("README.md", "errors", COMMENT, &table_of_errors());
 }

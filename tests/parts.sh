@@ -70,7 +70,7 @@ fi
 parts=("$@")
 if [ ${#parts[@]} = 0 ]; then
   # The parts that take longest start first.
-  first=(hosts c models store unit abi readme install)
+  first=(hosts c dist models store unit abi readme install)
   mapfile -t files < <(basename --suffix .rs tests/*.rs)
   mapfile -t others < <(printf '%s\n' "${files[@]}" packages doc | grep -vxF "$(printf '%s\n' "${first[@]}")")
   parts=(lint "${first[@]}" "${others[@]}")

@@ -8,10 +8,20 @@
 if(NOT TARGET dl_auth::shared)
   string(REGEX MATCH "^[0-9]+" _dl_auth_major "${_dl_auth_version}")
   add_library(dl_auth::shared SHARED IMPORTED ${_dl_auth_scope})
-  set_target_properties(dl_auth::shared PROPERTIES
-    IMPORTED_LOCATION "${_dl_auth_libdir}/libdl_auth.so.${_dl_auth_version}"
-    IMPORTED_SONAME "libdl_auth.so.${_dl_auth_major}"
-    INTERFACE_INCLUDE_DIRECTORIES "${_dl_auth_includedir}")
+  if(EXISTS "${_dl_auth_libdir}/libdl_auth.dll.a")
+    set_target_properties(dl_auth::shared PROPERTIES
+      IMPORTED_LOCATION "${_dl_auth_includedir}/../bin/dl_auth.dll"
+      IMPORTED_IMPLIB "${_dl_auth_libdir}/libdl_auth.dll.a")
+  elseif(EXISTS "${_dl_auth_libdir}/libdl_auth.dylib")
+    set_target_properties(dl_auth::shared PROPERTIES
+      IMPORTED_LOCATION "${_dl_auth_libdir}/libdl_auth.dylib"
+      IMPORTED_SONAME "@rpath/libdl_auth.dylib")
+  else()
+    set_target_properties(dl_auth::shared PROPERTIES
+      IMPORTED_LOCATION "${_dl_auth_libdir}/libdl_auth.so.${_dl_auth_version}"
+      IMPORTED_SONAME "libdl_auth.so.${_dl_auth_major}")
+  endif()
+  set_target_properties(dl_auth::shared PROPERTIES INTERFACE_INCLUDE_DIRECTORIES "${_dl_auth_includedir}")
 
   string(REGEX MATCHALL "[^ ]+" _dl_auth_libs "${_dl_auth_libs}")
   add_library(dl_auth::static STATIC IMPORTED ${_dl_auth_scope})

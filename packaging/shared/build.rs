@@ -10,7 +10,12 @@ fn main() {
             "cargo::error=this system's linker is not for musl; run: packaging/build.sh x86_64-unknown-linux-musl"
         );
     }
-    if var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
+    let system = var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    if system == "macos" {
+        // A program finds the library by its own rpath. The default name is the path of this build.
+        println!("cargo::rustc-cdylib-link-arg=-Wl,-install_name,@rpath/libdl_auth.dylib");
+    }
+    if system == "linux" {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libdl_auth.so.0");
         // A thread of the program can end after dlclose. Then it runs the destructors of Rust's thread-local values, so
         // their code must stay mapped.
