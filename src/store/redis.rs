@@ -130,8 +130,14 @@ impl Server {
         fault(format!("the store at {} cannot be used: {why}", self.line.shown()))
     }
 
-    /// Runs a script. If a connection of an earlier use is broken, a new one is made.
+    /// Runs a script. An error of the server is an error.
     fn run(&self, script: &str, keys: &[&str], arguments: &[&[u8]], attempt: &Attempt) -> Result<Value, Error> {
+        self.checked(self.answer(script, keys, arguments, attempt)?)
+    }
+
+    /// Runs a script, and returns what the server answers. If a connection of an earlier use is broken, a new one is
+    /// made.
+    fn answer(&self, script: &str, keys: &[&str], arguments: &[&[u8]], attempt: &Attempt) -> Result<Value, Error> {
         let mut command = redis::cmd("EVAL");
         command.arg(script).arg(keys.len()).arg(keys);
         for argument in arguments {
@@ -143,20 +149,19 @@ impl Server {
         let kept = lock(&self.used).connection.take();
         if let Some(mut connection) = kept {
             match self.ask(&mut connection, &command, &attempt) {
-                Ok(value) => return self.keep(connection, value),
+                Ok(value) => return Ok(self.keep(connection, value)),
                 Err(error) if error.kind() == io::ErrorKind::TimedOut => return Err(self.broken(&error)),
                 Err(_) => {} // the server may have closed it
             }
         }
         let mut connection = self.connect(&attempt)?;
         let value = self.ask(&mut connection, &command, &attempt).map_err(|error| self.broken(&error))?;
-        self.keep(connection, value)
+        Ok(self.keep(connection, value))
     }
 
-    fn keep(&self, connection: Connection, value: Value) -> Result<Value, Error> {
-        let value = self.checked(value)?;
+    fn keep(&self, connection: Connection, value: Value) -> Value {
         lock(&self.used).connection = Some(connection);
-        Ok(value)
+        value
     }
 
     /// Connects and logs in.
@@ -359,9 +364,9 @@ impl Lock for Locked {
         // The caller waits for this, and may have a token already.
         let now = System.boot();
         let attempt = attempt.until(attempt.deadline.min(now.saturating_add(4 * PUBLISH_PATIENCE)));
-        let answer = self.server.run(PUBLISH, &keys, &[self.value.as_bytes(), sealed, &lasts], &attempt);
+        let answer = self.server.answer(PUBLISH, &keys, &[self.value.as_bytes(), sealed, &lasts], &attempt);
         self.answers = answer.is_ok();
-        if self.server.done(&answer?)? {
+        if self.server.done(&self.server.checked(answer?)?)? {
             return Ok(());
         }
         let why = "the lock has run out before the record was written";
