@@ -290,7 +290,7 @@ fn each_target_installs_the_packages_with_its_marks() {
     let mut marked: HashMap<&str, Vec<&str>> = HashMap::new();
     for line in list.lines().filter(|line| !line.starts_with('#')) {
         let (package, mark, why) = (line[..21].trim(), line[21..24].trim(), &line[24..]);
-        assert!(["", "*", "+", "b"].contains(&mark) && why.trim() == why && why.len() > 3, "{line}");
+        assert!(["", "*", "+", "b", "d"].contains(&mark) && why.trim() == why && why.len() > 3, "{line}");
         marked.entry(mark).or_default().push(package);
     }
     let scratch = Scratch::new("setup");
@@ -298,7 +298,13 @@ fn each_target_installs_the_packages_with_its_marks() {
         script(&scratch.0.join(program), text);
     }
     let path = format!("{}:{}", scratch.0.display(), std::env::var("PATH").unwrap());
-    for (target, marks) in [("all", &["*", "+", ""][..]), ("demo", &["*"]), ("bench", &["*"]), ("peers", &["+", "b"])] {
+    for (target, marks) in [
+        ("all", &["*", "+", ""][..]),
+        ("demo", &["*"]),
+        ("bench", &["*"]),
+        ("peers", &["+", "b"]),
+        ("dist", &["*", "+", "", "d"]),
+    ] {
         let output = command(root().join("tests/setup.sh")).arg(target).env("PATH", &path).output().unwrap();
         let told = String::from_utf8(output.stderr).unwrap();
         let lacks = told.trim().split_once("sudo apt-get install ").unwrap_or_else(|| panic!("{target}: {told}")).1;
