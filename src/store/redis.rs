@@ -73,7 +73,8 @@ const TRY_LOCK: &str = "local t=redis.call('TIME') \
     if t[1]*1000+t[2]/1000>tonumber(ARGV[2]) then return 0 end \
     if redis.call('SET',KEYS[1],ARGV[1],'NX','PX',ARGV[3]) then return 1 end \
     if redis.call('GET',KEYS[1])==ARGV[1] then return 1 end \
-    local p=redis.call('PTTL',KEYS[1]) if p<0 or p>15000 then redis.call('PEXPIRE',KEYS[1],15000) end \
+    local p=redis.call('PTTL',KEYS[1]) local m=tonumber(ARGV[4]) \
+    if p<0 or p>m then redis.call('PEXPIRE',KEYS[1],m) end \
     return 0";
 
 const PUBLISH: &str = "if redis.call('GET',KEYS[2])~=ARGV[1] then return 0 end \
@@ -293,7 +294,8 @@ impl Store for Redis {
             return Err(self.0.fault("its time is unknown"));
         };
         let latest = server_ms.saturating_add(millis(now.saturating_sub(read).saturating_add(patience(attempt, now))));
-        let arguments = [value.as_bytes(), &decimal(latest), &decimal(millis(lease(attempt.deadline, now)))];
+        let [latest, lease, longest] = [latest, millis(lease(attempt.deadline, now)), millis(LEASE.1)].map(decimal);
+        let arguments = [value.as_bytes(), &latest, &lease, &longest];
         let answer = self.0.run(TRY_LOCK, &[&lock_key(name)], &arguments, attempt)?;
         if !self.0.done(&answer)? {
             return Ok(None);
